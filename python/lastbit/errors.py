@@ -1,0 +1,5 @@
+"""errors.py: the one exception a user of this package has to know."""
+
+
+class LastbitError(Exception):
+    """Wrong use or wrong input. The message is one line: what was found, what was expected."""
