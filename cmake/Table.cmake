@@ -1,0 +1,28 @@
+# lastbit_table(<out> <folder> <type> <header> <accessor>)
+#
+# The folder is the registry: every NAME.cpp in it defines one function NAME() returning a <type>, and <accessor>() returns
+# them all, in the order of their file names. A file whose name ends in "_" would clash with a C++ keyword without it.
+function(lastbit_table out folder type header accessor)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  get_filename_component(space ${folder} NAME)
+  set(declarations "")
+  set(calls "")
+  foreach(file IN LISTS files)
+    get_filename_component(entry ${file} NAME_WE)
+    string(APPEND declarations "${type} ${entry}();\n")
+    string(APPEND calls "${space}::${entry}(), ")
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/tables/${accessor}.cpp @ONLY CONTENT
+"// Written by cmake/Table.cmake from the files of @folder@.
+#include \"@header@\"
+namespace lastbit::@space@ {
+@declarations@}
+namespace lastbit {
+const std::vector<@type@>& @accessor@() {
+  static const std::vector<@type@> all{@calls@};
+  return all;
+}
+}
+")
+  set(${out} ${files} ${CMAKE_CURRENT_BINARY_DIR}/tables/${accessor}.cpp PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,38 @@
+// npy.hpp: NumPy's array file, versions 1.0 to 3.0, read from bytes that may be hostile.
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/tensor/tensor.hpp"
+
+namespace lastbit {
+
+/// What a header says. Nothing is allocated from it: `data` points into the bytes given.
+struct NpyArray {
+  DType dtype = DType::float32;      // of storage: bool is uint8; 4- and 2-bit types are stored as uint8/int8
+  bool big_endian = false, fortran = false;
+  Shape shape;
+  std::span<const std::byte> data;   // exactly shape * itemsize bytes
+};
+/// Throws Error(place: found, expected) on: bad magic, unknown version, truncated header or data, a header that is not a
+/// literal dict with descr, fortran_order, shape, object or structured dtypes, negative or overflowing shapes, trailing bytes.
+NpyArray parse_npy(std::span<const std::byte> file, const std::string& place);
+
+/// The array in row-major little-endian order: a view that keeps `owner` alive when the bytes already are, else a copy.
+Tensor to_tensor(const NpyArray&, std::shared_ptr<const void> owner, const std::string& name);
+
+/// A file mapped read-only. Throws Error when it cannot be.
+struct Mapping {
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> bytes;
+};
+Mapping map_file(const std::filesystem::path&, const std::string& place);
+
+/// Bytes of a .npy v1.0 file holding the tensor (row-major, little-endian), as numpy.save writes it.
+std::vector<std::byte> npy_bytes(const Tensor&);
+
+}  // namespace lastbit

@@ -1,0 +1,57 @@
+// accumulate.hpp: sums of products over a window, for every convolution, transposed convolution and matrix product.
+//
+//   acc[n, g*Og + o, p] = sum over taps t and channels c of (x[n, g*Cg + c, source(p, t)] - xz) * (w[g*Og + o, c, t] - wz[o])
+//
+// One geometry serves all: a linear layer is a window of one tap at one position per row; a transposed convolution differs
+// in where a tap reads from. A tap that reads outside contributes 0 (the runtime's padding is the zero point).
+#pragma once
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lastbit {
+
+struct Geometry {
+  std::int64_t batch = 1, groups = 1, in_channels = 1, out_channels = 1;  // channels per group: Cg, Og
+  std::array<std::int64_t, 3> in{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, begin{0, 0, 0}, out{1, 1, 1};
+  bool transposed = false;
+
+  std::int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+  std::int64_t in_positions() const { return in[0] * in[1] * in[2]; }
+  std::int64_t positions() const { return out[0] * out[1] * out[2]; }
+  std::int64_t terms() const { return taps() * in_channels; }
+  /// Input position read along axis a for output position o and tap t, or -1.
+  std::int64_t source(int a, std::int64_t o, std::int64_t t) const;
+};
+
+/// Where every tap of every output position reads: source[p * taps + t], -1 outside.
+std::vector<std::int32_t> sources(const Geometry&);
+
+/// Operands as stored: x [N, g*Cg, in], w [g*Og, Cg, taps] (for transposed convolutions reordered to that by the caller).
+struct Operands {
+  std::span<const std::int32_t> x, w;
+  std::int64_t x_zero_point = 0;
+  std::span<const std::int64_t> w_zero_point;  // one, or per output channel
+  std::int64_t wz(std::int64_t channel) const { return w_zero_point.empty() ? 0 : w_zero_point.size() == 1 ? w_zero_point[0] : w_zero_point[static_cast<std::size_t>(channel)]; }
+};
+
+/// The formula, loop by loop, in int64. The judge of all other kernels. Result [N, g*Og, out].
+std::vector<std::int64_t> accumulate_plain(const Geometry&, const Operands&);
+
+/// The same values, fast: operands widened to int16 with their zero points off, products added in int32 as long as that is
+/// exact, spilled to int64 beyond. Falls back to the plain loop where an operand needs more than 16 bits. `kernel` names
+/// what ran.
+std::vector<std::int64_t> accumulate(const Geometry&, const Operands&, std::string& kernel);
+
+/// A run of terms in which consecutive pairs share a 16-bit register: term = tap * Cg + channel.
+using Segment = std::vector<std::int32_t>;
+
+/// vpmaddubsw: in every segment the pairs (0,1), (2,3), ... of raw x times w saturate to int16; a last odd one stands alone.
+/// Returns what saturation adds to the exact sum, per element: sum of (sat16(p) - p). A tap outside the input holds
+/// `outside` as its raw value. x_min..x_max is the range of x (u8, or s8 where a runtime swaps the operands).
+std::vector<std::int64_t> pair_excess(const Geometry&, const Operands&, const std::vector<Segment>&, std::int32_t outside,
+                                      std::int32_t x_min = 0, std::int32_t x_max = 255);
+
+}  // namespace lastbit

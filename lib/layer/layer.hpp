@@ -1,0 +1,73 @@
+// layer.hpp: one operator application inside a dump, with its tensors and attributes bound.
+#pragma once
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/tensor/tensor.hpp"
+
+namespace lastbit {
+
+/// Who made the dump: strings from the manifest. Some choose cells of a profile.
+struct Producer {
+  std::map<std::string, std::string> fields;  // framework, version, engine, isa, build, ...
+  std::string at(const std::string& key) const {
+    const auto it = fields.find(key);
+    return it == fields.end() ? std::string() : it->second;
+  }
+};
+
+/// {"min": q, "max": q} of an explicit activation.
+struct Clamp {
+  std::int64_t min = 0, max = 0;
+};
+
+using Attribute = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>, Clamp>;
+
+/// Attributes by name. The getters throw Error(place...) when an attribute has another type, length or is missing
+/// without a default; `place` is "layer NAME".
+struct Attributes {
+  std::string place;
+  std::map<std::string, Attribute> values;
+
+  bool has(const std::string& key) const { return values.count(key) && !std::holds_alternative<std::monostate>(values.at(key)); }
+  bool boolean(const std::string& key, std::optional<bool> otherwise = {}) const;
+  std::int64_t integer(const std::string& key, std::optional<std::int64_t> otherwise = {}) const;
+  double number(const std::string& key, std::optional<double> otherwise = {}) const;
+  std::string text(const std::string& key, std::optional<std::string> otherwise = {}) const;
+  /// n entries; a single number stands for all of them.
+  std::vector<std::int64_t> integers(const std::string& key, std::size_t n, std::optional<std::int64_t> otherwise = {}) const;
+  /// Any number of entries; a single number is a list of one.
+  std::vector<std::int64_t> list(const std::string& key) const;
+  std::vector<double> numbers(const std::string& key) const;
+};
+
+struct Layer {
+  std::string name, op;
+  std::string place;                       // for messages: "DUMP/manifest.json: layer conv1"
+  Attributes attributes;
+  std::map<std::string, Tensor> inputs;    // by port
+  std::map<std::string, Tensor> outputs;   // by port: as observed; their qparams say how results are stored
+  Producer producer;
+  /// What profiles may ask of this layer ("per_channel", "depthwise", "isa:avx2", ...): see facts().
+  std::set<std::string> facts;
+
+  const Tensor& in(const std::string& port) const;          // throws Error naming the port
+  const Tensor* find(const std::string& port) const { return inputs.count(port) ? &inputs.at(port) : nullptr; }
+  const Tensor& out(const std::string& port = "y") const;
+  bool has_out(const std::string& port) const { return outputs.count(port) > 0; }
+  bool is(const std::string& fact) const { return facts.count(fact) > 0; }
+};
+
+/// Facts every layer has, whatever its operator: isa and its classes (vnni, no_vnni, avx2, no_avx2, x86, arm), version,
+/// build, engine, dtypes ("x:uint8", "weight:int8", "y:float32"), "per_channel", "weight_zero_point", "bias",
+/// "bias:int32", "activation:relu", "memory:NHWC", "variant:NAME", "depthwise", "grouped".
+std::set<std::string> common_facts(const Layer&);
+
+/// Whether a condition of a profile's cell holds: "fact", "!fact", or "version>=2.13" (also < <= > ==).
+bool holds(const std::string& condition, const Layer&);
+
+}  // namespace lastbit

@@ -1,0 +1,60 @@
+// fixed.cpp: see fixed.hpp.
+#include "lib/num/fixed.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace lastbit {
+
+FixedMultiplier quantize_multiplier(double real) {
+  if (real == 0) return {};
+  int shift = 0;
+  const double q = std::frexp(real, &shift);                     // |q| in [1/2, 1)
+  std::int64_t m = to_integer(q * 2147483648.0, Rounding::half_away).value;
+  if (m == std::int64_t{1} << 31) m /= 2, ++shift;               // rounded up to 1.0
+  if (shift < -31) return {};                                    // flushed to zero
+  return {static_cast<std::int32_t>(m), shift};
+}
+
+std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, bool& tie, bool& wrapped) {
+  const int left = by.shift > 0 ? by.shift : 0;
+  const int right = by.shift > 0 ? 0 : -by.shift;
+  const auto once = [&](Wide v, int n, Rounding mode) {
+    const Rounded r = shift_right(v, n, mode);
+    tie |= r.lost == Lost::half && mode != Rounding::floor;
+    return r.value;
+  };
+  if (rule == FixedRule::single) return static_cast<std::int64_t>(once(Wide{x} * by.m, 31 - by.shift, Rounding::half_up));
+  if (rule == FixedRule::reduced) {
+    const std::int64_t m15 = by.m < 0x7FFF0000 ? (by.m + 0x8000) >> 16 : 0x7FFF;
+    return static_cast<std::int64_t>(once(Wide{x} * m15, 15 - by.shift, Rounding::half_up));
+  }
+  const Wide wanted = Wide{x} << left;
+  const std::int64_t shifted = wrap(wanted, 32);
+  wrapped |= shifted != wanted;
+  const Wide high = once(Wide{shifted} * by.m, 31, rule == FixedRule::floor_up ? Rounding::floor : Rounding::half_up);
+  return static_cast<std::int64_t>(once(high, right, rule == FixedRule::double_away ? Rounding::half_away : Rounding::half_up));
+}
+
+std::int64_t multiply_rndnu(std::int64_t x, float scale, bool& tie) {
+  const auto bits = std::bit_cast<std::uint32_t>(scale);
+  const std::int64_t m = (bits & 0x7FFFFF) | 0x800000;
+  const Rounded r = shift_right(Wide{x} * m, std::clamp(150 - static_cast<int>(bits >> 23), 0, 126), Rounding::half_up);  // 16..55 for scales XNNPACK takes
+  tie |= r.lost == Lost::half;
+  return static_cast<std::int64_t>(r.value);
+}
+
+std::int64_t multiply_rndnu16(std::int64_t x, float scale, bool& tie) {
+  const auto bits = std::bit_cast<std::uint32_t>(scale);
+  int exponent = static_cast<int>(bits >> 23) - 127;
+  std::int64_t m = (((bits & 0x7FFFFF) | 0x800000) + 256) >> 9;  // 15 bits, half up
+  if (m == 32768) m = 16384, ++exponent;
+  const int left = exponent + 1;
+  const Wide pre = left >= 0 ? Wide{x} << std::min(left, 62) : shift_right(x, std::min(-left, 126), Rounding::half_up).value;
+  const Rounded r = shift_right(Wide{saturate(pre, 16)} * m, 15, Rounding::half_up);
+  tie |= r.lost == Lost::half;
+  return static_cast<std::int64_t>(r.value);
+}
+
+}  // namespace lastbit

@@ -1,0 +1,314 @@
+// requantize.cpp: the stages, one case each. See requantize.hpp.
+#include "lib/profile/requantize.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "lib/error.hpp"
+#include "lib/num/exact.hpp"
+#include "lib/num/fixed.hpp"
+#include "lib/num/float.hpp"
+
+namespace lastbit {
+namespace {
+
+enum class Verb { bias, bias64, to_float, to_double, multiply, add, fma, muladd, activation, fixed, rndnu, rndnu16, round, zero_point, saturate16, range, clamp };
+enum class Overflow { int_min, saturate, exact };
+
+struct Step {
+  Verb verb;
+  std::string text;
+  FixedRule fixed{};
+  Rounding rounding{};
+  Overflow overflow{};
+  std::vector<double> a, b;              // constants per channel (or one)
+  std::vector<FixedMultiplier> multiplier;
+  bool a_single = false;                 // the expression's own type
+};
+
+constexpr std::array<std::string_view, 5> fixed_names{"double_away", "double_up", "single", "floor_up", "reduced"};
+
+std::pair<std::string, std::string> cut(const std::string& s, char at) {
+  const auto p = s.find(at);
+  auto trim = [](std::string v) {
+    v.erase(0, std::min(v.find_first_not_of(' '), v.size()));
+    v.erase(v.find_last_not_of(' ') + 1);
+    return v;
+  };
+  if (p == std::string::npos) return {trim(s), ""};
+  return {trim(s.substr(0, p)), trim(s.substr(p + 1))};
+}
+
+/// The value on its way: an integer, a float32 or a float64.
+struct Value {
+  enum class Kind { integer, f32, f64 } kind = Kind::integer;
+  std::int64_t i = 0;
+  float f = 0;
+  double d = 0;
+  double real() const { return kind == Kind::f32 ? static_cast<double>(f) : d; }
+};
+
+template <class T>
+const T& of(const std::vector<T>& v, std::int64_t channel) {
+  return v.size() == 1 ? v[0] : v[static_cast<std::size_t>(channel)];
+}
+
+
+std::string show(const Value& v) {
+  if (v.kind == Value::Kind::integer) return std::to_string(v.i);
+  if (!std::isfinite(v.real())) return v.real() != v.real() ? "nan" : v.real() > 0 ? "inf" : "-inf";
+  std::array<char, 40> buffer{};
+  const auto r = v.kind == Value::Kind::f32 ? std::to_chars(buffer.data(), buffer.data() + buffer.size(), v.f)
+                                            : std::to_chars(buffer.data(), buffer.data() + buffer.size(), v.d);
+  return std::string(buffer.data(), r.ptr) + " = " + Exact(v.real()).fraction();
+}
+
+}  // namespace
+
+struct Requantizer::State {
+  RequantizeContext context;
+  std::vector<Step> steps;
+  std::optional<Float32Path> fast;
+
+  void apply(const Step&, Value&, std::int64_t channel, Events&) const;
+  Value run(std::int64_t acc, std::int64_t channel, Events&) const;
+};
+
+namespace {
+
+Step compile(const std::string& text, const RequantizeContext& context, const std::string& place) {
+  Step s{};
+  s.text = text;
+  const auto [verb, rest] = cut(text, ' ');
+  const auto constants = [&](const std::string& expression) {
+    const Expression e = Expression::parse(expression, place + ": stage \"" + text + "\"");
+    std::vector<double> v;
+    v.reserve(context.channels.size());
+    for (const auto& names : context.channels) {
+      const Scalar c = e.evaluate(names);
+      s.a_single = c.kind == Scalar::Kind::f32;
+      v.push_back(c.value);
+    }
+    return v;
+  };
+  const auto two = [&] {
+    const auto [first, second] = cut(rest, ';');
+    s.a = constants(first);
+    s.b = constants(second);
+  };
+  if (verb == "bias" || verb == "bias64") s.verb = verb == "bias" ? Verb::bias : Verb::bias64, s.a = constants(rest);
+  else if (verb == "float") s.verb = Verb::to_float;
+  else if (verb == "double") s.verb = Verb::to_double;
+  else if (verb == "multiply") s.verb = Verb::multiply, s.a = constants(rest);
+  else if (verb == "add") s.verb = Verb::add, s.a = constants(rest);
+  else if (verb == "fma") s.verb = Verb::fma, two();
+  else if (verb == "muladd") s.verb = Verb::muladd, two();
+  else if (verb == "activation") s.verb = Verb::activation;
+  else if (verb == "zero_point") s.verb = Verb::zero_point;
+  else if (verb == "saturate16") s.verb = Verb::saturate16;
+  else if (verb == "range") s.verb = Verb::range;
+  else if (verb == "clamp") s.verb = Verb::clamp;
+  else if (verb == "fixed") {
+    const auto [rule, expression] = cut(rest, ' ');
+    s.a = constants(expression);
+    if (rule == "rndnu") s.verb = Verb::rndnu;
+    else if (rule == "rndnu16") s.verb = Verb::rndnu16;
+    else {
+      const auto it = std::find(fixed_names.begin(), fixed_names.end(), rule);
+      if (it == fixed_names.end()) throw Error(place, "found the fixed-point rule \"" + rule + "\", expected double_away, double_up, single, floor_up, reduced, rndnu or rndnu16");
+      s.verb = Verb::fixed;
+      s.fixed = static_cast<FixedRule>(it - fixed_names.begin());
+      for (const double v : s.a) s.multiplier.push_back(quantize_multiplier(v));
+    }
+  } else if (verb == "round") {
+    const auto [mode, overflow] = cut(rest, ' ');
+    const auto it = std::find(rounding_names.begin(), rounding_names.end(), mode);
+    if (it == rounding_names.end()) throw Error(place, "found the rounding \"" + mode + "\", expected half_even, half_away, half_up, half_down, to_zero, floor or ceil");
+    s.verb = Verb::round;
+    s.rounding = static_cast<Rounding>(it - rounding_names.begin());
+    if (overflow == "int_min" || overflow.empty()) s.overflow = Overflow::int_min;
+    else if (overflow == "saturate") s.overflow = Overflow::saturate;
+    else if (overflow == "exact") s.overflow = Overflow::exact;
+    else throw Error(place, "found the overflow \"" + overflow + "\", expected int_min, saturate or exact");
+  } else throw Error(place, "found the stage \"" + text + "\", expected one of bias, bias64, float, double, multiply, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp");
+  return s;
+}
+
+
+/// The integer that a float comes to, in the way the runtime's conversion does it.
+std::int64_t convert(const Value& v, const Step& s, Events& events) {
+  const double x = v.real();
+  if (x != x) return s.overflow == Overflow::saturate ? 0 : std::numeric_limits<std::int32_t>::min();
+  if (s.overflow == Overflow::int_min && !(x >= -2147483648.0 && x < 2147483648.0)) return events |= event::saturated, std::numeric_limits<std::int32_t>::min();
+  if (s.overflow == Overflow::saturate && !(x >= -2147483648.0 && x < 2147483648.0)) {
+    events |= event::saturated;
+    return x < 0 ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max();
+  }
+  const RoundedInteger r = to_integer(std::clamp(x, -0x1p61, 0x1p61), s.rounding);
+  if (r.lost == Lost::half) events |= event::tie;
+  return r.value;
+}
+
+}  // namespace
+
+void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Events& events) const {
+  using Kind = Value::Kind;
+  const auto& names = of(context.channels, channel);
+  switch (s.verb) {
+    case Verb::bias: {
+      const double b = of(s.a, channel);
+      const std::int64_t add = static_cast<std::int64_t>(rne(std::clamp(b, -2147483648.0, 2147483647.0)));
+      const std::int64_t sum = v.i + add;
+      v.i = wrap32(sum);
+      if (v.i != sum) events |= event::wrapped;
+      return;
+    }
+    case Verb::bias64: v.i = static_cast<std::int64_t>(Wide{v.i} + rne(std::clamp(of(s.a, channel), -0x1p61, 0x1p61))); return;
+    case Verb::to_float: {
+      const float f = static_cast<float>(v.i);
+      if (static_cast<std::int64_t>(f) != v.i) events |= event::inexact_float;
+      v = {Kind::f32, 0, f, 0};
+      return;
+    }
+    case Verb::to_double: v = {Kind::f64, 0, 0, static_cast<double>(v.i)}; return;
+    case Verb::multiply:
+      if (v.kind == Kind::f32) v.f = v.f * static_cast<float>(of(s.a, channel));
+      else if (v.kind == Kind::f64) v.d = v.d * of(s.a, channel);
+      return;
+    case Verb::add:
+      if (v.kind == Kind::f32) v.f = v.f + static_cast<float>(of(s.a, channel));
+      else if (v.kind == Kind::f64) v.d = v.d + of(s.a, channel);
+      else v.i += rne(of(s.a, channel));
+      return;
+    case Verb::fma:
+      if (v.kind == Kind::f32) v.f = fused(static_cast<float>(of(s.a, channel)), static_cast<float>(of(s.b, channel)), v.f);
+      else v.d = std::fma(of(s.a, channel), of(s.b, channel), v.d);
+      return;
+    case Verb::muladd:
+      if (v.kind == Kind::f32) v.f = fused(v.f, static_cast<float>(of(s.a, channel)), static_cast<float>(of(s.b, channel)));
+      else v.d = std::fma(v.d, of(s.a, channel), of(s.b, channel));
+      return;
+    case Verb::activation:
+      if (v.kind != Kind::f32) return;
+      if (context.activation == "relu") v.f = v.f > 0.0f ? v.f : 0.0f;
+      else if (context.activation == "leaky_relu") v.f = v.f > 0.0f ? v.f : v.f * static_cast<float>(context.negative_slope);
+      else if (context.activation == "tanh") v.f = static_cast<float>(std::tanh(static_cast<double>(v.f)));
+      return;
+    case Verb::fixed: {
+      bool tie = false, wrapped = false;
+      v.i = multiply_fixed(s.fixed, v.i, of(s.multiplier, channel), tie, wrapped);
+      if (tie) events |= event::tie;
+      if (wrapped) events |= event::wrapped;
+      return;
+    }
+    case Verb::rndnu: case Verb::rndnu16: {
+      bool tie = false;
+      const auto scale = static_cast<float>(of(s.a, channel));
+      v.i = s.verb == Verb::rndnu ? multiply_rndnu(v.i, scale, tie) : multiply_rndnu16(v.i, scale, tie);
+      if (tie) events |= event::tie;
+      return;
+    }
+    case Verb::round: v = {Kind::integer, convert(v, s, events), 0, 0}; return;
+    case Verb::zero_point: {
+      const double zo = names.at("zo");
+      if (v.kind == Kind::integer) v.i += static_cast<std::int64_t>(zo);
+      else if (v.kind == Kind::f32) v.f = v.f + static_cast<float>(zo);
+      else v.d = v.d + zo;
+      return;
+    }
+    case Verb::saturate16: v.i = saturate(v.i, 16); return;
+    case Verb::range: case Verb::clamp: {
+      const std::int64_t shift = s.verb == Verb::range ? static_cast<std::int64_t>(names.at("zo")) : 0;
+      const std::int64_t lo = context.min - shift, hi = context.max - shift;
+      if (v.kind == Kind::integer) {
+        if (v.i < lo || v.i > hi) events |= event::clamped;
+        v.i = std::clamp(v.i, lo, hi);
+      } else if (v.kind == Kind::f32) {  // maxps, minps: NaN becomes the bound
+        if (v.f < static_cast<float>(lo) || v.f > static_cast<float>(hi)) events |= event::clamped;
+        v.f = v.f > static_cast<float>(lo) ? v.f : static_cast<float>(lo);
+        v.f = v.f < static_cast<float>(hi) ? v.f : static_cast<float>(hi);
+      } else {
+        if (v.d < static_cast<double>(lo) || v.d > static_cast<double>(hi)) events |= event::clamped;
+        v.d = std::clamp(v.d, static_cast<double>(lo), static_cast<double>(hi));
+      }
+      return;
+    }
+  }
+}
+
+Value Requantizer::State::run(std::int64_t acc, std::int64_t channel, Events& events) const {
+  Value v{Value::Kind::integer, acc, 0, 0};
+  for (const auto& s : steps) apply(s, v, channel, events);
+  return v;
+}
+
+Requantizer::Requantizer(const std::vector<std::string>& stages, RequantizeContext context, const std::string& place) {
+  auto state = std::make_shared<State>();
+  state->context = std::move(context);
+  for (const auto& text : stages) {
+    if (!state->context.has_bias && (text.rfind("bias", 0) == 0 || text.find("bias") != std::string::npos)) continue;
+    state->steps.push_back(compile(text, state->context, place));
+  }
+  // acc [bias] float [add] multiply round:half_even:int_min zero_point (saturate16) clamp
+  std::vector<Verb> verbs;
+  for (const auto& s : state->steps)
+    if (s.verb != Verb::saturate16) verbs.push_back(s.verb);
+  Float32Path path;
+  std::size_t i = 0;
+  const auto next = [&](Verb verb) { return i < verbs.size() && verbs[i] == verb ? ++i, true : false; };
+  const auto step_of = [&](Verb verb) -> const Step& {
+    return *std::find_if(state->steps.begin(), state->steps.end(), [&](const Step& s) { return s.verb == verb; });
+  };
+  const auto singles = [](const std::vector<double>& v) { return std::vector<float>(v.begin(), v.end()); };
+  if (next(Verb::bias))
+    for (const double b : step_of(Verb::bias).a) path.bias.push_back(rne(std::clamp(b, -2147483648.0, 2147483647.0)));
+  bool fits = next(Verb::to_float);
+  if (fits && next(Verb::add)) path.addend = singles(step_of(Verb::add).a);
+  fits = fits && next(Verb::multiply);
+  if (fits) path.multiplier = singles(step_of(Verb::multiply).a);
+  next(Verb::range);
+  fits = fits && next(Verb::round) && step_of(Verb::round).rounding == Rounding::half_even && step_of(Verb::round).overflow == Overflow::int_min;
+  fits = fits && next(Verb::zero_point) && next(Verb::clamp) && i == verbs.size();
+  if (fits) state->fast = std::move(path);
+  state_ = std::move(state);
+}
+
+std::int64_t Requantizer::operator()(std::int64_t acc, std::int64_t channel, Events& events) const {
+  const Value v = state_->run(acc, channel, events);
+  ensure(v.kind == Value::Kind::integer, "the stages of a quantized output must end in an integer");
+  return v.i;
+}
+
+float Requantizer::to_float(std::int64_t acc, std::int64_t channel, Events& events) const {
+  const Value v = state_->run(acc, channel, events);
+  return v.kind == Value::Kind::f32 ? v.f : v.kind == Value::Kind::f64 ? static_cast<float>(v.d) : static_cast<float>(v.i);
+}
+
+std::int64_t Requantizer::with_bias(std::int64_t acc, std::int64_t channel) const {
+  Value v{Value::Kind::integer, acc, 0, 0};
+  Events ignored = 0;
+  for (const auto& s : state_->steps) {
+    if (s.verb != Verb::bias && s.verb != Verb::bias64) break;
+    state_->apply(s, v, channel, ignored);
+  }
+  return v.i;
+}
+
+std::vector<TraceStep> Requantizer::trace(std::int64_t acc, std::int64_t channel) const {
+  Value v{Value::Kind::integer, acc, 0, 0};
+  Events ignored = 0;
+  std::vector<TraceStep> all;
+  for (const auto& s : state_->steps) {
+    state_->apply(s, v, channel, ignored);
+    all.push_back({s.text, show(v)});
+  }
+  return all;
+}
+
+const RequantizeContext& Requantizer::context() const { return state_->context; }
+const Requantizer::Float32Path* Requantizer::float32_path() const { return state_->fast ? &*state_->fast : nullptr; }
+
+}  // namespace lastbit

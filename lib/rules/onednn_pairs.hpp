@@ -1,0 +1,19 @@
+// onednn_pairs.hpp: which products share a 16-bit register when oneDNN 3.12 runs u8 x s8 without VNNI.
+#pragma once
+#include <string>
+
+#include "lib/kernels/accumulate.hpp"
+#include "lib/layer/operator.hpp"
+
+namespace lastbit {
+
+/// Segments of K for a linear or convolution layer; empty: the kernel that runs is exact. `kernels`: "avx512", "avx2" or
+/// "avx" (AVX and SSE4.1). Padding holds raw zeros in all of them. Measured on PyTorch 2.13.0 with ONEDNN_MAX_CPU_ISA.
+std::vector<Segment> onednn_segments(const Layer&, const Geometry&, const std::string& kernels);
+
+/// Outputs that oneDNN 3.12's brgconv computes wrongly on AVX-512 (VNNI or not), by position; empty: none.
+///   D1 a window that lies wholly in the padding; D2 "wi" with one output column, stride_h 1, stride_w > 1: every row but the
+///   first; D3 "wi" in 3-d with kernel depth > 1: everything.
+std::vector<bool> onednn_broken(const Layer&, const Geometry&, const std::string& kernels);
+
+}  // namespace lastbit

@@ -1,0 +1,83 @@
+// quantize_value.cpp: see quantize_value.hpp.
+#include "lib/rules/quantize_value.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "lib/error.hpp"
+#include "lib/num/float.hpp"
+
+namespace lastbit {
+namespace {
+
+constexpr std::array<std::string_view, 7> names{"inside_fused", "inside", "outside", "outside_int64", "divide_even", "divide_away", "reciprocal_f64"};
+
+std::int64_t clamp_to(std::int64_t v, Range r, Events& events) {
+  if (v < r.min || v > r.max) events |= event::clamped;
+  return std::clamp(v, r.min, r.max);
+}
+
+/// rne of a finite or infinite float, saturated far outside any stored range.
+std::int64_t nearest(float v, Events& events, Rounding mode = Rounding::half_even) {
+  const RoundedInteger r = to_integer(std::clamp(static_cast<double>(v), -0x1p61, 0x1p61), mode);
+  if (r.lost == Lost::half) events |= event::tie;
+  return r.value;
+}
+
+}  // namespace
+
+QuantizeRule quantize_rule(const std::string& name, const std::string& place) {
+  const auto it = std::find(names.begin(), names.end(), name);
+  if (it == names.end()) throw Error(place, "found the quantize rule \"" + name + "\", expected inside_fused, inside, outside, outside_int64, divide_even, divide_away or reciprocal_f64");
+  return static_cast<QuantizeRule>(it - names.begin());
+}
+
+std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zero_point, Range range, Events& events) {
+  const float s = static_cast<float>(scale), inv = inverse(s), zf = static_cast<float>(zero_point);
+  const auto z = static_cast<std::int64_t>(zero_point);
+  switch (rule) {
+    case QuantizeRule::inside_fused: {
+      const float t = fused(x, inv, zf);
+      const float v = t < 2147483520.0f ? t : 2147483520.0f;  // minps: NaN becomes the bound
+      return clamp_to(v >= -2147483648.0f ? nearest(v, events) : std::numeric_limits<std::int32_t>::min(), range, events);
+    }
+    case QuantizeRule::inside: {
+      const float scaled = x * inv;
+      const float v = scaled + zf;
+      if (v != v) return clamp_to(std::numeric_limits<std::int64_t>::min(), range, events);
+      return clamp_to(nearest(v, events), range, events);
+    }
+    case QuantizeRule::outside: {
+      const float v = x * inv;
+      if (v != v) return clamp_to(z, range, events);
+      return clamp_to(nearest(v, events) + z, range, events);
+    }
+    case QuantizeRule::outside_int64: {
+      const float v = x * inv;
+      if (!(std::fabs(v) < 0x1p61f)) return clamp_to(std::numeric_limits<std::int64_t>::min(), range, events);
+      return clamp_to(nearest(v, events) + z, range, events);
+    }
+    case QuantizeRule::divide_even: {
+      const float v = x / s, lo = static_cast<float>(range.min - z), hi = static_cast<float>(range.max - z);
+      if (v < lo || v > hi) events |= event::clamped;
+      const float low = v > lo ? v : lo;
+      return nearest(low < hi ? low : hi, events) + z;
+    }
+    case QuantizeRule::divide_away: {
+      const float v = x / s;
+      if (v != v) return clamp_to(z, range, events);
+      return clamp_to(nearest(v, events, Rounding::half_away) + z, range, events);
+    }
+    case QuantizeRule::reciprocal_f64: {
+      const float v = x * static_cast<float>(1.0 / scale);
+      if (v != v) return 0;
+      const float whole = std::fabs(v) < 0x1p62f ? static_cast<float>(nearest(v, events)) : v;
+      const float moved = whole + zf;
+      return clamp_to(static_cast<std::int64_t>(std::clamp(moved, static_cast<float>(range.min), static_cast<float>(range.max))), range, events);
+    }
+  }
+  throw InternalError("a quantize rule of no kind");
+}
+
+}  // namespace lastbit
