@@ -127,6 +127,16 @@ class DumpWriter:
         partial.write_text(text + "\n", encoding="ascii")
         os.replace(partial, self.out / "manifest.json")
 
+    def discard(self):
+        """Takes away what a run that failed has written (shared weights stay: others may hold them)."""
+        for file in sorted((self.out / "tensors").glob("*.npy")):
+            file.unlink()
+        for folder in (self.out / "tensors", self.out):
+            try:
+                folder.rmdir()
+            except OSError:
+                pass
+
     # -- how it is done --------------------------------------------------------------------------
 
     def _prepare(self):

@@ -1,0 +1,102 @@
+"""isa.py: which instruction set each library takes: it changes bits, so the producer names it.
+
+Three libraries decide for themselves, each with its own environment variable:
+    ATen     ATEN_CPU_CAPABILITY          elementwise kernels, pools, norms
+    FBGEMM   FBGEMM_ENABLE_INSTRUCTIONS   linear and convolutions of the engines fbgemm and x86
+    oneDNN   ONEDNN_MAX_CPU_ISA           linear and convolutions of onednn, convolutions of x86
+The producer names that of the engine; a layer that ran under another one carries a profile of its own.
+"""
+
+import os
+import platform
+
+import torch
+
+ORDER = ("sse4.1", "avx", "avx2", "avx2_vnni", "avx512", "avx512_vnni")
+
+
+def capabilities():
+    """CPUID as PyTorch read it (true under an emulator); /proc/cpuinfo for versions that do not tell."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        return {name for name, value in torch.cpu.get_capabilities().items() if value is True}
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            words = next((line.split() for line in file if line.startswith(("flags", "Features"))), [])
+    except OSError:
+        words = []
+    spelled = {"avx512f": "avx512_f", "avx512bw": "avx512_bw", "avx512dq": "avx512_dq", "avx512vl": "avx512_vl"}
+    return {spelled.get(word, word) for word in words}
+
+
+def cpu(has=None):
+    """The best instruction set of this processor, by the names a dump knows."""
+    has = capabilities() if has is None else has
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        if has & {"arm_i8mm", "i8mm", "neon_i8mm"}:
+            return "neon_i8mm"
+        return "neon_dotprod" if has & {"arm_neon_dot", "neon_dot", "asimddp"} else "neon"
+    if {"avx512_f", "avx512_bw", "avx512_dq", "avx512_vl"} <= has:
+        return "avx512_vnni" if "avx512_vnni" in has else "avx512"
+    if "avx2" in has:
+        return "avx2_vnni" if "avx_vnni" in has else "avx2"
+    return "avx" if "avx" in has else "sse4.1"
+
+
+def _at_most(isa, limit):
+    if isa not in ORDER or limit is None:
+        return isa
+    if limit == "avx2_vnni" and isa.startswith("avx512"):
+        return "avx2"  # a processor with AVX-512 only rarely has AVX-VNNI as well
+    return ORDER[min(ORDER.index(isa), ORDER.index(limit))]
+
+
+def aten(own):
+    level = torch.backends.cpu.get_cpu_capability()
+    limit = {"DEFAULT": "sse4.1", "NO AVX": "sse4.1", "AVX2": "avx2"}.get(level)
+    return _at_most("avx2" if own == "avx2_vnni" else own, limit)
+
+
+def fbgemm(own):
+    asked = os.environ.get("FBGEMM_ENABLE_INSTRUCTIONS", "").upper()
+    limit = {"AVX2": "avx2", "AVX512": "avx512", "AVX512_256": "avx512"}.get(asked)
+    return _at_most("avx2" if own == "avx2_vnni" else own, limit)  # FBGEMM has no AVX-VNNI kernels
+
+
+def onednn(own):
+    asked = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper()
+    limit = {"SSE41": "sse4.1", "AVX": "avx", "AVX2": "avx2", "AVX2_VNNI": "avx2_vnni",
+             "AVX2_VNNI_2": "avx2_vnni", "AVX512_CORE": "avx512"}.get(asked)
+    return _at_most(own, limit)
+
+
+class Platform:
+    """What ran a model: the producer's `isa`, and the profile of a layer that it does not cover."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        own = cpu()
+        self.aten, self.fbgemm, self.onednn = aten(own), fbgemm(own), onednn(own)
+        self.vnni = own == "avx512_vnni"  # what engine x86 asks before it gives a convolution to oneDNN
+        self.isa = {"fbgemm": self.fbgemm, "x86": self.fbgemm, "onednn": self.onednn}.get(engine, self.aten)
+        self.profile = f"pytorch-{engine}"
+
+    def layer_profile(self, layer):
+        """None where the dump's own profile and isa say it already."""
+        if not layer.engine:
+            library, isa = self.profile, self.aten
+        elif self.engine == "x86" and self.vnni and layer.onednn:
+            library, isa = "pytorch-onednn", self.onednn
+            if isa == self.isa == "avx512_vnni":
+                return None
+        elif self.engine == "x86" and self.vnni and self.isa != "avx512_vnni":
+            library, isa = "pytorch-fbgemm", self.fbgemm
+        else:
+            return None
+        return None if (library, isa) == (self.profile, self.isa) else f"{library}@{isa}"
+
+    def producer(self):
+        version = torch.__version__.split("+")[0]
+        producer = {"framework": "pytorch", "version": version, "engine": self.engine, "isa": self.isa}
+        if self.isa in ORDER and "fbgemm" not in torch.backends.quantized.supported_engines:
+            producer["build"] = "debian"  # an x86 build without FBGEMM quantizes by other code
+        return producer

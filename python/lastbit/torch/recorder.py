@@ -1,0 +1,270 @@
+"""recorder.py: the dispatch mode that sees every operator and writes it down.
+
+A tensor is known by being the same object, unchanged since: that links layers, and nothing is compared
+by value. Tensors are written when they are first seen and not kept.
+"""
+
+import warnings
+import weakref
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
+
+from lastbit.errors import LastbitError
+from lastbit.torch import packed, tensors
+from lastbit.torch.call import Array, Call, Integers, Layer, Named, Weight, flat
+from lastbit.torch.operators import TABLE
+
+#: The same values under another object: no layer, the same tensor of the dump.
+_ALIASES = {"aten::detach", "aten::alias", "aten::lift_fresh", "aten::dropout"}
+
+#: Arguments that are overwritten though the schema does not say so (oneDNN adds into its accumulator).
+_WRITTEN = {"quantized::conv2d_add": ["qaccum"], "quantized::conv2d_add_relu": ["qaccum"]}
+
+
+class Recorder(TorchDispatchMode):
+    """Writes every operator that handles integers, or what comes of the model's input, as layers of `dump`."""
+
+    def __init__(self, dump, paths, platform, constants=(), progress=None):
+        super().__init__()
+        self.dump = dump
+        self.quantized = 0      # operators that handle integers with scales
+        self.floating = 0       # other operators on the way from the input
+        self._paths = paths
+        self._platform = platform
+        self._progress = progress
+        self._known = {}        # id -> _Known
+        self._keyed = {}        # key of a Weight or Array -> (name, what keeps the key alive)
+        self._lazy = {}         # id -> (transposed view, Call): a layer only if somebody else wants it
+        self._names = set()
+        self._constants = {id(tensor): tensor for tensor in constants}
+
+    def inputs(self, values):
+        """Names the model's inputs; they are written when an operator reads them."""
+        values = [value for value in flat([values]) if isinstance(value, torch.Tensor)]
+        for index, value in enumerate(values):
+            self._bind(value, None, suggestion="input" if len(values) == 1 else f"input.{index}")
+
+    # -- the mode --------------------------------------------------------------------------------
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if any(is_traceable_wrapper_subclass(value) for value in flat([args, list(kwargs.values())])):
+            return NotImplemented  # its own operators, on the plain tensors inside, come next
+        call = Call(func, args, kwargs)
+        call.transposed_of = self._transposed_of
+        traced = any(self._is_traced(tensor) for tensor in call.tensors())
+        if traced or call.is_quantized:
+            self._before_write(call)
+        call.out = out = func(*args, **kwargs)
+        if isinstance(out, torch.ScriptObject):
+            packed.keep(call)
+        elif call.name == "aten::t":
+            self._lazy[id(out)] = (out, call)
+        elif (traced or call.is_quantized) and call.outputs():
+            self._record(call)
+        return out
+
+    def _record(self, call):
+        if call.name in _ALIASES or self._same_tensor(call):
+            known = self._find(call.x)
+            if known is not None:
+                return self._bind(call.outputs()[0], known.name, known.keys)
+        self.quantized += call.is_quantized
+        self.floating += not call.is_quantized
+        base = self._base(call)
+        for layer in self._layers(base, call) or [_own_name(call)]:
+            self._emit(base, layer)
+
+    def _layers(self, base, call):
+        """What the table makes of a call; None, with a word, if this PyTorch's operator is not the one it knows."""
+        handler = TABLE.get(call.name)
+        if handler is None or "out" in call.written:
+            return None
+        try:
+            return handler(call)
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            warnings.warn(f"{base}: {call.func} is dumped under its own name: {type(error).__name__}: {error}", stacklevel=2)
+            return None
+
+    def _same_tensor(self, call):
+        """A copy that changes neither the values nor how they lie."""
+        if call.name not in ("aten::clone", "aten::contiguous", "aten::_to_copy", "aten::to"):
+            return call.name in ("aten::view", "aten::reshape", "aten::_unsafe_view") and call.out.shape == call.x.shape
+        return call.out.dtype == call.x.dtype and call.out.stride() == call.x.stride()
+
+    # -- layers ----------------------------------------------------------------------------------
+
+    def _base(self, call):
+        """The module's path if the module is this operator, else path and operator."""
+        path, single = self._paths.current()
+        if single and (call.is_quantized and call.namespace != "quantized_decomposed" and call.base not in ("view", "constant_pad_nd")):
+            return path or call.base
+        return f"{path}.{call.base}" if path else call.base
+
+    def _emit(self, base, layer):
+        name = self._unique(base + layer.suffix)
+        try:
+            inputs = {role: self._name(value, f"{name}.{role}") for role, value in layer.inputs.items() if value is not None}
+            keys = self._inherited(layer) if layer.moves else None
+            outputs = {role: self._output(value, f"{name}.{role}", keys) for role, value in layer.outputs.items()}
+        except LastbitError as error:
+            warnings.warn(f"{name} ({layer.op}) is not in the dump: {error}", stacklevel=2)
+            return
+        if "not_judged" in layer.attributes:
+            warnings.warn(f"{name} ({layer.op}) cannot be judged: {layer.attributes['not_judged']}", stacklevel=2)
+        self._names.add(name)
+        self.dump.layer(name, layer.op, inputs, outputs, layer.attributes, self._platform.layer_profile(layer))
+        if self._progress:
+            self._progress.step(name)
+
+    def _unique(self, name):
+        candidate, count = name, 0
+        while candidate in self._names:
+            count += 1
+            candidate = f"{name}_{count}"
+        return candidate
+
+    # -- tensors: names for values -----------------------------------------------------------------
+
+    def _name(self, value, suggestion):
+        """The name of an operator's input; written now if the dump does not have it."""
+        if isinstance(value, Named):
+            return value.name
+        if isinstance(value, (Weight, Array)):
+            return self._constant(value, suggestion)
+        tensor, keys = (value.tensor, _keys(value)) if isinstance(value, Integers) else (value, None)
+        if id(tensor) in self._lazy and self._lazy[id(tensor)][0] is tensor and self._find(tensor) is None:
+            call = self._lazy.pop(id(tensor))[1]
+            if self._is_traced(call.x):
+                self._emit(self._base(call), TABLE[call.name](call)[0])
+        known = self._find(tensor)
+        if known is not None and known.name is not None and (keys is None or _equal(keys, known.keys)):
+            return known.name
+        return self._write(tensor, known.suggestion or suggestion if known else suggestion, keys,
+                           constant=id(tensor) in self._constants, traced=known is not None and known.traced)
+
+    def _output(self, value, suggestion, keys):
+        if isinstance(value, Array):
+            return self._constant(value, suggestion, constant=False)
+        if isinstance(value, Integers):
+            return self._write(value.tensor, suggestion, _keys(value))
+        return self._write(value, suggestion, keys)
+
+    def _write(self, tensor, suggestion, keys=None, constant=False, traced=True):
+        array, described = tensors.describe(tensor)
+        name = self.dump.tensor(self.dump.unique(suggestion), array, constant=constant, **{**described, **(keys or {})})
+        self._bind(tensor, name, keys, traced=traced)
+        return name
+
+    def _constant(self, value, suggestion, constant=True):
+        """Weights out of packs are made anew by every unpack(); their key says which are the same."""
+        if value.key in self._keyed and value.key is not None:
+            return self._keyed[value.key][0]
+        if isinstance(value, Weight):
+            array, keys = tensors.describe(value.tensor)
+            keys.pop("memory_layout", None)
+            if value.squeeze and array.ndim == 4:
+                array = array.squeeze(2)
+        else:
+            array, keys = value.values, value.keys
+        name = self.dump.tensor(self.dump.unique(suggestion), array, constant=constant, **keys)
+        if value.key is not None:
+            self._keyed[value.key] = (name, value.key)
+        return name
+
+    # -- tensors: identity -------------------------------------------------------------------------
+
+    def _bind(self, tensor, name, keys=None, suggestion=None, traced=True):
+        self._known[id(tensor)] = _Known(weakref.ref(tensor), _version(tensor), name, keys, suggestion, traced)
+
+    def _find(self, tensor):
+        known = self._known.get(id(tensor)) if isinstance(tensor, torch.Tensor) else None
+        if known is None or known.ref() is not tensor or known.version != _version(tensor):
+            return None
+        return known
+
+    def _is_traced(self, tensor):
+        """Whether it came of the model's input or of a recorded layer."""
+        if id(tensor) in self._lazy and self._lazy[id(tensor)][0] is tensor:
+            return self._is_traced(self._lazy[id(tensor)][1].x)
+        known = self._find(tensor)
+        return known is not None and known.traced
+
+    def _transposed_of(self, tensor):
+        view, call = self._lazy.get(id(tensor), (None, None))
+        return call.x if view is tensor else None
+
+    def _inherited(self, layer):
+        """PT2E moves plain integers about: their one scale goes with them."""
+        known = self._find(next(iter(layer.inputs.values())))
+        return known.keys if known is not None and known.keys and "axis" not in known.keys else None
+
+    def _before_write(self, call):
+        """An operator that overwrites an argument: what stood there goes to disk, and loses its name after."""
+        for name in [*call.written, *_WRITTEN.get(call.name, ())]:
+            tensor = call[name]
+            if name == "out" or not isinstance(tensor, torch.Tensor):
+                continue
+            known = Named(self._name(tensor, f"{self._unique(self._base(call))}.{name}"))
+            keys = self._find(tensor).keys
+            call.arguments[name] = copy = tensor.clone()
+            self._bind(copy, known.name, keys)
+            storage = tensor.untyped_storage().data_ptr()
+            for key, entry in list(self._known.items()):
+                other = entry.ref()
+                if other is None or (other is not copy and other.untyped_storage().data_ptr() == storage):
+                    del self._known[key]
+
+
+class _Known:
+    __slots__ = ("ref", "version", "name", "keys", "suggestion", "traced")
+
+    def __init__(self, *values):
+        for slot, value in zip(self.__slots__, values):
+            setattr(self, slot, value)
+
+
+def _version(tensor):
+    try:
+        return tensor._version
+    except RuntimeError:
+        return None  # inference tensors do not count
+
+
+def _keys(value):
+    """The manifest keys of a PT2E integer tensor."""
+    number = lambda v: v.detach().numpy() if isinstance(v, torch.Tensor) else v
+    keys = {"scale": number(value.scale), "zero_point": number(value.zero_point), "axis": value.axis,
+            "qmin": value.qmin, "qmax": value.qmax}
+    return {key: item for key, item in keys.items() if item is not None}
+
+
+def _equal(a, b):
+    if b is None or a.keys() != b.keys():
+        return False
+    return all((a[key] == b[key]) if not hasattr(a[key], "shape") else a[key].tolist() == getattr(b[key], "tolist", list)()
+               for key in a)
+
+
+def _own_name(call):
+    """An operator without a name in the format: its own, with its tensors and its arguments."""
+    inputs, attributes = {}, {}
+    for name, value in call.arguments.items():
+        if name == "out" or value is None:
+            continue
+        if isinstance(value, torch.Tensor):
+            inputs[name] = value
+        elif isinstance(value, (list, tuple)) and any(isinstance(item, torch.Tensor) for item in value):
+            inputs.update({f"{name}{index}": item for index, item in enumerate(value) if isinstance(item, torch.Tensor)})
+        else:
+            attributes[name] = value if _is_plain(value) else str(value)
+    outputs = call.outputs()
+    names = ["y"] if len(outputs) == 1 else [f"y{index}" for index in range(len(outputs))]
+    return Layer(str(call.func), inputs, dict(zip(names, outputs)), attributes)
+
+
+def _is_plain(value):
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, (bool, int, str)) or (isinstance(value, float) and value - value == 0)
