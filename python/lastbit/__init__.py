@@ -11,7 +11,7 @@ Importing `lastbit` imports none of the frameworks.
 
 from lastbit.dump import DumpWriter
 from lastbit.engine import Report, verify
-from lastbit.errors import LastbitError
+from lastbit.errors import LastbitError, LastbitWarning
 
-__all__ = ["DumpWriter", "LastbitError", "Report", "verify"]
+__all__ = ["DumpWriter", "LastbitError", "LastbitWarning", "Report", "verify"]
 __version__ = "0.1.0"

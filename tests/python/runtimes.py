@@ -12,20 +12,25 @@ REQUIRED = os.environ.get("LASTBIT_REQUIRE_RUNTIMES") == "1"
 
 
 def need(*modules):
-    """Skips the module that calls it, by name, unless LASTBIT_REQUIRE_RUNTIMES=1: then it fails."""
+    """Skips the module that calls it, by name, unless LASTBIT_REQUIRE_RUNTIMES=1: then it fails.
+
+    LASTBIT_REQUIRE_TORCH=1 requires PyTorch alone.
+    """
     for name in modules:
         try:
             importlib.import_module(name)
         except ImportError as error:
             reason = f"{name} is not installed ({error})"
-            if REQUIRED:
+            if REQUIRED or os.environ.get(f"LASTBIT_REQUIRE_{name.upper()}") == "1":
                 pytest.fail(reason, pytrace=False)
             pytest.skip(reason, allow_module_level=True)
 
 
 def need_program():
-    """Skips a test where the program lastbit was not built."""
+    """Skips a test where the program lastbit was not built; $LASTBIT, if set, has to be there."""
     try:
         return find_program()
     except LastbitError as error:
+        if os.environ.get("LASTBIT"):
+            pytest.fail(str(error), pytrace=False)
         pytest.skip(str(error))

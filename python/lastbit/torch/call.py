@@ -27,6 +27,8 @@ class Call:
         self.base = base[:-1] if self.written and base.endswith("_") else base
         self.name = f"{self.namespace.removeprefix('_')}::{self.base}"
         self.out = None
+        # What the recorder knows of a tensor: the matrix it is the t() of, whether a layer or the input made it.
+        self.transposed_of = self.is_traced = None
 
     def __getitem__(self, name):
         return self.arguments[name]

@@ -8,38 +8,12 @@ The producer names that of the engine; a layer that ran under another one carrie
 """
 
 import os
-import platform
 
 import torch
 
+from lastbit.isa import detect
+
 ORDER = ("sse4.1", "avx", "avx2", "avx2_vnni", "avx512", "avx512_vnni")
-
-
-def capabilities():
-    """CPUID as PyTorch read it (true under an emulator); /proc/cpuinfo for versions that do not tell."""
-    if hasattr(torch.cpu, "get_capabilities"):
-        return {name for name, value in torch.cpu.get_capabilities().items() if value is True}
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            words = next((line.split() for line in file if line.startswith(("flags", "Features"))), [])
-    except OSError:
-        words = []
-    spelled = {"avx512f": "avx512_f", "avx512bw": "avx512_bw", "avx512dq": "avx512_dq", "avx512vl": "avx512_vl"}
-    return {spelled.get(word, word) for word in words}
-
-
-def cpu(has=None):
-    """The best instruction set of this processor, by the names a dump knows."""
-    has = capabilities() if has is None else has
-    if platform.machine().lower() in ("aarch64", "arm64"):
-        if has & {"arm_i8mm", "i8mm", "neon_i8mm"}:
-            return "neon_i8mm"
-        return "neon_dotprod" if has & {"arm_neon_dot", "neon_dot", "asimddp"} else "neon"
-    if {"avx512_f", "avx512_bw", "avx512_dq", "avx512_vl"} <= has:
-        return "avx512_vnni" if "avx512_vnni" in has else "avx512"
-    if "avx2" in has:
-        return "avx2_vnni" if "avx_vnni" in has else "avx2"
-    return "avx" if "avx" in has else "sse4.1"
 
 
 def _at_most(isa, limit):
@@ -74,7 +48,7 @@ class Platform:
 
     def __init__(self, engine):
         self.engine = engine
-        own = cpu()
+        own = detect()
         self.aten, self.fbgemm, self.onednn = aten(own), fbgemm(own), onednn(own)
         self.vnni = own == "avx512_vnni"  # what engine x86 asks before it gives a convolution to oneDNN
         self.isa = {"fbgemm": self.fbgemm, "x86": self.fbgemm, "onednn": self.onednn}.get(engine, self.aten)

@@ -3,6 +3,7 @@
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lastbit.isa import detect
 from lastbit.torch.call import Call, Weight
 
 #: Weights seen before they were packed, for the packs that cannot give them back: hash -> (pack, weight).
@@ -62,7 +63,10 @@ class Conv:
 
     def __init__(self, pack, dims, transposed, engine):
         weight, bias = pack.unpack()
-        spatial = lambda values: [int(v) for v in values][-dims:]
+
+        def spatial(values):
+            return [int(value) for value in values][-dims:]
+
         self.groups = int(pack.groups())
         self.attributes = {"stride": spatial(pack.stride()), "padding": spatial(pack.padding())}
         if transposed:
@@ -91,8 +95,7 @@ class Conv:
                 and not (self.transposed and self.per_channel))
 
     def packed_by_fbgemm(self, engine):
-        from lastbit.torch.isa import cpu
-        return engine == "fbgemm" or (engine == "x86" and not (cpu() == "avx512_vnni" and self.may_be_onednn()))
+        return engine == "fbgemm" or (engine == "x86" and not (detect() == "avx512_vnni" and self.may_be_onednn()))
 
 
 def zero_points(weight):

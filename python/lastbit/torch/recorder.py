@@ -10,7 +10,7 @@ import weakref
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
 
-from lastbit.errors import LastbitError
+from lastbit.errors import LastbitError, LastbitWarning
 from lastbit.torch import packed, tensors
 from lastbit.torch.call import Array, Call, Integers, Layer, Named, Weight, flat
 from lastbit.torch.operators import TABLE
@@ -52,7 +52,7 @@ class Recorder(TorchDispatchMode):
         if any(is_traceable_wrapper_subclass(value) for value in flat([args, list(kwargs.values())])):
             return NotImplemented  # its own operators, on the plain tensors inside, come next
         call = Call(func, args, kwargs)
-        call.transposed_of = self._transposed_of
+        call.transposed_of, call.is_traced = self._transposed_of, self._is_traced
         traced = any(self._is_traced(tensor) for tensor in call.tensors())
         if traced or call.is_quantized:
             self._before_write(call)
@@ -84,7 +84,7 @@ class Recorder(TorchDispatchMode):
         try:
             return handler(call)
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            warnings.warn(f"{base}: {call.func} is dumped under its own name: {type(error).__name__}: {error}", stacklevel=2)
+            warnings.warn(f"{base}: {call.func} is dumped under its own name: {type(error).__name__}: {error}", LastbitWarning, stacklevel=2)
             return None
 
     def _same_tensor(self, call):
@@ -109,10 +109,10 @@ class Recorder(TorchDispatchMode):
             keys = self._inherited(layer) if layer.moves else None
             outputs = {role: self._output(value, f"{name}.{role}", keys) for role, value in layer.outputs.items()}
         except LastbitError as error:
-            warnings.warn(f"{name} ({layer.op}) is not in the dump: {error}", stacklevel=2)
+            warnings.warn(f"{name} ({layer.op}) is not in the dump: {error}", LastbitWarning, stacklevel=2)
             return
         if "not_judged" in layer.attributes:
-            warnings.warn(f"{name} ({layer.op}) cannot be judged: {layer.attributes['not_judged']}", stacklevel=2)
+            warnings.warn(f"{name} ({layer.op}) cannot be judged: {layer.attributes['not_judged']}", LastbitWarning, stacklevel=2)
         self._names.add(name)
         self.dump.layer(name, layer.op, inputs, outputs, layer.attributes, self._platform.layer_profile(layer))
         if self._progress:

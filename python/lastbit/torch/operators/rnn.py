@@ -55,6 +55,8 @@ def _pieces(call, lstm, x, hidden, cells, batch_first, directions):
             suffix = f".l{index}" + ("_reverse" if direction else "")
             states = [state[at:at + 1].clone() for state in hidden]
             for name, whole, part in zip("hc", hidden, states):
+                if not call.is_traced(whole):
+                    continue  # a state that starts from zeros is cut up by nobody
                 layers.append(Layer("slice", {"x": whole}, {"y": part}, {"dim": 0, "start": at, "end": at + 1, "step": 1},
                                     suffix=f"{suffix}.{name}", moves=True))
             source = x
