@@ -98,5 +98,5 @@ def rules(layer, top):
     if layer["attributes"].get("variant") == "decomposed":
         return {**table, "quantize": decomposed_quantize}
     if layer["attributes"].get("variant") == "float":
-        return table
+        return {}
     return {**table, "quantize": quantize, "linear": linear, "conv1d": conv, "conv2d": conv, "conv3d": conv}

@@ -17,13 +17,18 @@ def need(*modules):
     LASTBIT_REQUIRE_TORCH=1 requires PyTorch alone.
     """
     for name in modules:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            reason = f"{name} is not installed ({error})"
-            if REQUIRED or os.environ.get(f"LASTBIT_REQUIRE_{name.upper()}") == "1":
-                pytest.fail(reason, pytrace=False)
-            pytest.skip(reason, allow_module_level=True)
+        need_module(name, allow_module_level=True)
+
+
+def need_module(name, allow_module_level=False):
+    """The same for one module, inside a test."""
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        reason = f"{name} is not installed ({error})"
+        if REQUIRED or os.environ.get(f"LASTBIT_REQUIRE_{name.upper()}") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason, allow_module_level=allow_module_level)
 
 
 def need_program():

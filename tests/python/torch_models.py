@@ -307,9 +307,23 @@ def torchscript(engine, path=None):
     return torch.jit.load(archive), x
 
 
+def pt2e(engine):
+    """torch.export, then torchao's PT2E: quantize and dequantize around float operators."""
+    import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as x86
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    model = nn.Sequential(nn.Conv2d(3, 10, 3, padding=1), nn.BatchNorm2d(10), nn.ReLU(), nn.MaxPool2d(2),
+                          nn.Conv2d(10, 6, 3, 2, 1, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 3 * 3, 4)).eval()
+    x = torch.randn(2, 3, 12, 12)
+    quantizer = x86.X86InductorQuantizer().set_global(x86.get_default_x86_inductor_quantization_config())
+    prepared = prepare_pt2e(torch.export.export(model, (x,)).module(), quantizer)
+    with torch.no_grad():
+        prepared(x)
+    return convert_pt2e(prepared), x
+
+
 PROGRAMS = {function.__name__: function for function in (
     conv1x1, conv_relu_qat, linear_static, linear_dynamic, per_channel, mobilenet_v2_qat, resnet18, unet,
-    squeeze_excite, lstm_dynamic, gru_dynamic, embedding_4bit, fx, torchscript)}
+    squeeze_excite, lstm_dynamic, gru_dynamic, embedding_4bit, fx, torchscript, pt2e)}
 
 
 def make(name, engine):

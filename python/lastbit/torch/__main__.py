@@ -25,13 +25,18 @@ def main(argv=None):
     except LastbitError as error:
         print(f"lastbit.torch: {error}", file=sys.stderr)
         return 2
-    except (RuntimeError, OSError) as error:  # the model's own complaint: its last line says what
-        print(f"lastbit.torch: {options.model}: {[line for line in str(error).splitlines() if line.strip()][-1].strip()}",
-              file=sys.stderr)
+    except (RuntimeError, TypeError, ValueError, OSError) as error:
+        print(f"lastbit.torch: {options.model}: {complaint(error)}", file=sys.stderr)
         return 2
     for path in done if isinstance(done, list) else [done]:
         print(f"{path}: {path.layers} layers")
     return 0
+
+
+def complaint(error):
+    """The one line of a model's own error that says what: TorchScript puts a traceback before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1 if any("Traceback" in line for line in lines) else 0][:300]
 
 
 def parse(argv):

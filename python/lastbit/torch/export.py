@@ -1,6 +1,7 @@
 """export.py: from a model and its inputs to a dump, or to several that share their weights."""
 
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -51,7 +52,7 @@ def load(path, engine=None):
         raise LastbitError(f"{path}: no such file, expected a TorchScript archive (torch.jit.save)")
     try:
         if path.suffix == ".pt2":
-            import torch.ao.quantization.fx._decomposed  # noqa: F401  registers PT2E's operators
+            import_module("torch.ao.quantization.fx._decomposed")  # registers PT2E's operators
             return torch.export.load(path).module()
         return torch.jit.load(str(path), map_location="cpu")
     except Exception as error:
@@ -117,7 +118,7 @@ def _arguments(inputs):
 def _constants(model):
     if not hasattr(model, "parameters"):
         return []
-    return [*model.parameters(), *model.buffers()]
+    return [*model.named_parameters(), *model.named_buffers()]
 
 
 def _samples(inputs, count):

@@ -36,8 +36,9 @@ class Recorder(TorchDispatchMode):
         self._known = {}        # id -> _Known
         self._keyed = {}        # key of a Weight or Array -> (name, what keeps the key alive)
         self._lazy = {}         # id -> (transposed view, Call): a layer only if somebody else wants it
+        self._overwritten = {}  # the tensors that the operator at hand writes over
         self._names = set()
-        self._constants = {id(tensor): tensor for tensor in constants}
+        self._constants = {id(tensor): (path, tensor) for path, tensor in constants}
 
     def inputs(self, values):
         """Names the model's inputs; they are written when an operator reads them."""
@@ -54,6 +55,7 @@ class Recorder(TorchDispatchMode):
         call = Call(func, args, kwargs)
         call.transposed_of, call.is_traced = self._transposed_of, self._is_traced
         traced = any(self._is_traced(tensor) for tensor in call.tensors())
+        self._overwritten = {}
         if traced or call.is_quantized:
             self._before_write(call)
         call.out = out = func(*args, **kwargs)
@@ -141,8 +143,9 @@ class Recorder(TorchDispatchMode):
         known = self._find(tensor)
         if known is not None and known.name is not None and (keys is None or _equal(keys, known.keys)):
             return known.name
-        return self._write(tensor, known.suggestion or suggestion if known else suggestion, keys,
-                           constant=id(tensor) in self._constants, traced=known is not None and known.traced)
+        path = self._constants.get(id(tensor), (None,))[0]
+        return self._write(tensor, path or (known and known.suggestion) or suggestion, keys,
+                           constant=path is not None, traced=known is not None and known.traced)
 
     def _output(self, value, suggestion, keys):
         if isinstance(value, Array):
@@ -155,6 +158,8 @@ class Recorder(TorchDispatchMode):
         array, described = tensors.describe(tensor)
         name = self.dump.tensor(self.dump.unique(suggestion), array, constant=constant, **{**described, **(keys or {})})
         self._bind(tensor, name, keys, traced=traced)
+        if id(tensor) in self._overwritten:
+            self._known[id(tensor)].version = _NEXT
         return name
 
     def _constant(self, value, suggestion, constant=True):
@@ -180,9 +185,12 @@ class Recorder(TorchDispatchMode):
 
     def _find(self, tensor):
         known = self._known.get(id(tensor)) if isinstance(tensor, torch.Tensor) else None
-        if known is None or known.ref() is not tensor or known.version != _version(tensor):
+        if known is None or known.ref() is not tensor:
             return None
-        return known
+        version = _version(tensor)
+        if known.version is _NEXT:
+            known.version = version
+        return known if known.version == version else None
 
     def _is_traced(self, tensor):
         """Whether it came of the model's input or of a recorded layer."""
@@ -208,6 +216,7 @@ class Recorder(TorchDispatchMode):
                 continue
             known = Named(self._name(tensor, f"{self._unique(self._base(call))}.{name}"))
             keys = self._find(tensor).keys
+            self._overwritten[id(tensor)] = tensor
             call.arguments[name] = copy = tensor.clone()
             self._bind(copy, known.name, keys)
             storage = tensor.untyped_storage().data_ptr()
@@ -215,6 +224,10 @@ class Recorder(TorchDispatchMode):
                 other = entry.ref()
                 if other is None or (other is not copy and other.untyped_storage().data_ptr() == storage):
                     del self._known[key]
+
+
+#: PyTorch counts an overwrite up only after the operator is back: the version seen next is the right one.
+_NEXT = object()
 
 
 class _Known:
