@@ -170,6 +170,11 @@ bool holds(const std::string& condition, const Layer& layer) {
     want.resize(have.size());
     return op == ">=" ? have >= want : op == "<=" ? have <= want : op == "<" ? have < want : op == ">" ? have > want : have == want;
   }
+  if (const auto at = condition.find("<="); at != std::string::npos && at > 0) {  // an integer attribute, 1 when absent: "groups<=100"
+    std::int64_t most = 0;
+    std::from_chars(condition.data() + at + 2, condition.data() + condition.size(), most);
+    return layer.attributes.integer(condition.substr(0, at), 1) <= most;
+  }
   return layer.is(condition);
 }
 

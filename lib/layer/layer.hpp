@@ -67,7 +67,8 @@ struct Layer {
 /// "bias:int32", "activation:relu", "memory:NHWC", "variant:NAME", "depthwise", "grouped".
 std::set<std::string> common_facts(const Layer&);
 
-/// Whether a condition of a profile's cell holds: "fact", "!fact", or "version>=2.13" (also < <= > ==).
+/// Whether a condition of a profile's cell holds: "fact", "!fact", "version>=2.13" (also < <= > ==), or "groups<=100" over an
+/// integer attribute.
 bool holds(const std::string& condition, const Layer&);
 
 }  // namespace lastbit

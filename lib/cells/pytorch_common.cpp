@@ -1,0 +1,33 @@
+// pytorch_common.cpp: what ATen computes whatever the engine.
+//
+// PyTorch 2.13.0 alone adds the zero point inside the rounding (FBGEMM's Quantize<T, true>): fused for whole arrays, not
+// fused element by element. 2.12 and before, 2.14 and after add it to the rounded value. Builds without FBGEMM go through
+// int64.
+//
+//   aten/src/ATen/native/quantized/AffineQuantizerBase.cpp       quantize_val, dequantize_val
+//   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   quantize_tensor_per_channel_affine_cpu, dequantize_per_channel_affine_kernel
+#include "lib/cells/cells.hpp"
+
+namespace lastbit::cells {
+
+std::vector<Cell> pytorch_common() {
+  const auto rounding = [](const std::string& rule) { return std::map<std::string, std::string>{{"rounding", rule}}; };
+  return {
+      {{"quantize"}, {}, "quantize", {}, rounding("outside")},
+      {{"quantize"}, {"build:debian"}, "quantize", {}, rounding("outside_int64")},
+      {{"quantize"}, {"version==2.13.0"}, "quantize", {}, rounding("inside_fused")},
+      {{"quantize"}, {"version==2.13.0", "y_per_channel"}, "quantize", {}, rounding("inside")},
+      {{"quantize"}, {"y:uint4"}, "quantize", {}, rounding("outside")},
+      {{"quantize"}, {"y:uint2"}, "quantize", {}, rounding("outside")},
+      {{"quantize"}, {"y_float_zero_point"}, "quantize", {}, rounding("inside")},
+      {{"quantize"}, {"variant:decomposed"}, "quantize", {}, rounding("reciprocal_f64")},
+      {{"dequantize"}, {}, "dequantize", {}, {{"multiply", "float32"}}},
+      {{"dequantize"}, {"x_per_channel", "!x_float_zero_point"}, "dequantize", {}, {{"multiply", "float64"}}},
+      {{"dequantize"}, {"variant:decomposed"}, "dequantize", {}, {{"multiply", "float32"}}},
+      {{"requantize"}, {}, "dequantize_quantize", {}, rounding("outside")},
+      {{"requantize"}, {"version==2.13.0"}, "dequantize_quantize", {}, rounding("inside_fused")},
+      {{"move"}, {}, "copy", {}, {}},
+  };
+}
+
+}  // namespace lastbit::cells

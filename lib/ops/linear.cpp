@@ -1,0 +1,41 @@
+// linear: y[r, o] = requantize(bias[o] + sum_i (x[r, i] - zx) * (w[o, i] - zw[o]))
+#include "lib/rules/accumulation.hpp"
+#include "lib/rules/conv_facts.hpp"
+
+namespace lastbit::ops {
+namespace {
+
+Shape output_shape(const Layer& layer) {
+  Shape s = layer.in("x").shape;
+  s.back() = layer.in("weight").dim(0);
+  return s;
+}
+
+void check(const Layer& layer) {
+  linear_geometry(layer);
+  expect_conv_output(layer, output_shape(layer));
+}
+
+Result run(const Layer& layer, const Cell& cell) { return run_convolution(layer, cell, linear_geometry(layer), output_shape(layer)); }
+
+Real real(const Layer& layer, const Result& result) {
+  const Geometry g = linear_geometry(layer);
+  return real_accumulation(layer, result, g, read_operands(layer, g));
+}
+
+}  // namespace
+
+Operator linear() {
+  return {.name = "linear",
+          .families = {},
+          .formula = "y[r,o] = requantize(bias[o] + alpha * sum_i (x[r,i] - zx) * (w[o,i] - zw[o]))",
+          .inputs = {{"x", "uint8, int8, int16 [..., I]"}, {"weight", "int8, uint8, int4, int16 [O, I]"}, {"bias", "float32, int32 or int64 [O]", true}},
+          .outputs = {{"y", "like x, or float32", true}, {"accumulator", "int32, before requantization", true}},
+          .attributes = {{"activation", "none, relu, relu6, leaky_relu, tanh or {min, max}"}, {"negative_slope", "number, of leaky_relu"}, {"alpha", "number: multiplies the product (ONNX Gemm)"}, {"bias_dtype", "int32 or int64, of int16 layers"}},
+          .rules = {"accumulate"},
+          .check = check,
+          .run = run,
+          .real = real};
+}
+
+}  // namespace lastbit::ops

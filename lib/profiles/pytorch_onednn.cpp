@@ -1,0 +1,54 @@
+// pytorch_onednn: PyTorch's engine "onednn" from 2.1 on (oneDNN 3.x).
+//
+// The source scale is multiplied first, then the weight scale, never their product; the bias is added in real units; the
+// destination's reciprocal scale and the zero point come before the rounding, and the float is saturated before it.
+// ideep inverts scales twice on the way, so each may be one ulp off. No fused multiply-add anywhere.
+//
+//   ideep/include/ideep/operators/conv.hpp, inner_product.hpp   (branch ideep_pytorch)
+//   oneDNN 3.12 src/cpu/x64/jit_brgemm_*                        store_output
+#include "lib/cells/cells.hpp"
+
+namespace lastbit::profiles {
+
+Profile pytorch_onednn() {
+  const auto stages = [](const std::string& weight) {
+    return std::vector<std::string>{"float", "multiply 1 / f32(1 / si)", "multiply " + weight, "add f32(bias)", "activation",
+                                    "multiply 1 / (1 / f32(1 / so))", "zero_point", "clamp", "round half_even int_min"};
+  };
+  const auto pairs = [](const std::string& kernels) {
+    return std::map<std::string, std::string>{{"accumulator", "int32"}, {"pairs", "int16"}, {"pair_order", "onednn"}, {"pair_outside", "zero"}, {"kernels", kernels}};
+  };
+  const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
+  const auto conv = stages("f32(sw)"), linear = stages("1 / f32(1 / sw)"), linear_per_channel = stages("1 / (1 / f32(sw))");
+  // ideep quantizes x by the reciprocal of the twice inverted scale, zero point inside, not fused.
+  const std::map<std::string, std::string> dynamic{{"accumulator", "int32"}, {"pairs", "none"}, {"choose", "pytorch"}, {"rounding", "inside"}, {"quantize_scale", "1 / f32(1 / si)"}, {"reduce_range", "honoured"}};
+  Profile p{
+      .name = "pytorch-onednn",
+      .title = "PyTorch >= 2.1, engine onednn (oneDNN 3.x)",
+      .sources = {"PyTorch 2.13.0 with oneDNN 3.12", "ideep operators/conv.hpp, inner_product.hpp", "oneDNN src/cpu/x64: jit_uni_x8s8s32x_convolution, brgemm, gemm_s8u8s32"},
+      .evidence = "measured: PyTorch 2.13.0 on AVX-512 VNNI, AVX-512 and AVX2, 3.0M elements aimed at ties and at 20 rival orders",
+      .for_producer = {"framework:pytorch", "engine:onednn"},
+      .replaces = "",
+      .replaces_when = {},
+      .isas = {"avx512_vnni", "avx512", "avx2", "sse4.1"},
+      .cells = {
+          {{"conv", "conv_transpose"}, {}, "accumulate", conv, exact},
+          {{"linear"}, {}, "accumulate", linear, exact},
+          {{"linear"}, {"per_channel"}, "accumulate", linear_per_channel, exact},
+          {{"conv", "conv_transpose"}, {"no_vnni", "avx2", "x:uint8"}, "accumulate", conv, pairs("avx2")},
+          {{"conv", "conv_transpose"}, {"no_vnni", "avx512", "x:uint8"}, "accumulate", conv, pairs("avx512")},
+          {{"conv", "conv_transpose"}, {"no_avx2", "x:uint8"}, "accumulate", conv, pairs("avx")},
+          {{"linear"}, {"no_vnni", "avx2", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx2")},
+          {{"linear"}, {"no_vnni", "avx2", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx2")},
+          {{"linear"}, {"no_vnni", "avx512", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx512")},
+          {{"linear"}, {"no_vnni", "avx512", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx512")},
+          {{"linear"}, {"no_avx2", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx")},
+          {{"linear"}, {"no_avx2", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx")},
+          {{"linear_dynamic"}, {"!per_channel"}, "accumulate", {"float", "multiply 1 / f32(1 / si)", "multiply 1 / f32(1 / sw)", "add f32(bias)", "activation"}, dynamic},
+          {{"linear_dynamic"}, {"per_channel"}, "accumulate", {"float", "multiply 1 / f32(1 / si)", "multiply 1 / (1 / f32(sw))", "add f32(bias)", "activation"}, dynamic},
+      }};
+  cells::append(p.cells, cells::pytorch_common());
+  return p;
+}
+
+}  // namespace lastbit::profiles

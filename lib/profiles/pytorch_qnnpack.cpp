@@ -1,0 +1,44 @@
+// pytorch_qnnpack: PyTorch's engine "qnnpack", on x86 and ARM.
+//
+// The bias becomes an integer of the accumulator (bias times a float32 reciprocal, nearest even). The multiplier is the
+// product of the scales times the reciprocal of the output's, in float32. What int32 cannot hold after the multiplication
+// becomes INT_MIN on x86 (so 0) and INT_MAX on ARM (so 255).
+//
+//   aten/src/ATen/native/quantized/cpu/QnnpackUtils.h                generate_requantization_scales
+//   aten/src/ATen/native/quantized/cpu/qlinear.cpp, qconv.cpp       apply_impl of the Qnnp weights
+//   aten/src/ATen/native/quantized/cpu/qnnpack/src/q8gemm/*.c       pytorch_q8gemm_ukernel
+#include "lib/cells/cells.hpp"
+
+namespace lastbit::profiles {
+
+Profile pytorch_qnnpack() {
+  const auto stages = [](const std::string& overflow) {
+    return std::vector<std::string>{"bias f32(bias) * (1 / f32(sw * si))", "float", "multiply f32(sw) * f32(si) * (1 / f32(so))",
+                                    "round half_even " + overflow, "saturate16", "zero_point", "saturate16", "clamp"};
+  };
+  const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
+  const auto dynamic = [](const std::string& rounding) {
+    return std::map<std::string, std::string>{{"accumulator", "int32"}, {"pairs", "none"}, {"choose", "pytorch"}, {"rounding", rounding}, {"reduce_range", "ignored"}};
+  };
+  Profile p{
+      .name = "pytorch-qnnpack",
+      .title = "PyTorch, engine qnnpack (x86 and ARM)",
+      .sources = {"PyTorch 1.13.1 and 2.13.0", "aten/src/ATen/native/quantized/cpu/QnnpackUtils.h: generate_requantization_scales",
+                  "aten/src/ATen/native/quantized/cpu/qnnpack/src/requantization.h"},
+      .evidence = "measured: PyTorch 1.13.1 and 2.13.0 on x86, 2.13.0 on ARM (neoverse-n1, emulated), inputs aimed at ties",
+      .for_producer = {"framework:pytorch", "engine:qnnpack"},
+      .replaces = "",
+      .replaces_when = {},
+      .isas = {"avx512_vnni", "neon_dotprod"},
+      .cells = {
+          {{"linear", "conv", "conv_transpose"}, {}, "accumulate", stages("int_min"), exact},
+          {{"linear", "conv", "conv_transpose"}, {"arm"}, "accumulate", stages("saturate"), exact},
+          {{"linear_dynamic"}, {}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, dynamic("outside")},
+          {{"linear_dynamic"}, {"version==2.13.0"}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, dynamic("inside_fused")},
+          {{"linear_dynamic"}, {"build:debian"}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, dynamic("outside_int64")},
+      }};
+  cells::append(p.cells, cells::pytorch_common());
+  return p;
+}
+
+}  // namespace lastbit::profiles

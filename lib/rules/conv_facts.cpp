@@ -1,0 +1,67 @@
+// conv_facts.cpp: see conv_facts.hpp.
+#include "lib/rules/conv_facts.hpp"
+
+#include <algorithm>
+
+#include "lib/error.hpp"
+
+namespace lastbit {
+
+std::vector<Port> conv_inputs(int dims, bool transposed) {
+  const std::string k = dims == 1 ? "k" : dims == 2 ? "kh, kw" : "kd, kh, kw";
+  return {{"x", "uint8, int8, int16 [N, C, spatial]"},
+          {"weight", "int8, uint8, int4 " + std::string(transposed ? "[I, O/groups, " : "[O, I/groups, ") + k + "]"},
+          {"bias", "float32, int32 or int64 [O]", true}};
+}
+
+std::vector<AttributeSpec> conv_attributes(bool transposed) {
+  std::vector<AttributeSpec> all{{"stride", "integers >= 1, one per spatial axis (1)"},
+                                 {"padding", "integers >= 0, one per spatial axis, or begins then ends (0)"},
+                                 {"dilation", "integers >= 1, one per spatial axis (1)"},
+                                 {"groups", "integer >= 1 (1)"},
+                                 {"activation", "none, relu, relu6, leaky_relu, tanh or {min, max} in the output's integers (none)"}};
+  if (transposed) all.push_back({"output_padding", "integers >= 0, less than stride or dilation (0)"});
+  return all;
+}
+
+void expect_conv_output(const Layer& layer, const Shape& shape) {
+  if (!layer.has_out("y") && !layer.has_out("accumulator")) throw Error(layer.place, "found no output \"y\" or \"accumulator\", expected one");
+  expect_shape(layer, "y", shape);
+  expect_shape(layer, "accumulator", shape);
+}
+
+void conv_facts(const Layer&, const Geometry& g, int dims, std::set<std::string>& f) {
+  const std::size_t first = 3 - static_cast<std::size_t>(dims);
+  const auto all = [&](auto condition) {
+    for (std::size_t a = first; a < 3; ++a)
+      if (!condition(a)) return false;
+    return true;
+  };
+  // The end padding that makes this output size: torch pads both sides alike.
+  if (g.in_channels == 1) f.insert("one_channel");
+  const bool same = all([&](std::size_t a) { return g.begin[a] == (g.kernel[a] - 1) / 2; });
+  const bool unit_dilation = all([&](std::size_t a) { return g.dilation[a] == 1; });
+  const bool small_stride = all([&](std::size_t a) { return g.stride[a] == 1 || g.stride[a] == 2; });
+  const bool odd_kernel = all([&](std::size_t a) { return g.kernel[a] == 3 || g.kernel[a] == 5 || g.kernel[a] == 7; });
+  if (!g.transposed && dims >= 2 && g.in_channels == 1 && (g.out_channels == 1 || g.out_channels == 2) && g.groups % 8 == 0 && small_stride &&
+      g.kernel[1] == g.kernel[2] && odd_kernel && unit_dilation && same)
+    f.insert("fbgemm_depthwise");
+  if (g.transposed) {
+    bool extra = false;
+    for (std::size_t a = first; a < 3; ++a) {
+      const std::int64_t plain = (g.in[a] - 1) * g.stride[a] - 2 * g.begin[a] + g.dilation[a] * (g.kernel[a] - 1) + 1;
+      extra |= g.out[a] != plain;
+    }
+    if (extra) f.insert("output_padding");
+    if (dims == 2 && g.groups == 1 && g.in_channels % 8 == 0 && g.out_channels % 8 == 0 && g.kernel[1] == 2 && g.kernel[2] <= 6 && small_stride &&
+        g.begin[1] == 0 && g.begin[2] == 0 && unit_dilation)
+      f.insert("fbgemm_direct");
+    if (g.in_channels != g.out_channels && g.in_channels > 1 && g.out_channels > 1) f.insert("unequal_channels");
+  }
+}
+
+Result run_convolution(const Layer& layer, const Cell& cell, const Geometry& g, const Shape& shape) {
+  return run_accumulation(layer, cell, g, read_operands(layer, g), shape);
+}
+
+}  // namespace lastbit

@@ -1,0 +1,19 @@
+// conv_facts.hpp: what the convolution operators share beside their arithmetic: ports, attributes, facts, run.
+#pragma once
+#include "lib/rules/accumulation.hpp"
+
+namespace lastbit {
+
+std::vector<Port> conv_inputs(int dims, bool transposed);
+std::vector<AttributeSpec> conv_attributes(bool transposed);
+/// Throws Error unless the observed output has this shape ("y" or "accumulator").
+void expect_conv_output(const Layer&, const Shape&);
+
+/// "fbgemm_depthwise": the condition of FBGEMM's depthwise kernel (FbgemmConv.cc takeDepthWiseFastPath); "fbgemm_direct":
+/// of its direct transposed convolution; "output_padding"; "one_channel" (one input channel a group); "asymmetric_padding".
+void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&);
+
+/// read_operands and run_accumulation, or the float operator between q/dq pairs when the rule is "float".
+Result run_convolution(const Layer&, const Cell&, const Geometry&, const Shape& out_shape);
+
+}  // namespace lastbit
