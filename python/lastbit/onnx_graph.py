@@ -105,7 +105,7 @@ class Graph:
         if quantization is None and dtype in INTEGERS:
             quantization = self.quantization.get(name, Quantization(1.0, 0))
         keys.setdefault("layout", self.layout.get(name) if not given else None)
-        meaning = (name, quantization, dtype, given, tuple(sorted(keys.items(), key=str)))
+        meaning = (name, quantization, dtype, value.shape if given else None, tuple(sorted(keys.items(), key=str)))
         if meaning not in self._written:
             q = quantization.arrays() if quantization else {}
             self._written[meaning] = self.writer.tensor(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lastbit.onnx_graph import Quantization
 from lastbit.onnx_nodes import handles, is_quantized
 
 
@@ -29,19 +30,24 @@ def transpose(graph, node):
 
 @handles("Slice")
 def slice_(graph, node):
-    """Along one axis, forwards; a slice of several axes is more than one of the dump's slices."""
-    x = graph.value(node.input[0])
+    """One slice an axis, forwards only; what stands between two of them is not a tensor of the graph."""
+    seen = graph.value(node.input[0])
     starts, ends, axes, steps = (graph.argument(node, i) for i in (1, 2, 3, 4))
     names = graph.tensor(node.input[0]), graph.tensor(node.output[0])
-    if None in names or starts is None or ends is None or starts.size != 1:
+    if None in names or starts is None or ends is None or (steps is not None and (steps < 1).any()):
         return False
-    dim = int(axes[0]) % x.ndim if axes is not None else 0
-    step = int(steps[0]) if steps is not None else 1
-    if step < 1:
-        return False
-    start, end, _ = slice(int(starts[0]), int(ends[0]), step).indices(x.shape[dim])
-    graph.layer(node, "slice", {"x": names[0]}, {"y": names[1]},
-                {"dim": dim, "start": start, "end": max(start, end), "step": step})
+    axes = axes if axes is not None else np.arange(starts.size)
+    steps = steps if steps is not None else np.ones_like(starts)
+    name = names[0]
+    for i, axis in enumerate(axes.tolist()):
+        dim, last = axis % seen.ndim, i == axes.size - 1
+        start, end, step = slice(int(starts[i]), int(ends[i]), int(steps[i])).indices(seen.shape[dim])
+        seen = seen[(slice(None),) * dim + (slice(start, end, step),)]
+        made = names[1] if last else graph.tensor(node.input[0], value=seen)
+        graph.layer(node, "slice", {"x": name}, {"y": made},
+                    {"dim": dim, "start": start, "end": max(start, end), "step": step},
+                    part=None if last else f"axis{dim}")
+        name = made
 
 
 @handles("Split")
@@ -72,6 +78,7 @@ def concat(graph, node):
 
 @handles("Pad")
 def pad(graph, node):
+    """Constant only; without a constant ONNX pads with the integer 0, which is not real 0."""
     x, pads, value, axes = (graph.argument(node, i) for i in range(4))
     mode = graph.attributes(node).get("mode", b"constant")
     names = graph.tensor(node.input[0]), graph.tensor(node.output[0])
@@ -85,4 +92,9 @@ def pad(graph, node):
     while len(pairs) > 2 and pairs[-2:] == [0, 0]:
         pairs = pairs[:-2]
     raw = value.reshape(-1)[0].item() if value is not None and value.size else 0
+    if is_quantized(graph, node.input[0]):           # `value` is the real number
+        q = graph.quantization.get(node.input[0], Quantization(1.0, 0))
+        if q.axis is not None:
+            return False
+        raw = (raw - q.zero_point) * q.scale
     graph.layer(node, "pad", {"x": names[0]}, {"y": names[1]}, {"pad": pairs, "mode": "constant", "value": raw})

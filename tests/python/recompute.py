@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 f32 = np.float32
-RANGE = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}
+LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}
 
 
 class Tensor:
@@ -129,3 +129,10 @@ def max_pool(ins, outs, attributes):
                    [*begins, *(max(a, n) for a, n in zip(after, needed))], low)
     seen = seen[tuple(slice(0, n) for n in y.shape)]
     return stored(seen.max(axis=tuple(range(x.ndim, seen.ndim))), outs["y"])
+
+
+def pad(ins, outs, attributes):
+    """Pairs from the last axis on; the value is a real number."""
+    x, pairs = ins["x"], attributes["pad"]
+    sizes = [(0, 0)] * (x.raw.ndim - len(pairs) // 2) + [*zip(pairs[::2], pairs[1::2])][::-1]
+    return np.pad(x.raw, sizes, constant_values=int(np.rint(attributes["value"] / x.scale)) + x.zero)

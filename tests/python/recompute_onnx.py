@@ -1,12 +1,12 @@
 """recompute_onnx.py: ONNX Runtime's arithmetic on x86-64 with VNNI, one function an operator."""
 
 import numpy as np
-from recompute import RANGE, convolution, ends, f32, max_pool, moved, product, stored, windows
+from recompute import LIMITS, convolution, ends, f32, max_pool, moved, pad, product, stored, windows
 
 
 def requantize(acc, multiplier, y):
     """rne(float(acc) * m) clamped, then the zero point: every step in float32."""
-    low, high = RANGE[y.dtype]
+    low, high = LIMITS[y.dtype]
     v = f32(acc.astype(np.int32)) * multiplier
     v = np.minimum(np.maximum(v, f32(low - y.zero)), f32(high - y.zero))
     return np.rint(v).astype(np.int64) + y.zero
@@ -50,7 +50,7 @@ def quantize_values(x, scale, zero, low, high):
 def quantize(ins, outs, attributes):
     y = outs["y"]
     scale, zero = (f32(y.per(v, y.raw.ndim, y.axis or 0)) for v in (y.scale, y.zero))
-    return quantize_values(ins["x"].raw, scale, zero.astype(np.int64), *RANGE[y.dtype])
+    return quantize_values(ins["x"].raw, scale, zero.astype(np.int64), *LIMITS[y.dtype])
 
 
 def quantize_dynamic(ins, outs, attributes):
@@ -80,27 +80,27 @@ def add(ins, outs, attributes):
     fixed = f32(wide(y.zero) - wide(f32(wide(ac) * a.zero + wide(bc * f32(b.zero)))))
     inner = f32(b.raw.astype(wide) * wide(bc) + wide(fixed))
     v = f32(a.raw.astype(wide) * wide(ac) + inner.astype(wide))
-    return np.clip(np.rint(v), *RANGE[y.dtype])
+    return np.clip(np.rint(v), *LIMITS[y.dtype])
 
 
 def mul(ins, outs, attributes):
     a, b, y = ins["a"], ins["b"], outs["y"]
     ratio = f32(a.scale) * f32(b.scale) / f32(y.scale)
-    return np.clip(np.rint(f32(a.centred() * b.centred()) * ratio + f32(y.zero)), *RANGE[y.dtype])
+    return np.clip(np.rint(f32(a.centred() * b.centred()) * ratio + f32(y.zero)), *LIMITS[y.dtype])
 
 
 def table(function):
     def look_up(ins, outs, attributes):
         y = outs["y"]
         return quantize_values(function(f32(ins["x"].scale) * f32(ins["x"].centred()), attributes), f32(y.scale),
-                               y.zero, *RANGE[y.dtype])
+                               y.zero, *LIMITS[y.dtype])
     return look_up
 
 
 def cat(ins, outs, attributes):
     y = outs["y"]
     parts = [x.raw if (x.scale, x.zero) == (y.scale, y.zero) else quantize_values(
-        f32(x.scale) * f32(x.centred()), f32(y.scale), y.zero, *RANGE[y.dtype]) for x in ins.values()]
+        f32(x.scale) * f32(x.centred()), f32(y.scale), y.zero, *LIMITS[y.dtype]) for x in ins.values()]
     return np.concatenate(parts, attributes["dim"])
 
 
@@ -118,7 +118,7 @@ def avg_pool(ins, outs, attributes):
         total = total + seen[..., tap]
     count = f32(valid.shape[-1]) if attributes["count_include_pad"] else valid.sum(-1, dtype=f32)
     v = (total / count) / f32(y.scale) + f32(y.zero)
-    return stored(np.clip(np.rint(v), *RANGE[y.dtype]), y)
+    return stored(np.clip(np.rint(v), *LIMITS[y.dtype]), y)
 
 
 def global_pool(ins, outs, attributes):
@@ -134,7 +134,7 @@ RULES = {"conv1d": conv, "conv2d": conv, "conv3d": conv, "linear": linear, "matm
          "linear_dynamic": linear_dynamic, "quantize": quantize, "quantize_dynamic": quantize_dynamic,
          "dequantize": dequantize, "add": add, "mul": mul, "cat": cat, "avg_pool2d": avg_pool,
          "adaptive_avg_pool2d": global_pool, "max_pool2d": max_pool, "reshape": moved, "flatten": moved,
-         "permute": moved, "slice": moved,
+         "permute": moved, "pad": pad, "slice": moved,
          "sigmoid": table(lambda v, _: f32(1 / (1 + np.exp(-v.astype(np.float64))))),
          "leaky_relu": table(lambda v, a: np.where(v >= 0, v, f32(a["negative_slope"]) * v))}
 
