@@ -5,7 +5,7 @@ pools, moves. No accumulator saturates in the models of these tests (reduced act
 """
 
 import numpy as np
-from recompute import RANGE, convolution, f32, max_pool, moved, product
+from recompute import LIMITS, convolution, f32, max_pool, moved, product
 
 
 def quantize(ins, outs, attributes):
@@ -13,13 +13,13 @@ def quantize(ins, outs, attributes):
     y = outs["y"]
     inverse = f32(1) / f32(y.scale)
     v = f32(np.float64(ins["x"].raw) * np.float64(inverse) + y.zero)
-    return np.clip(np.rint(v), *RANGE[y.dtype])
+    return np.clip(np.rint(v), *LIMITS[y.dtype])
 
 
 def decomposed_quantize(ins, outs, attributes):
     """PT2E: clamp(rne(x * f32(1.0 / s)) + zero point)."""
     y = outs["y"]
-    return np.clip(np.rint(ins["x"].raw * f32(1.0 / y.scale)) + y.zero, *RANGE[y.dtype])
+    return np.clip(np.rint(ins["x"].raw * f32(1.0 / y.scale)) + y.zero, *LIMITS[y.dtype])
 
 
 def dequantize(ins, outs, attributes):
@@ -31,7 +31,7 @@ def dequantize(ins, outs, attributes):
 
 
 def finish(rounded, y, attributes):
-    low, high = RANGE[y.dtype]
+    low, high = LIMITS[y.dtype]
     return np.clip(rounded, max(low, y.zero) if attributes["activation"] == "relu" else low, high)
 
 
@@ -70,7 +70,7 @@ def onednn(acc, ins, y, attributes, per):
     if attributes["activation"] == "relu":
         v = np.maximum(v, f32(0))
     v = v * inverse(inverse(f32(1.0 / y.scale))) + f32(y.zero)
-    return np.rint(np.clip(v, *(f32(end) for end in RANGE[y.dtype])))
+    return np.rint(np.clip(v, *(f32(end) for end in LIMITS[y.dtype])))
 
 
 LIBRARIES = {"fbgemm": fbgemm, "qnnpack": qnnpack, "onednn": onednn}
