@@ -98,3 +98,18 @@ def pad(graph, node):
             return False
         raw = (raw - q.zero_point) * q.scale
     graph.layer(node, "pad", {"x": names[0]}, {"y": names[1]}, {"pad": pairs, "mode": "constant", "value": raw})
+
+
+@handles("Resize")
+def resize(graph, node):
+    """Nearest, by whole factors, the index floored: `floor(i / factor)`. Other ways compute their index in float."""
+    attributes = graph.attributes(node)
+    how = [attributes.get(key, b"") for key in ("mode", "coordinate_transformation_mode", "nearest_mode")]
+    x, y = graph.value(node.input[0]), graph.value(node.output[0])
+    names = graph.tensor(node.input[0]), graph.tensor(node.output[0])
+    if how != [b"nearest", b"asymmetric", b"floor"] or None in names or node.input[0] in graph.layout:
+        return False
+    if x.ndim not in (3, 4, 5) or x.shape[:2] != y.shape[:2] or any(b % a for a, b in zip(x.shape, y.shape)):
+        return False
+    graph.layer(node, f"upsample_nearest{x.ndim - 2}d", {"x": names[0]}, {"y": names[1]},
+                {"output_size": list(y.shape[2:]), "align_corners": False})

@@ -136,3 +136,11 @@ def pad(ins, outs, attributes):
     x, pairs = ins["x"], attributes["pad"]
     sizes = [(0, 0)] * (x.raw.ndim - len(pairs) // 2) + [*zip(pairs[::2], pairs[1::2])][::-1]
     return np.pad(x.raw, sizes, constant_values=int(np.rint(attributes["value"] / x.scale)) + x.zero)
+
+
+def nearest(ins, outs, attributes):
+    """Every value repeated by the whole factor of its axis."""
+    y = ins["x"].raw
+    for axis, size in enumerate(attributes["output_size"], 2):
+        y = y.repeat(size // y.shape[axis], axis)
+    return y

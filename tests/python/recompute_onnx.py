@@ -1,7 +1,7 @@
 """recompute_onnx.py: ONNX Runtime's arithmetic on x86-64 with VNNI, one function an operator."""
 
 import numpy as np
-from recompute import LIMITS, convolution, ends, f32, max_pool, moved, pad, product, stored, windows
+from recompute import LIMITS, convolution, ends, f32, max_pool, moved, nearest, pad, product, stored, windows
 
 
 def requantize(acc, multiplier, y):
@@ -134,7 +134,7 @@ RULES = {"conv1d": conv, "conv2d": conv, "conv3d": conv, "linear": linear, "matm
          "linear_dynamic": linear_dynamic, "quantize": quantize, "quantize_dynamic": quantize_dynamic,
          "dequantize": dequantize, "add": add, "mul": mul, "cat": cat, "avg_pool2d": avg_pool,
          "adaptive_avg_pool2d": global_pool, "max_pool2d": max_pool, "reshape": moved, "flatten": moved,
-         "permute": moved, "pad": pad, "slice": moved,
+         "permute": moved, "pad": pad, "upsample_nearest2d": nearest, "slice": moved,
          "sigmoid": table(lambda v, _: f32(1 / (1 + np.exp(-v.astype(np.float64))))),
          "leaky_relu": table(lambda v, a: np.where(v >= 0, v, f32(a["negative_slope"]) * v))}
 
