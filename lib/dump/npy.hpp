@@ -22,6 +22,19 @@ struct NpyArray {
 /// literal dict with descr, fortran_order, shape, object or structured dtypes, negative or overflowing shapes, trailing bytes.
 NpyArray parse_npy(std::span<const std::byte> file, const std::string& place);
 
+/// The header alone, from the first bytes of a file: `data` is empty. `begin` and `bytes` say where the data lie in the file.
+struct NpyHeader {
+  NpyArray array;
+  std::size_t begin = 0;
+  std::uint64_t bytes = 0;
+};
+inline constexpr std::size_t npy_longest_header = 65536;
+NpyHeader parse_npy_header(std::span<const std::byte> prefix, const std::string& place);
+
+/// Shapes are safe to multiply once this has passed: at most 64 axes, no negative extent, and the product of all extents
+/// but zeros, times the item, fits in 63 bits. Returns shape * itemsize.
+std::uint64_t checked_bytes(const Shape&, int itemsize, const std::string& place);
+
 /// The array in row-major little-endian order: a view that keeps `owner` alive when the bytes already are, else a copy.
 Tensor to_tensor(const NpyArray&, std::shared_ptr<const void> owner, const std::string& name);
 

@@ -1,0 +1,20 @@
+// words.hpp: how the reader words what it refuses: always one line, whatever bytes a name holds.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lib/error.hpp"
+
+namespace lastbit {
+
+/// Text of a dump made fit for a message: control characters escaped, at most 120 bytes, no character cut in two.
+std::string one_line(std::string_view text);
+/// The same in quotation marks.
+inline std::string in_quotes(std::string_view text) { return '"' + one_line(text) + '"'; }
+
+[[noreturn]] inline void refuse(const std::string& place, const std::string& found, const std::string& expected) {
+  throw Error(place, "found " + found + ", expected " + expected);
+}
+
+}  // namespace lastbit
