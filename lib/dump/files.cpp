@@ -1,0 +1,74 @@
+// files.cpp: see files.hpp.
+#include "lib/dump/files.hpp"
+
+#include <algorithm>
+
+#include "lib/dump/words.hpp"
+
+namespace lastbit {
+namespace {
+
+struct Reference {
+  std::string path, member;  // member: empty for a plain .npy
+  enum { npy, npz, safetensors } kind = npy;
+};
+
+bool ends_with(const std::string& s, const std::string& end) { return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0; }
+
+/// A '#' belongs to the name of a file unless an archive's ending stands before it.
+Reference split(const std::string& file) {
+  for (const auto& [end, kind] : {std::pair(std::string(".npz#"), Reference::npz), std::pair(std::string(".safetensors#"), Reference::safetensors)})
+    if (const auto at = file.find(end); at != std::string::npos) return {file.substr(0, at + end.size() - 1), file.substr(at + end.size()), kind};
+  return {file, {}, Reference::npy};
+}
+
+}  // namespace
+
+void check_path(const std::string& file, bool parent, const std::string& place) {
+  const Reference r = split(file);
+  if (r.path.find('\0') != std::string::npos) refuse(place, "a path with a zero byte", "a path");
+  if (r.kind == Reference::npy && (ends_with(file, ".npz") || ends_with(file, ".safetensors"))) refuse(place, in_quotes(file), "an array of the archive, as \"" + one_line(file) + "#name\"");
+  if (r.kind != Reference::npy && r.member.empty()) refuse(place, in_quotes(file), "an array's name after the #");
+  const std::filesystem::path path(r.path);
+  if (path.empty() || path.is_absolute()) refuse(place, in_quotes(file), "a path relative to the manifest");
+  bool first = true;
+  for (const auto& part : path) {
+    if (part == ".." && !(first && parent)) refuse(place, in_quotes(file) + ", which leaves the dump", parent ? "a path that stays under the dump's parent" : "a path that stays under the manifest");
+    first = false;
+  }
+}
+
+Files::Files(const std::filesystem::path& directory, bool parent, const std::string& place) {
+  std::error_code error;
+  directory_ = std::filesystem::canonical(directory, error);
+  if (error) refuse(place, one_line(error.message()), "a directory");
+  root_ = parent ? directory_.parent_path() : directory_;
+}
+
+std::filesystem::path Files::resolve(const std::string& path, const std::string& place) const {
+  std::error_code error;
+  const auto file = std::filesystem::canonical(directory_ / path, error);
+  if (error) refuse(place, one_line(error.message()), "a readable file");
+  if (std::mismatch(root_.begin(), root_.end(), file.begin(), file.end()).first != root_.end()) refuse(place, "a symbolic link that leaves the dump", "a file inside it");
+  return file;
+}
+
+Tensor Files::read(const std::string& file, const std::string& place, const std::function<void(const NpyArray&)>& accept) const {
+  const Reference r = split(file);
+  const auto path = resolve(r.path, place);
+  if (r.kind == Reference::npy) {
+    const Mapping mapping = map_file(path, place);
+    const NpyArray array = parse_npy(mapping.bytes, place);
+    accept(array);
+    return to_tensor(array, mapping.owner, file);
+  }
+  const auto opened = [&]<class T>(std::map<std::string, std::shared_ptr<const T>>& open) {
+    const std::lock_guard lock(mutex_);
+    auto& slot = open[path.string()];
+    if (!slot) slot = std::make_shared<const T>(path, place);
+    return slot;
+  };
+  return r.kind == Reference::npz ? opened(archives_)->read(r.member, place, accept) : opened(safetensors_)->read(r.member, place, accept);
+}
+
+}  // namespace lastbit

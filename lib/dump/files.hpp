@@ -1,0 +1,37 @@
+// files.hpp: the arrays of a dump, wherever they lie, and the promise that no path leaves the dump.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "lib/dump/archive.hpp"
+#include "lib/dump/safetensors.hpp"
+
+namespace lastbit {
+
+/// Refuses what can be seen from the words: absolute, "..", empty; "a.npz" without a member. With `parent`, one leading ".." is
+/// allowed.
+void check_path(const std::string& file, bool parent, const std::string& place);
+
+/// Opens each archive once. Safe for many threads.
+class Files {
+ public:
+  /// `directory`: the dump's. Throws Error when it is none.
+  Files(const std::filesystem::path& directory, bool parent, const std::string& place);
+
+  /// The array in row-major order. `accept` sees its header first.
+  Tensor read(const std::string& file, const std::string& place, const std::function<void(const NpyArray&)>& accept) const;
+
+ private:
+  std::filesystem::path resolve(const std::string& path, const std::string& place) const;
+
+  std::filesystem::path directory_, root_;  // root_: what no path may leave, symbolic links followed
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::shared_ptr<const Archive>> archives_;
+  mutable std::map<std::string, std::shared_ptr<const Safetensors>> safetensors_;
+};
+
+}  // namespace lastbit
