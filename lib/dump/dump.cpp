@@ -1,0 +1,212 @@
+// dump.cpp: a dump opened, its tensors loaded, its layers bound. See dump.hpp.
+#include "lib/dump/dump.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <list>
+
+#include "lib/dump/files.hpp"
+#include "lib/dump/layout.hpp"
+#include "lib/dump/manifest.hpp"
+#include "lib/dump/values.hpp"
+#include "lib/dump/words.hpp"
+#include "lib/layer/operator.hpp"
+
+namespace lastbit {
+namespace {
+
+constexpr std::size_t longest_manifest = std::size_t{1} << 28;
+constexpr std::size_t kept_bytes = std::size_t{1} << 26;
+
+/// Tensors that had to be unpacked or converted, the last used kept: in a chain each is an output once and an input once.
+class Kept {
+ public:
+  std::optional<Tensor> find(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const auto it = at_.find(name);
+    if (it == at_.end()) return {};
+    order_.splice(order_.begin(), order_, it->second);
+    return *it->second;
+  }
+  void keep(const Tensor& t) {
+    const std::size_t bytes = size_of(t);
+    if (bytes > kept_bytes / 4) return;
+    const std::lock_guard lock(mutex_);
+    if (at_.count(t.name)) return;
+    order_.push_front(t);
+    at_[t.name] = order_.begin();
+    for (held_ += bytes; held_ > kept_bytes; order_.pop_back()) {
+      held_ -= size_of(order_.back());
+      at_.erase(order_.back().name);
+    }
+  }
+
+ private:
+  static std::size_t size_of(const Tensor& t) {
+    return static_cast<std::size_t>(t.size() * stored_bytes(t.dtype)) + (t.q.scale.size() + t.q.zero_point.size()) * 8 + 512;
+  }
+  std::mutex mutex_;
+  std::list<Tensor> order_;
+  std::map<std::string, std::list<Tensor>::iterator> at_;
+  std::size_t held_ = 0;
+};
+
+}  // namespace
+
+struct Dump::State {
+  std::string name, place;  // place: of the manifest
+  std::filesystem::path directory;
+  Manifest manifest;
+  std::unique_ptr<Files> files;
+  mutable Kept kept;
+
+  Tensor load(const std::string& tensor) const;
+  void load_qparams(Tensor&, const TensorEntry&, const std::string& place) const;
+};
+
+Dump Dump::open(const std::filesystem::path& path) {
+  auto state = std::make_shared<State>();
+  const bool file = path.filename() == "manifest.json";
+  state->name = path.string();
+  state->directory = file ? (path.has_parent_path() ? path.parent_path() : std::filesystem::path(".")) : path;
+  const auto manifest = state->directory / "manifest.json";
+  state->place = one_line(manifest.string());
+  std::error_code error;
+  if (!std::filesystem::exists(state->directory, error)) refuse(one_line(state->name), "no such directory", "a dump (a directory with manifest.json)");
+  const Mapping text = map_file(manifest, state->place);
+  if (text.bytes.size() > longest_manifest) refuse(state->place, std::to_string(text.bytes.size()) + " bytes", "a manifest of at most 256 MiB");
+  state->manifest = parse_manifest({reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size()}, state->place);
+  state->files = std::make_unique<Files>(state->directory, state->manifest.parent, state->place);
+  Dump dump;
+  dump.state_ = std::move(state);
+  return dump;
+}
+
+const std::string& Dump::name() const { return state_->name; }
+const Producer& Dump::producer() const { return state_->manifest.producer; }
+const std::string& Dump::profile() const { return state_->manifest.profile; }
+const std::vector<LayerEntry>& Dump::layers() const { return state_->manifest.layers; }
+const std::map<std::string, TensorEntry>& Dump::tensors() const { return state_->manifest.tensors; }
+const std::filesystem::path& Dump::directory() const { return state_->directory; }
+
+Tensor Dump::load(const std::string& tensor) const { return state_->load(tensor); }
+
+Tensor Dump::State::load(const std::string& tensor) const {
+  if (auto t = kept.find(tensor)) return *std::move(t);
+  const auto it = manifest.tensors.find(tensor);
+  if (it == manifest.tensors.end()) refuse(place, "the name " + in_quotes(tensor), "a tensor that \"tensors\" defines");
+  const TensorEntry& e = it->second;
+  const std::string tensor_place = place + ": tensor " + one_line(tensor), at = tensor_place + ": " + one_line(e.file);
+
+  const DType stored = storage_of(e.dtype);
+  Tensor t = files->read(e.file, at, [&](const NpyArray& a) {
+    const bool bytes = !e.packed.empty() && (a.dtype == DType::uint8 || a.dtype == DType::int8);
+    if (a.dtype != stored && !bytes) refuse(at, "an array of " + std::string(lastbit::name(a.dtype)), std::string(lastbit::name(stored)) + " for the manifest's " + std::string(lastbit::name(e.dtype)));
+    if (e.packed.empty() && e.shape && *e.shape != a.shape) refuse(at, "the shape " + to_string(a.shape), "the manifest's " + to_string(*e.shape));
+    if (!e.layout.empty() && (e.packed.empty() ? a.shape : *e.shape).size() != e.layout.size()) refuse(at, "the shape " + to_string(a.shape), "as many axes as the layout " + e.layout);
+  });
+  if (!e.packed.empty()) t = unpacked(t, e, at);
+  t.name = tensor;
+  t.dtype = e.dtype;
+  t.memory_layout = e.memory_layout;
+  if (t.memory_layout.empty() && e.layout.size() > 1 && e.layout.front() == 'N' && e.layout.back() == 'C') t.memory_layout = "NHWC";  // the file says it
+  load_qparams(t, e, tensor_place);
+  check_range(t, at);
+  kept.keep(t);
+  return t;
+}
+
+void Dump::State::load_qparams(Tensor& t, const TensorEntry& e, const std::string& place) const {
+  const DTypeInfo& type = info(e.dtype);
+  Quantization& q = t.q;
+  q.qmin = e.qmin.value_or(type.min);
+  q.qmax = e.qmax.value_or(type.max);
+  if (e.axis && *e.axis >= t.rank()) refuse(place + ": \"axis\"", std::to_string(*e.axis), "an axis of the shape " + to_string(t.shape));
+
+  Shape expected;  // of arrays of scales
+  if (!e.scale_file.empty()) {
+    const std::string at = place + ": scale: " + one_line(e.scale_file);
+    q.axis = static_cast<int>(*e.axis);
+    if (e.group_size) {
+      if (t.rank() < 1) refuse(place + ": \"group_size\"", "a scalar", "an array with a last axis");
+      q.group_size = *e.group_size;
+      const std::int64_t last = t.dim(-1);
+      expected = {last == 0 ? 0 : t.size() / last, last / q.group_size + (last % q.group_size != 0)};
+    } else {
+      expected = {t.dim(q.axis)};
+    }
+    const Tensor scale = files->read(e.scale_file, at, [&](const NpyArray& a) {
+      if (a.dtype != DType::float32 && a.dtype != DType::float64) refuse(at, "an array of " + std::string(lastbit::name(a.dtype)), "float32 or float64");
+      if (a.shape.size() == 2 && !e.group_size) refuse(at, "scales by channel and group without \"group_size\"", "group_size");
+      if (a.shape != expected) refuse(at, "the shape " + to_string(a.shape), to_string(expected) + (e.group_size ? " (channel, group)" : " (one a channel)"));
+    });
+    q.scale = scale.f64();
+    for (std::size_t i = 0; i < q.scale.size(); ++i)
+      if (!std::isfinite(q.scale[i]) || q.scale[i] < 0 || (q.scale[i] == 0 && !manifest.zero_scales.count(e.name)))
+        refuse(at, "the scale " + std::to_string(q.scale[i]) + " at " + std::to_string(i), "positive finite numbers");
+  } else if (e.scale) {
+    q.scale = {*e.scale};
+  }
+
+  if (!e.zero_point_file.empty()) {
+    const std::string at = place + ": zero_point: " + one_line(e.zero_point_file);
+    const Tensor zero = files->read(e.zero_point_file, at, [&](const NpyArray& a) {
+      if (a.shape != expected) refuse(at, "the shape " + to_string(a.shape), to_string(expected) + ", as the scales");
+    });
+    q.float_zero_point = is_float(zero.dtype);
+    q.zero_point = zero.f64();
+    for (std::size_t i = 0; i < q.zero_point.size(); ++i) {
+      const auto at_i = static_cast<std::int64_t>(i);
+      if (q.float_zero_point ? !std::isfinite(q.zero_point[i]) : zero.integer(at_i) < type.min || zero.integer(at_i) > type.max || std::abs(q.zero_point[i]) > 0x1p53)
+        refuse(at, "the zero point " + (q.float_zero_point ? std::to_string(q.zero_point[i]) : std::to_string(zero.integer(at_i))) + " at " + std::to_string(i),
+               q.float_zero_point ? "finite numbers" : "values of " + std::string(type.name));
+    }
+  } else if (e.zero_point) {
+    q.zero_point = {*e.zero_point};
+    q.float_zero_point = *e.zero_point != std::trunc(*e.zero_point);
+  } else if (q.quantized()) {
+    q.zero_point = {0};
+  }
+}
+
+namespace {
+
+Tensor read_through(const Tensor& t, const TensorEntry& e, Role role, const std::string& place) {
+  if (e.layout.empty()) return t;
+  const std::string wanted = wanted_layout(role, e.layout);
+  if (wanted.empty()) refuse(place, "the layout " + in_quotes(e.layout), role == Role::activation ? "letters of NCHW" : "letters of OIHW");
+  if (wanted == e.layout) return t;
+  if (t.q.group_size > 0) refuse(place, "groups of scales along the last axis of " + e.layout, "a tensor stored as " + wanted);
+  return permuted(t, axis_order(e.layout, wanted));
+}
+
+}  // namespace
+
+Layer Dump::bind(const LayerEntry& entry, const std::string& isa) const {
+  Layer layer;
+  layer.name = entry.name;
+  layer.op = entry.op;
+  layer.place = state_->place + ": layer " + one_line(entry.name);
+  layer.attributes = entry.attributes;
+  layer.attributes.place = layer.place;
+  layer.producer = producer();
+  if (!isa.empty()) layer.producer.fields["isa"] = isa;
+
+  const Operator* op = find_operator(entry.op);
+  const bool spatial = op && op->spatial;
+  const Role weight = entry.op.find("transpose") == std::string::npos ? Role::weight : Role::transposed_weight;
+  const auto bind_all = [&](const std::map<std::string, std::string>& names, const char* side, std::map<std::string, Tensor>& bound) {
+    for (const auto& [port, name] : names) {
+      Tensor t = load(name);
+      if (spatial) t = read_through(t, tensors().at(name), port == "weight" ? weight : Role::activation, layer.place + ": " + side + one_line(port));
+      bound.emplace(port, std::move(t));
+    }
+  };
+  bind_all(entry.inputs, "input ", layer.inputs);
+  bind_all(entry.outputs, "output ", layer.outputs);
+  layer.facts = common_facts(layer);
+  if (op && op->facts) op->facts(layer, layer.facts);
+  return layer;
+}
+
+}  // namespace lastbit
