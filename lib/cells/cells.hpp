@@ -9,4 +9,10 @@ inline void append(std::vector<Cell>& to, std::vector<Cell> cells) { to.insert(t
 /// ATen's quantize, dequantize, requantize, and every moved bit. Later cells win.
 std::vector<Cell> pytorch_common();
 
+/// Linear and convolution layers, integers to integers. `rule` is the fixed-point rule of requantize.hpp.
+std::vector<Cell> onnxruntime_accumulate();
+std::vector<Cell> tflite_reference_accumulate(const std::string& rule);
+std::vector<Cell> tflite_ruy_accumulate(const std::string& rule);
+std::vector<Cell> xnnpack_accumulate();
+
 }  // namespace lastbit::cells
