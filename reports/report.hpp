@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lastbit {
@@ -17,6 +18,7 @@ struct WorstElement {
   std::optional<std::int64_t> acc;
   std::string exact;                   // exact value in output LSB (decimal), empty when not asked
   std::string events;                  // flags, fixed columns "tcswpiu", a dot where clear
+  std::string explain;                 // the text of `lastbit explain` for it; may be empty
 };
 
 struct CauseFound {
@@ -42,6 +44,8 @@ struct AccumulatorSummary {
 struct ExactSummary {
   double max_error_lsb = 0, mean_error_lsb = 0;
   std::int64_t ties = 0, not_correctly_rounded = 0;
+  /// Stored value minus real value, in LSB: 40 bins of 0.05 over [-1, 1), what lies outside in the first and last. May be empty.
+  std::vector<std::int64_t> histogram;
 };
 
 struct FloatSummary {
@@ -55,6 +59,13 @@ struct ChainedSummary {
 
 struct PairSummary {
   std::int64_t possible = 0, channels = 0, observed = 0;
+};
+
+/// Where the mismatches lie: channels down, positions (all other axes, row-major) across, both binned evenly.
+struct ErrorMap {
+  std::int64_t channels = 0, positions = 0;   // before binning
+  std::int64_t rows = 0, columns = 0;         // rows <= channels, columns <= positions
+  std::vector<std::int64_t> values;           // rows * columns: mismatches in the bin
 };
 
 struct Timing {
@@ -83,6 +94,7 @@ struct LayerReport {
   std::vector<WorstElement> worst, first;                // largest errors; first in memory order
   std::optional<Timing> timing;
   std::optional<PairSummary> pairs;
+  std::optional<ErrorMap> error_map;
   std::string command;                   // repeats this layer
   std::vector<std::string> notes;        // warnings worth a line
 };
@@ -97,11 +109,13 @@ struct Report {
 
   Verdict verdict() const;               // different if any layer is (chained counted), else not_checked if any, else identical
   const LayerReport* first_divergence() const;
-  std::int64_t elements() const;
+  std::int64_t elements() const;         // compared: undefined ones and layers that were not checked left out
   int exit_status() const;               // 0, 1, 5
 };
 
 std::string_view name(Verdict);
+/// Own mismatches, or, where the layer was chained, inherited ones.
+bool differs(const LayerReport&);
 
 struct FormatOptions {
   bool color = false;
