@@ -1,7 +1,9 @@
 // verify: recompute every layer of a dump, compare, name what differs. The main job.
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
+#include "lib/error.hpp"
 #include "verifier/command.hpp"
 #include "verifier/output.hpp"
 #include "verifier/verify.hpp"
@@ -24,7 +26,7 @@ std::set<std::string> parse_forms(const std::string& text) {
 std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   struct Options {
     VerifyOptions verify;
-    OutputOptions output;
+    Output output;
     std::string forms = "integer,float,exact";
   };
   auto o = std::make_shared<Options>();
@@ -35,16 +37,20 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   app.add_flag("--chained", o->verify.chained, "also run the network through the reference's own tensors");
   app.add_flag("--timings", o->verify.timings, "times and kernels, a line per layer");
   app.add_option("-j,--jobs", o->verify.jobs, "threads (default: all cores)");
-  add_output_options(app, o->output);
+  o->output.add_to(app);
   return [o, invocation] {
     o->verify.forms = parse_forms(o->forms);
     o->verify.version = invocation.version;
     o->verify.command = invocation.arguments;
-    Progress progress("verify");
-    o->verify.progress = [&](std::size_t done, std::size_t of) { progress(done, of); };
+    o->output.check();
+    std::optional<Progress> progress;
+    o->verify.progress = [&](std::size_t, std::size_t of) {
+      if (!progress) progress.emplace("verify", static_cast<std::int64_t>(of));
+      progress->step();
+    };
     const Report report = verify_dumps(o->verify);
-    progress.finish();
-    write_report(report, o->output);
+    progress.reset();
+    o->output.write(report);
     return report.exit_status();
   };
 }
