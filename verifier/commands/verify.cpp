@@ -1,7 +1,6 @@
 // verify: recompute every layer of a dump, compare, name what differs. The main job.
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
 
 #include "lib/error.hpp"
 #include "verifier/command.hpp"
@@ -26,7 +25,7 @@ std::set<std::string> parse_forms(const std::string& text) {
 std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   struct Options {
     VerifyOptions verify;
-    Output output;
+    OutputOptions output;
     std::string forms = "integer,float,exact";
   };
   auto o = std::make_shared<Options>();
@@ -37,20 +36,16 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   app.add_flag("--chained", o->verify.chained, "also run the network through the reference's own tensors");
   app.add_flag("--timings", o->verify.timings, "times and kernels, a line per layer");
   app.add_option("-j,--jobs", o->verify.jobs, "threads (default: all cores)");
-  o->output.add_to(app);
+  add_output_options(app, o->output);
   return [o, invocation] {
     o->verify.forms = parse_forms(o->forms);
     o->verify.version = invocation.version;
     o->verify.command = invocation.arguments;
-    o->output.check();
-    std::optional<Progress> progress;
-    o->verify.progress = [&](std::size_t, std::size_t of) {
-      if (!progress) progress.emplace("verify", static_cast<std::int64_t>(of));
-      progress->step();
-    };
+    Progress progress("verify");
+    o->verify.progress = [&](std::size_t done, std::size_t of) { progress(done, of); };
     const Report report = verify_dumps(o->verify);
-    progress.reset();
-    o->output.write(report);
+    progress.finish();
+    write_report(report, o->output);
     return report.exit_status();
   };
 }
