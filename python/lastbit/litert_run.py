@@ -18,6 +18,9 @@ from lastbit.errors import LastbitError
 #: The name of a resolver here -> its name in LiteRT.
 RESOLVERS = {"xnnpack": "BUILTIN", "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "ref": "BUILTIN_REF"}
 
+#: Operators that the delegate applies to constants before the run.
+UNPACKING = ("DEQUANTIZE", "DENSIFY")
+
 #: Types of less than a byte: how many bits, signed or not.
 SMALL = {"INT4": (4, True), "INT2": (2, True), "UINT4": (4, False)}
 
@@ -73,6 +76,10 @@ def run(model, inputs, resolver):
     written = {t for o in operators for t in o.outputs} | {int(t) for t in graph.inputs}
     tensors = [_tensor(schema, buffers, shown, index, t, index not in written)
                for index, t in enumerate(graph.tensors)]
+    for operator in operators:                       # XNNPACK unpacks constants aside: nobody writes the tensor
+        if operator.delegated and operator.kind in UNPACKING and all(tensors[t].constant for t in operator.inputs):
+            for t in operator.outputs:
+                tensors[t].value = None
     return Run(place, version, resolver, tensors, operators)
 
 

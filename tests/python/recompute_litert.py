@@ -93,7 +93,7 @@ def scattered(ins, attributes):
         for j in range(wide):
             y[:, i * sh:i * sh + kh, j * sw:j * sw + kw] += each[:, i, j]
     y = y[:, begins[0]:y.shape[1] - after[0], begins[1]:y.shape[2] - after[1]]
-    return (y + ins["bias"].raw.astype(np.int64)).transpose(0, 3, 1, 2)
+    return (y + (ins["bias"].raw.astype(np.int64) if "bias" in ins else 0)).transpose(0, 3, 1, 2)
 
 
 def linear(profile):
@@ -216,8 +216,8 @@ def quantize(profile):
 def dequantize(profile):
     def run(ins, outs, attributes):
         x = ins["x"]
-        y = f32(x.scale) * f32(x.centred())
-        if profile == RUY:
+        y = f32(x.per(x.scale, x.raw.ndim, x.axis or 0)) * f32(x.centred())
+        if profile == RUY and np.ndim(x.scale) == 0:
             flat, raw = y.reshape(-1), f32(x.raw.reshape(-1))
             blocks = flat.size // 8 * 8
             flat[:blocks] = raw[:blocks] * f32(x.scale) + f32(-x.zero) * f32(x.scale)

@@ -102,3 +102,19 @@ def test_what_a_dump_has_no_word_for_keeps_its_own_name(tmp_path):
     top, _ = dump(b.model([x], [y]), np.arange(6, dtype=np.int8).reshape(2, 3), tmp_path, "builtin")
     assert [layer["op"] for layer in top["layers"]] == ["dequantize", "NEG", "quantize"]
     assert top["layers"][1]["inputs"] == {"x": "real"} and top["layers"][1]["outputs"] == {"y": "neg"}
+
+
+def test_a_constant_that_the_delegate_unpacks_aside_is_not_dumped(tmp_path):
+    """XNNPACK dequantizes constant weights before the run; their tensor holds whatever was in memory."""
+    b = models.Builder()
+    x = b.tensor("x", [2, 8], "float32")
+    w = b.tensor("w.real", [4, 8], "float32")
+    b.op("DEQUANTIZE", [b.weight("w", (4, 8))], w)
+    y = b.tensor("y", [2, 4], "float32")
+    b.op("FULLY_CONNECTED", [x, w, -1], y, "FullyConnectedOptions")
+    model = b.model([x], [y])
+    top, _ = dump(model, np.ones((2, 8), np.float32), tmp_path / "xnnpack", "xnnpack")
+    assert [(layer["op"], layer["outputs"]) for layer in top["layers"]][0] == ("DEQUANTIZE", {})
+    assert "w.real" not in top["tensors"]
+    top, values = dump(model, np.ones((2, 8), np.float32), tmp_path / "ref", "ref")
+    assert top["layers"][0]["op"] == "dequantize" and "w.real" in values
