@@ -1,4 +1,4 @@
-"""litert_models.py: small quantized .tflite models, built with the schema that LiteRT ships."""
+"""models.py: small quantized .tflite models, built with the schema that LiteRT ships."""
 
 import flatbuffers
 import numpy as np

@@ -1,4 +1,4 @@
-"""onnx_models.py: small quantized ONNX models, built node by node, for the exporter's tests."""
+"""models.py: small quantized ONNX models, built node by node, for the exporter's tests."""
 
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper

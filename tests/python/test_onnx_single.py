@@ -15,7 +15,7 @@ from onnx import TensorProto, helper  # noqa: E402
 
 import lastbit.onnx  # noqa: E402
 from lastbit import engine  # noqa: E402
-from lastbit.onnx_product import unpack  # noqa: E402
+from lastbit.onnx.product import unpack  # noqa: E402
 
 
 def dump(model, inputs, out):

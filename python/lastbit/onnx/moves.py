@@ -1,9 +1,9 @@
-"""onnx_moves.py: operators of ONNX that move values and change none, as layers of a dump."""
+"""moves.py: operators of ONNX that move values and change none, as layers of a dump."""
 
 import numpy as np
 
-from lastbit.onnx_graph import Quantization
-from lastbit.onnx_nodes import handles, is_quantized
+from lastbit.onnx.graph import Quantization
+from lastbit.onnx.nodes import handles, is_quantized
 
 
 @handles("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Expand")

@@ -1,6 +1,6 @@
-"""onnx_window.py: ONNX operators with a window, convolutions and pools, as layers of a dump."""
+"""window.py: ONNX operators with a window, convolutions and pools, as layers of a dump."""
 
-from lastbit.onnx_nodes import bias_of, handles, input_of, integer_input, is_quantized
+from lastbit.onnx.nodes import bias_of, handles, input_of, integer_input, is_quantized
 
 
 @handles("QLinearConv")

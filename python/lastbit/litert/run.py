@@ -1,4 +1,4 @@
-"""litert_run.py: runs a .tflite model in LiteRT as a user would, then shows every tensor on the way.
+"""run.py: runs a .tflite model in LiteRT as a user would, then shows every tensor on the way.
 
 The interpreter can keep every tensor; with the XNNPACK delegate it then gives the delegate one operator
 at a time instead of whole parts of the graph. That the model's outputs are equal in a plain run is

@@ -1,8 +1,8 @@
-"""litert_moves.py: TFLite's operators that move values and change none, as layers of a dump."""
+"""moves.py: TFLite's operators that move values and change none, as layers of a dump."""
 
 import numpy as np
 
-from lastbit.litert_nodes import activation, handles, option
+from lastbit.litert.nodes import activation, handles, option
 
 
 def _names(graph, operator, x):

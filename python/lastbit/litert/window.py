@@ -1,6 +1,6 @@
-"""litert_window.py: TFLite's operators with a window, convolutions and pools, as layers of a dump."""
+"""window.py: TFLite's operators with a window, convolutions and pools, as layers of a dump."""
 
-from lastbit.litert_nodes import activation, bias_dtype, both_sides, handles, option, padding
+from lastbit.litert.nodes import activation, bias_dtype, both_sides, handles, option, padding
 
 
 def _sizes(operator, *names):

@@ -1,4 +1,4 @@
-"""onnx_run.py: runs a model in ONNX Runtime as a user would, then shows every tensor on the way.
+"""run.py: runs a model in ONNX Runtime as a user would, then shows every tensor on the way.
 
 The model is first run plainly, at the default optimization level, and the runtime is asked for the
 graph that it really executes (after fusion, int8 to uint8, NHWC). That graph, with every tensor as

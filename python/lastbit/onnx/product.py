@@ -1,8 +1,8 @@
-"""onnx_product.py: ONNX matrix products, static, dynamic and weight-only, as layers of a dump."""
+"""product.py: ONNX matrix products, static, dynamic and weight-only, as layers of a dump."""
 
 import numpy as np
 
-from lastbit.onnx_nodes import bias_of, handles, input_of, integer_input
+from lastbit.onnx.nodes import bias_of, handles, input_of, integer_input
 
 
 @handles("QLinearMatMul")

@@ -1,6 +1,6 @@
-"""litert_value.py: TFLite's products and operators on single values as layers of a dump."""
+"""value.py: TFLite's products and operators on single values as layers of a dump."""
 
-from lastbit.litert_nodes import activation, bias_dtype, handles, option
+from lastbit.litert.nodes import activation, bias_dtype, handles, option
 
 UNARY = {"LOGISTIC": ("sigmoid", {}), "TANH": ("tanh", {}), "HARD_SWISH": ("hardswish", {}), "RELU": ("relu", {}),
          "RELU6": ("relu6", {}), "RELU_N1_TO_1": ("hardtanh", {"min_val": -1, "max_val": 1}),

@@ -1,13 +1,13 @@
-"""onnx_nodes.py: the operators of ONNX Runtime's optimized graphs as layers of a dump.
+"""nodes.py: the operators of ONNX Runtime's optimized graphs as layers of a dump.
 
-One function a family, found by the node's type, in onnx_window, onnx_product, onnx_value and onnx_moves.
+One function a family, found by the node's type, in window, product, value and moves.
 It returns False where the dump's operator cannot say what the node does; such a node, like every
 unknown one, is dumped under its own name.
 """
 
 import numpy as np
 
-from lastbit.onnx_graph import INTEGERS, Quantization, make
+from lastbit.onnx.graph import INTEGERS, Quantization, make
 
 HANDLERS = {}
 

@@ -1,6 +1,6 @@
-"""onnx_value.py: ONNX operators on single values, and concatenation, as layers of a dump."""
+"""value.py: ONNX operators on single values, and concatenation, as layers of a dump."""
 
-from lastbit.onnx_nodes import handles, input_of
+from lastbit.onnx.nodes import handles, input_of
 
 
 @handles("QLinearAdd", "QLinearMul")

@@ -1,4 +1,4 @@
-"""litert_nodes.py: TFLite's operators as layers of a dump: the registry, and what the families share.
+"""nodes.py: TFLite's operators as layers of a dump: the registry, and what the families share.
 
 One function a family, found by the operator's name in the schema. It returns False where the dump's
 operator cannot say what the operator does, or where nothing is quantized; such an operator, like every

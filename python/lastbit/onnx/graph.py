@@ -1,4 +1,4 @@
-"""onnx_graph.py: what the tensors of an optimized graph mean, and their way into a dump.
+"""graph.py: what the tensors of an optimized graph mean, and their way into a dump.
 
 In ONNX a scale belongs to the operator, in a dump to the tensor. A tensor that two operators read
 with different scales is written once for each reading; the first is the one its producer wrote.

@@ -1,4 +1,4 @@
-"""litert_graph.py: the tensors and layers of a TFLite graph on their way into a dump."""
+"""graph.py: the tensors and layers of a TFLite graph on their way into a dump."""
 
 import platform
 
