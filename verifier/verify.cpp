@@ -318,7 +318,7 @@ Report verify_dumps(const VerifyOptions& options) {
   report.chained = options.chained;
   std::vector<Dump> dumps;
   for (const auto& path : options.dumps) {
-    dumps.push_back(Dump::open(path));
+    dumps.push_back(Dump::open(path, options.profile.empty()));
     report.dumps.push_back(dumps.back().name());
     report.producers.push_back(dumps.back().producer().fields);
   }

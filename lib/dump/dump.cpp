@@ -15,8 +15,17 @@
 namespace lastbit {
 namespace {
 
-constexpr std::size_t longest_manifest = std::size_t{1} << 28;
+constexpr std::size_t longest_manifest = std::size_t{1} << 26;  // a thousand bytes a tensor, for more tensors than any network has
 constexpr std::size_t kept_bytes = std::size_t{1} << 26;
+
+void check_profile(const std::string& profile, const std::string& place) {
+  if (profile.empty()) return;
+  try {
+    find_profile(ProfileChoice::parse(profile).name);
+  } catch (const Error&) {
+    refuse(place + ": \"profile\"", in_quotes(profile), "a profile that lastbit has (lastbit list profiles)");
+  }
+}
 
 /// Tensors that had to be unpacked or converted, the last used kept: in a chain each is an output once and an input once.
 class Kept {
@@ -43,7 +52,7 @@ class Kept {
 
  private:
   static std::size_t size_of(const Tensor& t) {
-    return static_cast<std::size_t>(t.size() * stored_bytes(t.dtype)) + (t.q.scale.size() + t.q.zero_point.size()) * 8 + 512;
+    return static_cast<std::size_t>(t.size() * stored_bytes(t.dtype)) + (t.q.scale.size() + t.q.zero_point.size()) * 8 + 4096;  // 4096: a mapping's page
   }
   std::mutex mutex_;
   std::list<Tensor> order_;
@@ -64,18 +73,22 @@ struct Dump::State {
   void load_qparams(Tensor&, const TensorEntry&, const std::string& place) const;
 };
 
-Dump Dump::open(const std::filesystem::path& path) {
+Dump Dump::open(const std::filesystem::path& path, bool check_profiles) {
   auto state = std::make_shared<State>();
   const bool file = path.filename() == "manifest.json";
   state->name = path.string();
   state->directory = file ? (path.has_parent_path() ? path.parent_path() : std::filesystem::path(".")) : path;
   const auto manifest = state->directory / "manifest.json";
-  state->place = one_line(manifest.string());
+  state->place = one_line(manifest.string(), 4096);
   std::error_code error;
   if (!std::filesystem::exists(state->directory, error)) refuse(one_line(state->name), "no such directory", "a dump (a directory with manifest.json)");
   const Mapping text = map_file(manifest, state->place);
-  if (text.bytes.size() > longest_manifest) refuse(state->place, std::to_string(text.bytes.size()) + " bytes", "a manifest of at most 256 MiB");
+  if (text.bytes.size() > longest_manifest) refuse(state->place, std::to_string(text.bytes.size()) + " bytes", "a manifest of at most 64 MiB");
   state->manifest = parse_manifest({reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size()}, state->place);
+  if (check_profiles) {
+    check_profile(state->manifest.profile, state->place);
+    for (const auto& l : state->manifest.layers) check_profile(l.profile, l.attributes.place);
+  }
   state->files = std::make_unique<Files>(state->directory, state->manifest.parent, state->place);
   Dump dump;
   dump.state_ = std::move(state);

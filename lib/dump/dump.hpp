@@ -39,7 +39,8 @@ class Dump {
   /// for everything dump-format.md refuses that can be seen without the arrays: format, version, unknown keys are allowed,
   /// names defined twice or not at all, two producers of one tensor, cycles, paths that leave the dump, types of all fields,
   /// scales and zero points given as numbers, axis and group_size required, unknown activation, unknown profile.
-  static Dump open(const std::filesystem::path& path);
+  /// `check_profiles`: false when other profiles than the manifest's will be used.
+  static Dump open(const std::filesystem::path& path, bool check_profiles = true);
 
   const std::string& name() const;             // as given on the command line, for messages and reports
   const Producer& producer() const;

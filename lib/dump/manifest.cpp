@@ -8,7 +8,6 @@
 #include "lib/dump/json.hpp"
 #include "lib/dump/layout.hpp"
 #include "lib/dump/words.hpp"
-#include "lib/profile/profile.hpp"
 
 namespace lastbit {
 namespace {
@@ -191,7 +190,7 @@ void check_activation(const LayerEntry& l, const std::map<std::string, TensorEnt
   refuse(place, name ? in_quotes(*name) : "something else", "none, relu, relu6, leaky_relu, tanh or {\"min\": integer, \"max\": integer}");
 }
 
-void check_links(const Manifest& m, const std::string& place) {
+void check_links(const Manifest& m) {
   std::map<std::string, std::size_t> layer_names, producers;
   for (std::size_t i = 0; i < m.layers.size(); ++i) {
     const LayerEntry& l = m.layers[i];
@@ -208,16 +207,6 @@ void check_links(const Manifest& m, const std::string& place) {
     for (const auto& [port, name] : m.layers[i].inputs)
       if (const auto by = producers.find(name); by != producers.end() && by->second >= i)
         refuse(m.layers[i].attributes.place + ": input " + one_line(port), "the output of " + (by->second == i ? std::string("the layer itself") : "the later layer " + one_line(m.layers[by->second].name)) + " (a cycle, or layers out of order)", "an earlier layer's");
-  (void)place;
-}
-
-void check_profile(const std::string& profile, const std::string& place) {
-  if (profile.empty() || all_profiles().empty()) return;
-  try {
-    find_profile(ProfileChoice::parse(profile).name);
-  } catch (const Error& e) {
-    throw Error(place + ": \"profile\"", one_line(e.what()));
-  }
 }
 
 /// Where the format allows a scale of 0: a row of an embedding's weight, a row that quantize_rowwise found constant.
@@ -247,7 +236,6 @@ Manifest parse_manifest(std::string_view text, const std::string& place) {
       m.producer.fields.emplace(key, value.get<std::string>());
     }
   m.profile = top.text("profile", "a profile's name", false);
-  check_profile(m.profile, place);
   if (const auto root = top.text("root", "\"..\"", false); !root.empty()) {
     if (root != "..") refuse(place + ": \"root\"", in_quotes(root), "\"..\"");
     m.parent = true;
@@ -258,12 +246,9 @@ Manifest parse_manifest(std::string_view text, const std::string& place) {
   if (!layers.is_array()) top.wrong("layers", layers, "a list");
   for (const auto& entry : layers) m.layers.push_back(layer(entry, place, m.layers.size()));
 
-  check_links(m, place);
+  check_links(m);
   m.zero_scales = zero_scales(m);
-  for (const auto& l : m.layers) {
-    check_activation(l, m.tensors);
-    check_profile(l.profile, l.attributes.place);
-  }
+  for (const auto& l : m.layers) check_activation(l, m.tensors);
   for (const auto& [name, t] : m.tensors)
     if (t.scale && *t.scale == 0 && !m.zero_scales.count(name)) refuse(place + ": tensor " + one_line(name) + ": \"scale\"", "0", "a positive finite number");
   return m;

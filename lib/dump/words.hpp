@@ -8,8 +8,8 @@
 
 namespace lastbit {
 
-/// Text of a dump made fit for a message: control characters escaped, at most 120 bytes, no character cut in two.
-std::string one_line(std::string_view text);
+/// Text of a dump made fit for a message: control characters and what is not UTF-8 escaped, cut after `longest` bytes.
+std::string one_line(std::string_view text, std::size_t longest = 120);
 /// The same in quotation marks.
 inline std::string in_quotes(std::string_view text) { return '"' + one_line(text) + '"'; }
 
