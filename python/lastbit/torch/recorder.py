@@ -18,6 +18,10 @@ from lastbit.torch.operators import TABLE
 #: The same values under another object: no layer, the same tensor of the dump.
 _ALIASES = {"aten::detach", "aten::alias", "aten::lift_fresh", "aten::dropout"}
 
+#: What modules do on the way to the operator they are named for.
+_ON_THE_WAY = {"view", "_unsafe_view", "reshape", "unsqueeze", "squeeze", "clone", "contiguous", "t", "transpose", "permute",
+               "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d"}
+
 #: Arguments that are overwritten though the schema does not say so (oneDNN adds into its accumulator).
 _WRITTEN = {"quantized::conv2d_add": ["qaccum"], "quantized::conv2d_add_relu": ["qaccum"]}
 
@@ -98,11 +102,7 @@ class Recorder(TorchDispatchMode):
     # -- layers ----------------------------------------------------------------------------------
 
     def _base(self, call):
-        """The module's path if the module is this operator, else path and operator."""
-        path, single = self._paths.current()
-        if single and (call.is_quantized and call.namespace != "quantized_decomposed" and call.base not in ("view", "constant_pad_nd")):
-            return path or call.base
-        return f"{path}.{call.base}" if path else call.base
+        return self._paths.name(call.base, call.base not in _ON_THE_WAY)
 
     def _emit(self, base, layer):
         name = self._unique(base + layer.suffix)
