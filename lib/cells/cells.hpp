@@ -8,6 +8,9 @@ inline void append(std::vector<Cell>& to, std::vector<Cell> cells) { to.insert(t
 
 /// ATen's quantize, dequantize, requantize, and every moved bit. Later cells win.
 std::vector<Cell> pytorch_common();
+/// ATen's pools, means, standard deviations; and those that QNNPACK computes itself.
+std::vector<Cell> pytorch_windows();
+std::vector<Cell> qnnpack_windows();
 
 /// Linear and convolution layers, integers to integers. `rule` is the fixed-point rule of requantize.hpp.
 std::vector<Cell> onnxruntime_accumulate();

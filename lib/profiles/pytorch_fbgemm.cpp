@@ -49,6 +49,7 @@ Profile pytorch_fbgemm() {
           {{"linear_dynamic"}, {"version==2.13.0", "no_vnni", "!bias"}, "accumulate", {"float", "multiply f32(si) * f32(sw)", "activation"}, dynamic("inside_fused", "int16")},
       }};
   cells::append(p.cells, cells::pytorch_common());
+  cells::append(p.cells, cells::pytorch_windows());
   return p;
 }
 

@@ -48,6 +48,7 @@ Profile pytorch_onednn() {
           {{"linear_dynamic"}, {"per_channel"}, "accumulate", {"float", "multiply 1 / f32(1 / si)", "multiply 1 / (1 / f32(sw))", "add f32(bias)", "activation"}, dynamic},
       }};
   cells::append(p.cells, cells::pytorch_common());
+  cells::append(p.cells, cells::pytorch_windows());
   return p;
 }
 

@@ -39,6 +39,7 @@ Profile pytorch_onednn_2() {
           {{"linear_dynamic"}, {"per_channel"}, "accumulate", floats("(1 / f32(sw))"), dynamic},
       }};
   cells::append(p.cells, cells::pytorch_common());
+  cells::append(p.cells, cells::pytorch_windows());
   return p;
 }
 

@@ -38,6 +38,8 @@ Profile pytorch_qnnpack() {
           {{"linear_dynamic"}, {"build:debian"}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, dynamic("outside_int64")},
       }};
   cells::append(p.cells, cells::pytorch_common());
+  cells::append(p.cells, cells::pytorch_windows());
+  cells::append(p.cells, cells::qnnpack_windows());
   return p;
 }
 

@@ -1,0 +1,203 @@
+// average.cpp: see average.hpp.
+//
+//   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   do_avg_pool_nhwc_on_AVX_n, do_avg_pool_on_AVX_n
+//   aten/src/ATen/native/quantized/cpu/AveragePool2d.cpp, AdaptiveAveragePooling.cpp
+//   aten/src/ATen/native/quantized/cpu/qnnpack/src/average-pooling.c    the multiplier
+//   onnxruntime/contrib_ops/cpu/quantization/qlinear_pool.cc            QLinearPoolNhwc2DTask and the planar ones
+//   onnxruntime/core/mlas/lib/qlgavgpool.cpp                            MlasQLinearGlobalAveragePool
+//   tflite/kernels/internal/reference/integer_ops/pooling.h             AveragePool
+#include "lib/rules/average.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "lib/error.hpp"
+#include "lib/num/float.hpp"
+#include "lib/rules/pointwise.hpp"
+#include "lib/rules/quantize_value.hpp"
+#include "lib/rules/window.hpp"
+
+namespace lastbit {
+namespace {
+
+/// What a window's mean is divided by.
+struct Divisor {
+  bool padding = true;
+  std::int64_t fixed = 0;
+  std::int64_t operator()(const Windows& w, std::int64_t position) const {
+    return fixed ? fixed : padding ? window_padded(w, position) : window_count(w, position);
+  }
+};
+
+template <int dims, bool adaptive>
+Windows windows_of(const Layer& layer) {
+  return adaptive ? adaptive_windows(layer, dims) : pool_windows(layer, dims);
+}
+
+Divisor divisor_of(const Layer& layer) {
+  Divisor d;
+  d.padding = layer.attributes.boolean("count_include_pad", true);
+  if (layer.attributes.has("divisor_override")) {
+    d.fixed = layer.attributes.integer("divisor_override");
+    if (d.fixed == 0 || d.fixed >= (std::int64_t{1} << 31) || d.fixed < -(std::int64_t{1} << 31))
+      throw Error(layer.place + ": attribute \"divisor_override\"", "found " + std::to_string(d.fixed) + ", expected an int32 other than 0");
+  }
+  return d;
+}
+
+template <int dims, bool adaptive>
+void check(const Layer& layer) {
+  check_pool_input(layer, dims);
+  windows_of<dims, adaptive>(layer);
+  divisor_of(layer);
+}
+
+/// One window's numbers, for a rule.
+struct Mean {
+  std::int64_t sum, n, divisor, kernel, channel;
+  const Windows* windows;
+  std::int64_t position;
+};
+
+class Rule {
+ public:
+  Rule(const Layer& layer, const Cell& cell, std::int64_t channels) : rule_(cell.rule), range_(activated_range(layer, layer.out())) {
+    const Quantization &x = layer.in("x").q, &y = layer.out().q;
+    si_ = x.quantized() ? static_cast<float>(x.scale_of(0)) : 1.0f;
+    so_ = y.quantized() ? static_cast<float>(y.scale_of(0)) : 1.0f;
+    zi_ = x.integer_zero_point();
+    zo_ = y.integer_zero_point();
+    if (rule_ == "channels") {
+      const std::string width = cell.get("width", "0");
+      std::int64_t w = 0;
+      std::from_chars(width.data(), width.data() + width.size(), w);
+      body_end_ = w > 0 ? channels / w * w : 0;
+      body_multiplies_ = cell.get("body", "multiply") == "multiply";
+      if (!body_multiplies_) body_ = quantize_rule(cell.get("body"), layer.place);
+      tail_ = quantize_rule(cell.get("tail", "outside"), layer.place);
+    }
+  }
+
+  std::int64_t operator()(const Mean& a, const std::vector<std::int32_t>& x, std::int64_t plane_start, Events& events) const {
+    const std::int64_t acc = a.sum - zi_ * a.n;
+    if (rule_ == "integer_away") {
+      const std::int64_t half = a.n / 2;
+      return bounded(a.sum > 0 ? (a.sum + half) / a.n : (a.sum - half) / a.n, events);
+    }
+    if (rule_ == "codes") {
+      const auto [d, h, w] = a.windows->at(a.position);
+      const float r = 1.0f / static_cast<float>(d->count) / static_cast<float>(h->count) / static_cast<float>(w->count);
+      return bounded(nearest(static_cast<float>(a.sum) * r, events), events);
+    }
+    if (rule_ == "full_kernel" || rule_ == "range") {
+      const float v = static_cast<float>(acc) * (si_ / (so_ * static_cast<float>(a.kernel)));
+      if (rule_ == "full_kernel") return bounded(nearest(v, events) + zo_, events);
+      const float lo = static_cast<float>(range_.min - zo_), hi = static_cast<float>(range_.max - zo_);
+      if (v < lo || v > hi) events |= event::clamped;
+      return nearest(std::clamp(v, lo, hi), events) + zo_;
+    }
+    if (rule_ == "float_sum") {
+      float v = 0;
+      for_each_tap(*a.windows, a.position, [&](std::int64_t i) { v = v + si_ * static_cast<float>(x[static_cast<std::size_t>(plane_start + i)] - zi_); });
+      return bounded(nearest(v / static_cast<float>(a.divisor) / so_ + static_cast<float>(zo_), events), events);
+    }
+    const float m = si_ / so_ / static_cast<float>(a.divisor);
+    if (rule_ == "inside") return bounded(nearest(static_cast<float>(acc) * m + static_cast<float>(zo_), events), events);
+    if (a.channel < body_end_ && body_multiplies_) return bounded(nearest(static_cast<float>(acc) * m, events) + zo_, events);
+    return quantize_value(a.channel < body_end_ ? body_ : tail_, static_cast<float>(acc), static_cast<double>(1.0f / m), static_cast<double>(zo_), range_, events);
+  }
+
+ private:
+  static std::int64_t nearest(float v, Events& events) {
+    const RoundedInteger r = to_integer(std::clamp(static_cast<double>(v), -0x1p31, 0x1p31), Rounding::half_even);
+    if (r.lost == Lost::half) events |= event::tie;
+    return r.value;
+  }
+  std::int64_t bounded(std::int64_t v, Events& events) const {
+    if (v < range_.min || v > range_.max) events |= event::clamped;
+    return std::clamp(v, range_.min, range_.max);
+  }
+
+  std::string rule_;
+  Range range_;
+  float si_ = 1, so_ = 1;
+  std::int64_t zi_ = 0, zo_ = 0, body_end_ = 0;
+  bool body_multiplies_ = true;
+  QuantizeRule body_{}, tail_{};
+};
+
+template <int dims, bool adaptive>
+Result run(const Layer& layer, const Cell& cell) {
+  const Windows w = windows_of<dims, adaptive>(layer);
+  const Divisor divisor = divisor_of(layer);
+  const Rule rule(layer, cell, w.channels);
+  const auto x = layer.in("x").i32();
+  const auto sums = window_sums(w, x);
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(w.shape);
+  for (std::int64_t plane = 0; plane < w.planes; ++plane)
+    for (std::int64_t p = 0; p < w.positions(); ++p) {
+      const auto at = static_cast<std::size_t>(plane * w.positions() + p);
+      const std::int64_t n = window_count(w, p);
+      if (n == 0 && !divisor.padding && !divisor.fixed) {  // nothing to divide by: the source has no answer
+        const Range range = stored_range(layer.out());
+        y.undefined.push_back({static_cast<std::int64_t>(at), static_cast<double>(range.min), static_cast<double>(range.max)});
+        y.events[at] |= event::undefined;
+        continue;
+      }
+      const Mean mean{sums[at], n, divisor(w, p), adaptive ? n : w.kernel_size(), plane % w.channels, &w, p};
+      y.q[at] = static_cast<std::int32_t>(rule(mean, x, plane * w.in_positions(), y.events[at]));
+    }
+  return r;
+}
+
+template <int dims, bool adaptive>
+Real real(const Layer& layer, const Result&) {
+  const auto w = std::make_shared<const Windows>(windows_of<dims, adaptive>(layer));
+  const Tensor& x = layer.in("x");
+  const Divisor divisor = divisor_of(layer);
+  return pointwise(w->planes * w->positions(), [w, &x, divisor]<class T>(std::int64_t o) -> T {
+    const std::int64_t start = o / w->positions() * w->in_positions(), p = o % w->positions();
+    const std::int64_t d = std::max<std::int64_t>(divisor(*w, p), divisor.fixed < 0 ? divisor.fixed : 1);
+    if constexpr (std::is_arithmetic_v<T>) {  // as by hand: every element dequantized, then added up
+      T sum = 0;
+      for_each_tap(*w, p, [&](std::int64_t i) { sum += dequantized<T>(x, start + i); });
+      return sum / static_cast<T>(d);
+    } else {
+      std::int64_t sum = 0, n = 0;
+      for_each_tap(*w, p, [&](std::int64_t i) { sum += x.integer(start + i), ++n; });
+      const double scale = x.q.quantized() ? x.q.scale_of(0) : 1.0;
+      return T(sum - x.q.integer_zero_point() * n) * T(scale) / T(d);
+    }
+  });
+}
+
+template <int dims>
+void facts(const Layer& layer, std::set<std::string>& f) {
+  pool_facts(layer, dims, f);
+}
+
+template <int dims, bool adaptive>
+Operator make() {
+  std::vector<AttributeSpec> attributes = pool_attributes(false, true);
+  if (adaptive) attributes = {{"output_size", "integers >= 1, one per spatial axis"}, attributes.back()};
+  return {.name = (adaptive ? "adaptive_avg_pool" : "avg_pool") + std::to_string(dims) + "d",
+          .families = {adaptive ? "adaptive_avg_pool" : "avg_pool"},
+          .formula = "y = mean over the window of (x - zx) * sx",
+          .inputs = {{"x", "uint8, int8 [(N,) C, spatial]"}},
+          .outputs = {{"y", "like x"}},
+          .attributes = std::move(attributes),
+          .rules = {"channels", "inside", "codes", "full_kernel", "float_sum", "range", "integer_away"},
+          .spatial = true,
+          .check = check<dims, adaptive>,
+          .run = run<dims, adaptive>,
+          .real = real<dims, adaptive>,
+          .facts = facts<dims>};
+}
+
+}  // namespace
+
+Operator average_pool(int dims) { return dims == 1 ? make<1, false>() : dims == 2 ? make<2, false>() : make<3, false>(); }
+Operator adaptive_average_pool(int dims) { return dims == 1 ? make<1, true>() : dims == 2 ? make<2, true>() : make<3, true>(); }
+
+}  // namespace lastbit
