@@ -35,8 +35,13 @@ class Tensor:
         """q - zero point, in int64, in the stored order."""
         return self.raw.astype(np.int64) - self.per(self.zero, self.raw.ndim, self.axis or 0)
 
-    def ordered(self, values, letters):
-        return values if self.layout is None else values.transpose([self.layout.index(c) for c in letters])
+    def ordered(self, values, first="NC"):
+        """In the default order: `NC` or `OI`, then the spatial axes."""
+        return values if self.layout is None else values.transpose([self.layout.index(c) for c in letters(first, self)])
+
+
+def letters(first, tensor):
+    return first + {3: "W", 4: "HW", 5: "DHW"}[tensor.raw.ndim]
 
 
 def check(folder, rules):
@@ -79,8 +84,8 @@ def windows(values, kernel, stride, dilation, padding, fill):
 
 def convolution(ins, attributes):
     """The exact accumulator of conv1d/2d/3d with its bias, in NC... order."""
-    weight = ins["weight"].ordered(ins["weight"].centred(), "OIHW")
-    x = ins["x"].ordered(ins["x"].centred(), "NCHW")
+    weight = ins["weight"].ordered(ins["weight"].centred(), "OI")
+    x = ins["x"].ordered(ins["x"].centred())
     groups, outside = attributes["groups"], weight.shape[0]
     seen = windows(x, weight.shape[2:], attributes["stride"], attributes["dilation"], attributes["padding"], 0)
     n, channels, spatial = x.shape[0], x.shape[1], seen.shape[2:2 + weight.ndim - 2]
@@ -103,9 +108,9 @@ def product(ins):
     return acc
 
 
-def stored(values, tensor, letters="NCHW"):
-    """NCHW values in the order of the file."""
-    return values if tensor.layout is None else values.transpose([letters.index(c) for c in tensor.layout])
+def stored(values, tensor):
+    """Values in the default order, in the order of the file."""
+    return values if tensor.layout is None else values.transpose([letters("NC", tensor).index(c) for c in tensor.layout])
 
 
 def moved(ins, outs, attributes):
@@ -119,14 +124,20 @@ def moved(ins, outs, attributes):
     return x.reshape(y.shape)
 
 
-def max_pool(ins, outs, attributes):
-    x, y = ins["x"].ordered(ins["x"].raw, "NCHW"), outs["y"].ordered(outs["y"].raw, "NCHW")
-    low = np.iinfo(x.dtype).min
-    begins, after = ends(attributes["padding"], x.ndim - 2)
+def reaching(x, y, attributes):
+    """The padding of a pool, its end stretched to where the last window of `y` ends (ceil_mode)."""
+    rank = len(attributes["kernel_size"])
+    begins, after = ends(attributes["padding"], rank)
+    dilation = attributes.get("dilation", [1] * rank)
     needed = [(o - 1) * s + (k - 1) * d + 1 - n - b for o, s, k, d, n, b in zip(
-        y.shape[2:], attributes["stride"], attributes["kernel_size"], attributes["dilation"], x.shape[2:], begins)]
+        y.shape[2:], attributes["stride"], attributes["kernel_size"], dilation, x.shape[2:], begins)]
+    return [*begins, *(max(a, n) for a, n in zip(after, needed))]
+
+
+def max_pool(ins, outs, attributes):
+    x, y = (t.ordered(t.raw) for t in (ins["x"], outs["y"]))
     seen = windows(x, attributes["kernel_size"], attributes["stride"], attributes["dilation"],
-                   [*begins, *(max(a, n) for a, n in zip(after, needed))], low)
+                   reaching(x, y, attributes), np.iinfo(x.dtype).min)
     seen = seen[tuple(slice(0, n) for n in y.shape)]
     return stored(seen.max(axis=tuple(range(x.ndim, seen.ndim))), outs["y"])
 

@@ -273,7 +273,7 @@ def avg_pool(ins, outs, attributes):
     """The sum of the raw integers inside, divided by how many they are, half away from zero."""
     x, y = ins["x"], outs["y"]
     kernel, ones = attributes["kernel_size"], [1] * len(attributes["kernel_size"])
-    values = x.ordered(x.raw.astype(np.int64), "NCHW")
+    values = x.ordered(x.raw.astype(np.int64))
     begins, after = ends(attributes["padding"], len(kernel))
     seen, valid = (windows(a, kernel, attributes["stride"], ones, [*begins, *after], 0).sum((4, 5))
                    for a in (values, np.ones_like(values)))

@@ -1,7 +1,7 @@
 """recompute_onnx.py: ONNX Runtime's arithmetic on x86-64 with VNNI, one function an operator."""
 
 import numpy as np
-from recompute import LIMITS, convolution, ends, f32, max_pool, moved, nearest, pad, product, stored, windows
+from recompute import LIMITS, convolution, f32, max_pool, moved, nearest, pad, product, reaching, stored, windows
 
 
 def requantize(acc, multiplier, y):
@@ -108,10 +108,10 @@ def avg_pool(ins, outs, attributes):
     """A float32 sum in the order of the window, padding left out; the zero point inside the rounding."""
     x, y = ins["x"], outs["y"]
     kernel, ones = attributes["kernel_size"], [1] * len(attributes["kernel_size"])
-    values = x.ordered(f32(x.scale) * f32(x.centred()), "NCHW")
-    begins, after = ends(attributes["padding"], len(kernel))
-    seen = windows(values, kernel, attributes["stride"], ones, [*begins, *after], 0)
-    valid = windows(np.ones_like(values), kernel, attributes["stride"], ones, [*begins, *after], 0)
+    values = x.ordered(f32(x.scale) * f32(x.centred()))
+    shape = y.ordered(y.raw).shape
+    seen, valid = (windows(a, kernel, attributes["stride"], ones, reaching(values, np.empty(shape), attributes), 0)
+                   [tuple(slice(0, n) for n in shape)] for a in (values, np.ones_like(values)))
     seen, valid = (a.reshape(*a.shape[:values.ndim], -1) for a in (seen, valid))
     total = np.zeros(seen.shape[:-1], f32)
     for tap in range(seen.shape[-1]):
@@ -123,20 +123,22 @@ def avg_pool(ins, outs, attributes):
 
 def global_pool(ins, outs, attributes):
     x, y = ins["x"], outs["y"]
-    values = x.ordered(x.centred(), "NCHW")
+    values = x.ordered(x.centred())
     axes = tuple(range(2, values.ndim))
     area = f32(np.prod([values.shape[a] for a in axes]))
     acc = values.sum(axes, keepdims=True)
     return stored(requantize(acc, f32(x.scale) / (f32(y.scale) * area), y), y)
 
 
-RULES = {"conv1d": conv, "conv2d": conv, "conv3d": conv, "linear": linear, "matmul": linear,
-         "linear_dynamic": linear_dynamic, "quantize": quantize, "quantize_dynamic": quantize_dynamic,
-         "dequantize": dequantize, "add": add, "mul": mul, "cat": cat, "avg_pool2d": avg_pool,
-         "adaptive_avg_pool2d": global_pool, "max_pool2d": max_pool, "reshape": moved, "flatten": moved,
-         "permute": moved, "pad": pad, "upsample_nearest2d": nearest, "slice": moved,
+RULES = {"linear": linear, "matmul": linear, "linear_dynamic": linear_dynamic, "quantize": quantize,
+         "quantize_dynamic": quantize_dynamic, "dequantize": dequantize, "add": add, "mul": mul, "cat": cat,
+         "upsample_nearest2d": nearest, "pad": pad, **{name: moved for name in (
+             "reshape", "flatten", "permute", "slice")},
          "sigmoid": table(lambda v, _: f32(1 / (1 + np.exp(-v.astype(np.float64))))),
          "leaky_relu": table(lambda v, a: np.where(v >= 0, v, f32(a["negative_slope"]) * v))}
+for n in (1, 2, 3):
+    RULES.update({f"conv{n}d": conv, f"avg_pool{n}d": avg_pool, f"max_pool{n}d": max_pool,
+                  f"adaptive_avg_pool{n}d": global_pool})
 
 
 def rules(layer, top):
