@@ -110,7 +110,8 @@ def product(ins):
 
 def stored(values, tensor):
     """Values in the default order, in the order of the file."""
-    return values if tensor.layout is None else values.transpose([letters("NC", tensor).index(c) for c in tensor.layout])
+    order = letters("NC", tensor)
+    return values if tensor.layout is None else values.transpose([order.index(c) for c in tensor.layout])
 
 
 def moved(ins, outs, attributes):
@@ -139,7 +140,11 @@ def max_pool(ins, outs, attributes):
     seen = windows(x, attributes["kernel_size"], attributes["stride"], attributes["dilation"],
                    reaching(x, y, attributes), np.iinfo(x.dtype).min)
     seen = seen[tuple(slice(0, n) for n in y.shape)]
-    return stored(seen.max(axis=tuple(range(x.ndim, seen.ndim))), outs["y"])
+    most, fused = seen.max(axis=tuple(range(x.ndim, seen.ndim))), attributes.get("activation", "none")
+    if fused != "none":
+        low = outs["y"].zero if fused == "relu" else fused["min"]
+        most = np.clip(most, low, np.iinfo(x.dtype).max if fused == "relu" else fused["max"])
+    return stored(most, outs["y"])
 
 
 def pad(ins, outs, attributes):

@@ -51,10 +51,24 @@ def test_int8_add_of_the_builtin_kernels_rounds_its_inputs_once_in_whole_vectors
 
 
 @needs_x86
+@pytest.mark.parametrize("dtype,shapes,vectors", [
+    ("int8", ([37], [37]), 32), ("int8", ([24], [24]), 16), ("int8", ([24], [1]), 24), ("uint8", ([15], [15]), 8)])
+def test_add_in_vectors_wraps_beyond_sixteen_bits(tmp_path, dtype, shapes, vectors):
+    """255 + 255 over 0.004 is 127500: saturated to 32767, the zero point wraps it to the other end."""
+    low = np.iinfo(dtype).min
+    model = models.addition(*shapes, dtype, (1.0, 1.0, 0.004), (low, low, low + 250))
+    inputs = {name: np.full(shape, low + 255, dtype) for name, shape in zip("ab", shapes)}
+    _, values = dump(model, inputs, tmp_path / "builtin", "builtin")
+    assert np.count_nonzero(values["y"] == low) == vectors
+    assert np.count_nonzero(values["y"] == low + 255) == values["y"].size - vectors
+    assert recompute.check(tmp_path / "builtin", recompute_litert.rules) == {"y": (values["y"].size, 0)}
+
+
+@needs_x86
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
-@pytest.mark.parametrize("kind", ["ADD", "SUB"])
+@pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL"])
 @pytest.mark.parametrize("resolver", ["builtin", "ref", "xnnpack"])
-def test_every_pair_of_integers_added(tmp_path, kind, dtype, resolver):
+def test_every_pair_of_integers(tmp_path, kind, dtype, resolver):
     low = np.iinfo(dtype).min
     a, b = (v.reshape(-1).astype(dtype) for v in np.meshgrid(*[np.arange(low, low + 256)] * 2))
     rng = np.random.default_rng(6)
