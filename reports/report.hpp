@@ -77,6 +77,7 @@ enum class Verdict { identical, different, not_checked, undefined_only };
 
 struct LayerReport {
   std::string dump, name, op, profile;   // profile as NAME or NAME@isa, empty when none
+  std::int64_t position = 0;             // of the layer in its dump, so that shards merge in the network's order
   Verdict verdict = Verdict::not_checked;
   std::string reason;                    // why not checked; empty otherwise
   std::int64_t elements = 0, mismatches = 0, max_lsb = 0;

@@ -62,6 +62,35 @@ std::string shell(const std::vector<std::string>& arguments) {
   return line;
 }
 
+std::string printable(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return text;
+}
+
+Report printable(Report report) {
+  const auto clean = [](std::string& text) { text = printable(std::move(text)); };
+  const auto clean_all = [&](std::vector<std::string>& texts) { std::for_each(texts.begin(), texts.end(), clean); };
+  clean(report.version);
+  clean_all(report.command);
+  clean_all(report.dumps);
+  for (LayerReport& l : report.layers) {
+    for (std::string* text : {&l.dump, &l.name, &l.op, &l.profile, &l.reason, &l.command}) clean(*text);
+    clean_all(l.notes);
+    clean_all(l.rules_out);
+    clean_all(l.cannot_rule_out);
+    for (auto* causes : {&l.causes, &l.near_misses})
+      for (CauseFound& c : *causes) {
+        for (std::string* text : {&c.name, &c.sentence, &c.next}) clean(*text);
+        clean_all(c.group);
+      }
+    for (auto* elements : {&l.worst, &l.first})
+      for (WorstElement& e : *elements)
+        for (std::string* text : {&e.output, &e.expected, &e.observed, &e.exact, &e.events}) clean(*text);
+  }
+  return report;
+}
+
 std::string verdict_sentence(const Report& report) {
   std::int64_t different = 0, blind = 0, own = 0, chained = 0;
   for (const LayerReport& layer : report.layers) {

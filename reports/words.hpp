@@ -23,6 +23,11 @@ std::string join(const std::vector<std::string>&, std::string_view between);
 /// A command line that a POSIX shell reads back as these arguments.
 std::string shell(const std::vector<std::string>& arguments);
 
+/// Bytes that would move a terminal's cursor or break XML become "?". Line feeds too.
+std::string printable(std::string);
+/// The same for every string of a report.
+Report printable(Report);
+
 /// In two lines or fewer: the verdict and its counts, without names.
 std::string verdict_sentence(const Report&);
 /// "conv1 (conv2d): 12 of 50176 elements differ, max 1 LSB"; own or, if only those, inherited mismatches.

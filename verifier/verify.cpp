@@ -194,6 +194,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   r.dump = job.dump->name();
   r.name = job.entry->name;
   r.op = job.entry->op;
+  r.position = job.entry - job.dump->layers().data();
   r.command = "lastbit verify " + r.dump + " --layer '" + r.name + "'" + (options.profile.empty() ? "" : " --profile " + options.profile);
   const ChosenProfile chosen = choose_profile(*job.dump, *job.entry, options.profile);
   r.profile = chosen.label;

@@ -24,8 +24,14 @@ Json number(const std::string& text) {
   return text;
 }
 
+// The exact value may end in "...": digits that were not printed.
+Json exact(const std::string& text) {
+  const bool cut = text.size() > 3 && text.compare(text.size() - 3, 3, "...") == 0;
+  return number(cut ? text.substr(0, text.size() - 3) : text);
+}
+
 Json element(const WorstElement& e) {
-  Json j{{"index", e.index}, {"expected", number(e.expected)}, {"observed", number(e.observed)}, {"acc", nullptr}, {"exact", number(e.exact)},
+  Json j{{"index", e.index}, {"expected", number(e.expected)}, {"observed", number(e.observed)}, {"acc", nullptr}, {"exact", exact(e.exact)},
          {"lsb", e.lsb}, {"output", e.output}, {"events", e.events}};
   if (e.acc) j["acc"] = *e.acc;
   if (!e.explain.empty()) j["explain"] = e.explain;
@@ -68,7 +74,7 @@ void add_optional(Json& j, const LayerReport& l) {
 }
 
 Json layer(const LayerReport& l, bool chained) {
-  Json j{{"dump", l.dump}, {"name", l.name}, {"op", l.op}, {"profile", l.profile}, {"elements", l.elements}, {"mismatches", l.mismatches},
+  Json j{{"dump", l.dump}, {"name", l.name}, {"op", l.op}, {"profile", l.profile}, {"position", l.position}, {"elements", l.elements}, {"mismatches", l.mismatches},
          {"max_lsb", l.max_lsb}, {"mean_lsb", number(l.mean_lsb)}, {"verdict", name(l.verdict)}, {"reason", l.reason},
          {"histogram", histogram(l.histogram)}, {"causes", causes(l.causes)}, {"near_misses", causes(l.near_misses)}, {"unexplained", l.unexplained}};
   j["events"] = {{"tie", l.events.tie}, {"clamped", l.events.clamped}, {"saturated", l.events.saturated}, {"wrapped", l.events.wrapped},

@@ -86,10 +86,11 @@ struct Text {
       w.elements = std::max(w.elements, std::to_string(layer.elements).size());
       w.verdict = std::max(w.verdict, name(layer.verdict).size());
     }
+    const bool causes = report.first_divergence() != nullptr;
     w.op = std::min<std::size_t>(w.op, 16);
     const std::size_t others = w.op + w.elements + w.mismatches + w.lsb + w.verdict + 5 + (w.chained ? w.chained + 1 : 0);
     const std::size_t room = columns > others + 12 ? columns - others : 12;
-    w.name = std::min(w.name, std::max<std::size_t>(12, room > 12 ? room - 10 : 12));
+    w.name = std::min(w.name, std::max<std::size_t>(12, causes && room > 24 ? room - 12 : room));
     return w;
   }
 
@@ -134,35 +135,35 @@ struct Text {
     }
   }
 
+  // One row an error while there are few, else equal ranges of them.
   void histogram(const LayerReport& layer) {
     if (layer.histogram.empty()) return;
-    std::vector<std::pair<std::int64_t, std::int64_t>> bins(layer.histogram.begin(), layer.histogram.end());
-    std::int64_t most = 0, left_out = 0;
-    for (const auto& bin : bins) most = std::max(most, bin.second);
-    if (bins.size() > histogram_rows) {  // the fullest bins stay, in order of their error
-      std::vector<std::int64_t> counts;
-      for (const auto& bin : bins) counts.push_back(bin.second);
-      std::nth_element(counts.begin(), counts.begin() + histogram_rows - 1, counts.end(), std::greater<>());
-      const std::int64_t least = counts[histogram_rows - 1];
-      std::vector<std::pair<std::int64_t, std::int64_t>> kept;
-      for (const auto& bin : bins) {
-        if (bin.second >= least && kept.size() < histogram_rows) kept.push_back(bin);
-        else left_out += bin.second;
-      }
-      bins = kept;
+    struct Row {
+      std::string label;
+      std::int64_t n;
+    };
+    std::vector<Row> rows;
+    if (layer.histogram.size() <= histogram_rows) {
+      for (const auto& [lsb, n] : layer.histogram) rows.push_back({words::with_sign(lsb), n});
+    } else {
+      const std::int64_t low = layer.histogram.begin()->first, high = layer.histogram.rbegin()->first;
+      const std::int64_t step = (high - low) / static_cast<std::int64_t>(histogram_rows) + 1;
+      for (std::int64_t from = low; from <= high; from += step) rows.push_back({words::with_sign(from) + ".." + words::with_sign(from + step - 1), 0});
+      for (const auto& [lsb, n] : layer.histogram) rows[static_cast<std::size_t>((lsb - low) / step)].n += n;
     }
+    std::int64_t most = 0;
+    std::size_t width = 6;
+    for (const Row& r : rows) most = std::max(most, r.n), width = std::max(width, r.label.size());
     out += "  error in LSB\n";
-    for (const auto& [lsb, n] : bins) {
-      const auto length = static_cast<std::size_t>(static_cast<double>(n) / static_cast<double>(most) * bar_columns);
-      out += "  " + right(words::with_sign(lsb), 6) + "  " + left(std::string(std::max<std::size_t>(1, length), '#'), bar_columns) + " " +
-             std::to_string(n) + "\n";
+    for (const Row& r : rows) {
+      const auto length = static_cast<std::size_t>(static_cast<double>(r.n) / static_cast<double>(most) * bar_columns);
+      out += "  " + right(r.label, width) + "  " + left(std::string(r.n ? std::max<std::size_t>(1, length) : 0, '#'), bar_columns) + " " +
+             std::to_string(r.n) + "\n";
     }
-    if (left_out) out += "   other  " + count(left_out, "element") + "\n";
   }
 
-  void elements(const LayerReport& layer, std::size_t& budget) {
+  void elements(const LayerReport& layer, std::size_t budget) {
     const std::size_t shown = std::min(budget, layer.worst.size());
-    budget -= shown;
     if (shown == 0) return;
     std::size_t index = 5, expected = 8, observed = 8, acc = 3, exact = 5;
     for (std::size_t i = 0; i < shown; ++i) {
@@ -189,7 +190,7 @@ struct Text {
     }
   }
 
-  void detail(const LayerReport& layer, std::size_t& budget) {
+  void detail(const LayerReport& layer, std::size_t budget) {
     out += "\n";
     line(words::divergence_sentence(layer) + (layer.mismatches ? ", mean " + words::shortest(layer.mean_lsb) : ""));
     if (layer.chained)
@@ -206,12 +207,13 @@ struct Text {
   }
 
   void details() {
-    std::size_t budget = worst_elements, shown = 0, differing = 0;
-    for (const LayerReport& layer : report.layers) {
-      if (!differs(layer)) continue;
-      if (++differing <= detailed_layers) detail(layer, budget), ++shown;
-    }
-    if (differing > shown) out += "\n" + count(static_cast<std::int64_t>(differing - shown), "differing layer") + " more: --layer NAME shows one.\n";
+    std::vector<const LayerReport*> differing;
+    for (const LayerReport& layer : report.layers)
+      if (differs(layer)) differing.push_back(&layer);
+    const std::size_t shown = std::min(detailed_layers, differing.size());
+    for (std::size_t i = 0; i < shown; ++i) detail(*differing[i], worst_elements / shown);
+    if (differing.size() > shown)
+      out += "\n" + count(static_cast<std::int64_t>(differing.size() - shown), "more differing layer") + ": --layer NAME shows one.\n";
   }
 
   // Many layers are often not checked for one reason: one line a reason.
@@ -240,7 +242,8 @@ struct Text {
 };
 
 std::string render(const Report& report, const FormatOptions& options) {
-  return Text{report, options, static_cast<std::size_t>(std::max(60, options.columns)), ""}.render();
+  const Report clean = words::printable(report);
+  return Text{clean, options, static_cast<std::size_t>(std::max(60, options.columns)), ""}.render();
 }
 
 }  // namespace
