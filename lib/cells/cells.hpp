@@ -11,6 +11,14 @@ std::vector<Cell> pytorch_common();
 /// ATen's pools, means, standard deviations; and those that QNNPACK computes itself.
 std::vector<Cell> pytorch_windows();
 std::vector<Cell> qnnpack_windows();
+/// ATen's elementwise kernels, and what QNNPACK takes from them.
+std::vector<Cell> pytorch_elementwise();
+std::vector<Cell> pytorch_qnnpack_elementwise();
+/// Elementwise operators of the other runtimes; "builtin" is what LiteRT's optimized kernels change.
+std::vector<Cell> onnxruntime_elementwise();
+std::vector<Cell> tflite_elementwise();
+std::vector<Cell> tflite_builtin_elementwise();
+std::vector<Cell> xnnpack_elementwise();
 
 /// Linear and convolution layers, integers to integers. `rule` is the fixed-point rule of requantize.hpp.
 std::vector<Cell> onnxruntime_accumulate();

@@ -18,6 +18,7 @@ Profile onnxruntime() {
       .isas = {"avx512_vnni", "avx2", "neon_dotprod"},
       .cells = {}};
   cells::append(p.cells, cells::onnxruntime_accumulate());
+  cells::append(p.cells, cells::onnxruntime_elementwise());
   return p;
 }
 

@@ -50,6 +50,7 @@ Profile pytorch_fbgemm() {
       }};
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
+  cells::append(p.cells, cells::pytorch_elementwise());
   return p;
 }
 

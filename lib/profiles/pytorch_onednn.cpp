@@ -49,6 +49,7 @@ Profile pytorch_onednn() {
       }};
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
+  cells::append(p.cells, cells::pytorch_elementwise());
   return p;
 }
 

@@ -40,6 +40,7 @@ Profile pytorch_onednn_2() {
       }};
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
+  cells::append(p.cells, cells::pytorch_elementwise());
   return p;
 }
 

@@ -40,6 +40,8 @@ Profile pytorch_qnnpack() {
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::qnnpack_windows());
+  cells::append(p.cells, cells::pytorch_elementwise());
+  cells::append(p.cells, cells::pytorch_qnnpack_elementwise());
   return p;
 }
 

@@ -1,0 +1,55 @@
+// pytorch_elementwise.cpp: ATen's elementwise kernels over quantized tensors, which every engine falls back to, and QNNPACK's.
+//
+// Built for AVX2 even on AVX-512 machines: a turn of the vector loop is 64 bytes. Vectors add the zero point after the
+// rounding in every version; the scalar tail goes through quantize_val, where 2.13.0 alone adds it before. So body and tail of
+// one kernel differ on ties with an odd zero point. Without AVX2, and on Arm, all is tail.
+//
+//   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   qadd_kernel, qmul_kernel, qcat_nhwc_kernel, ...
+//   aten/src/ATen/native/cpu/Loops.h                                    vectorized_loop
+//   aten/src/ATen/cpu/vec/vec256/vec256_qint.h                          dequantize (fmadd), QuantizeAvx2
+#include "lib/cells/cells.hpp"
+
+namespace lastbit::cells {
+namespace {
+
+using With = std::map<std::string, std::string>;
+
+/// One cell a version and instruction set: `vector` elements a turn where vectors are, none elsewhere.
+void kernel(std::vector<Cell>& cells, const std::vector<std::string>& ops, const std::vector<std::string>& when, const std::string& rule, const std::string& vector, const std::string& inverse) {
+  struct Version {
+    std::string condition, tail;
+  };
+  for (const auto& v : {Version{"", "outside"}, Version{"build:debian", "outside_int64"}, Version{"version==2.13.0", "inside"}})
+    for (const std::string isa : {"", "no_avx2", "arm"}) {
+      std::vector<std::string> conditions = when;
+      if (!v.condition.empty()) conditions.push_back(v.condition);
+      if (!isa.empty()) conditions.push_back(isa);
+      cells.push_back({ops, conditions, rule, {}, With{{"vector", isa.empty() ? vector : "0"}, {"dequantize", "fma"}, {"inverse", inverse}, {"tail", v.tail}}});
+    }
+}
+
+}  // namespace
+
+std::vector<Cell> pytorch_elementwise() {
+  const With bound{{"bound", "outside"}}, bound_int64{{"bound", "outside_int64"}}, bound_inside{{"bound", "inside"}};
+  std::vector<Cell> cells{
+      {{"mul"}, {}, "stages", {"float", "multiply f32(si) * f32(sw) * (1 / f32(so))", "round half_even int_min", "zero_point", "clamp"}, {}},
+      {{"cat"}, {}, "dequantize_quantize", {}, {{"rounding", "outside"}, {"equal", "convert"}}},
+      {{"cat"}, {"build:debian"}, "dequantize_quantize", {}, {{"rounding", "outside_int64"}, {"equal", "convert"}}},
+      {{"cat"}, {"version==2.13.0"}, "dequantize_quantize", {}, {{"rounding", "inside_fused"}, {"equal", "convert"}}},
+      {{"limits"}, {}, "clamp", {}, bound},
+      {{"limits"}, {"build:debian"}, "clamp", {}, bound_int64},
+      {{"limits"}, {"version==2.13.0"}, "clamp", {}, bound_inside},
+  };
+  kernel(cells, {"add"}, {}, "aten", "64", "f32");
+  kernel(cells, {"cat"}, {"cat_nhwc"}, "aten_nhwc", "8", "f64");
+  return cells;
+}
+
+std::vector<Cell> pytorch_qnnpack_elementwise() {
+  return {
+      {{"add"}, {"a:uint8", "!broadcast"}, "fixed22_away", {}, {}},
+  };
+}
+
+}  // namespace lastbit::cells

@@ -1,0 +1,184 @@
+// sum.cpp: see sum.hpp.
+#include "lib/rules/sum.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "lib/error.hpp"
+#include "lib/num/fixed.hpp"
+#include "lib/num/float.hpp"
+#include "lib/rules/aten_kernel.hpp"
+#include "lib/rules/pointwise.hpp"
+#include "lib/rules/tensor_iterator.hpp"
+
+namespace lastbit {
+
+const std::vector<std::string> sum_rules{"aten", "fixed22_away", "fixed21_up", "mlas", "gemmlowp"};
+
+namespace {
+
+struct Operands {
+  const Tensor &a, &b, &y;
+  std::vector<std::int32_t> qa, qb;
+  std::vector<std::int64_t> ia, ib;   // element of a, of b, for each output element
+  std::int64_t za, zb, zo;
+  float sa, sb, so;
+  Range range;
+};
+
+Operands read(const Layer& layer, const Cell& cell) {
+  const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.out();
+  return {a, b, y, a.i32(), b.i32(), broadcast_index(a.shape, y.shape), broadcast_index(b.shape, y.shape),
+          a.q.integer_zero_point(), b.q.integer_zero_point(), y.q.integer_zero_point(),
+          static_cast<float>(a.q.scale_of(0)), static_cast<float>(b.q.scale_of(0)), static_cast<float>(y.q.scale_of(0)),
+          activated_range(layer, y, cell.get("bound") == "half_away" ? Rounding::half_away : Rounding::half_even)};
+}
+
+/// Every output element by one function of the two stored values.
+template <class F>
+Result each(const Operands& o, F f) {
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(o.y.shape);
+  for (std::size_t i = 0; i < y.q.size(); ++i)
+    y.q[i] = static_cast<std::int32_t>(f(i, std::int64_t{o.qa[static_cast<std::size_t>(o.ia[i])]}, std::int64_t{o.qb[static_cast<std::size_t>(o.ib[i])]}, y.events[i]));
+  return r;
+}
+
+std::int64_t clamped(std::int64_t v, Range r, Events& events) {
+  if (v < r.min || v > r.max) events |= event::clamped;
+  return std::clamp(v, r.min, r.max);
+}
+
+Result run_aten(const Layer& layer, const Cell& cell, const Operands& o, int sign) {
+  const AtenKernel kernel(layer, cell, o.y);
+  const bool relu = layer.attributes.text("activation", "none") == "relu";
+  const auto body = vector_body(o.y.shape, {memory_strides(o.y.shape, o.y.memory_layout.empty() ? o.a.memory_layout : o.y.memory_layout), operand_strides(o.a, o.y.shape), operand_strides(o.b, o.y.shape)}, kernel.block());
+  return each(o, [&](std::size_t i, std::int64_t a, std::int64_t b, Events& events) {
+    const bool in_body = body[i] != 0;
+    const float x = kernel.dequantize(o.a, a, in_body), w = kernel.dequantize(o.b, b, in_body);
+    float c = sign < 0 ? x - w : x + w;
+    if (relu) c = c > 0.0f ? c : 0.0f;
+    return kernel.quantize(c, in_body, events);
+  });
+}
+
+/// M = rne(ratio * 2^k) for both, k = bits - 1 - exponent of the larger ratio.
+struct TwoMultipliers {
+  std::int64_t a, b;
+  int shift;
+};
+TwoMultipliers two_multipliers(const Layer& layer, float ra, float rb, int bits) {
+  const float larger = std::max(ra, rb);
+  if (!(larger > 0x1p-120f && larger < 0x1p100f)) throw Error(layer.place, "found scales whose ratio is beyond 32 bits, expected scales nearer to each other");
+  const int shift = bits - 1 - std::ilogb(larger);
+  if (shift < 1 || shift > 40) throw Error(layer.place, "found scales whose ratio needs a shift of " + std::to_string(shift) + " bits, expected 1 to 40");
+  const auto scaled = [&](float r) { return rne(static_cast<double>(std::ldexp(r, shift))); };
+  return {scaled(ra), scaled(rb), shift};
+}
+
+Result run_fixed(const Layer& layer, const Operands& o, int bits, Rounding mode, int sign) {
+  const auto m = two_multipliers(layer, o.sa / o.so, o.sb / o.so, bits);
+  return each(o, [&](std::size_t, std::int64_t a, std::int64_t b, Events& events) {
+    const std::int64_t acc = (a - o.za) * m.a + sign * (b - o.zb) * m.b;
+    const Rounded r = shift_right(acc, m.shift, mode);
+    if (r.lost == Lost::half) events |= event::tie;
+    return clamped(saturate(r.value, 16) + o.zo, o.range, events);
+  });
+}
+
+/// "order" fma: F = zo - fma(A, za, f32(B*zb)), v = fma(a, A, fma(b, B, F)); plain: F = zo - (A*za + B*zb), v = (F + a*A) + b*B.
+/// A constant operand is folded into F first; if that is a, the operands change places.
+Result run_mlas(const Layer& layer, const Cell& cell, const Operands& o, int sign) {
+  const bool fma = cell.get("order", "fma") == "fma", swapped = layer.is("scalar:a") && !layer.is("scalar:b"), constant = layer.is("scalar:a") || layer.is("scalar:b");
+  const float B0 = o.sb / o.so, A = swapped ? B0 : o.sa / o.so, B = swapped ? o.sa / o.so : sign < 0 ? -B0 : B0;
+  const auto za = static_cast<float>(swapped ? o.zb : o.za), zb = static_cast<float>(swapped ? o.za : o.zb), zo = static_cast<float>(o.zo);
+  const float Az = A * za, Bz = B * zb;
+  const float F = fma ? zo - fused(A, za, Bz) : zo - (Az + Bz);
+  return each(o, [&](std::size_t, std::int64_t first, std::int64_t second, Events& events) {
+    const auto a = static_cast<float>(swapped ? second : first), b = static_cast<float>(swapped ? first : second);
+    float v;
+    if (fma) {
+      v = fused(a, A, fused(b, B, F));
+    } else {
+      const float aA = a * A, bB = b * B;
+      const float x = constant ? F + bB : F + aA;
+      v = x + (constant ? aA : bB);
+    }
+    const std::int64_t r = cvtps2dq(v);
+    if (std::fabs(v) < 0x1p30f && to_integer(static_cast<double>(v), Rounding::half_even).lost == Lost::half) events |= event::tie;
+    return clamped(saturate(r, 16), o.range, events);
+  });
+}
+
+Result run_gemmlowp(const Cell& cell, const Operands& o, int sign) {
+  int left = 20;
+  const std::string text = cell.get("left", "20");
+  std::from_chars(text.data(), text.data() + text.size(), left);
+  const double twice = static_cast<double>(2 * std::max(o.sa, o.sb));
+  const auto ma = quantize_multiplier(static_cast<double>(o.sa) / twice), mb = quantize_multiplier(static_cast<double>(o.sb) / twice);
+  const auto mo = quantize_multiplier(twice / (static_cast<double>(std::int64_t{1} << left) * static_cast<double>(o.so)));
+  return each(o, [&](std::size_t, std::int64_t a, std::int64_t b, Events& events) {
+    bool tie = false, wrapped = false, ignored = false;
+    const std::int64_t x = multiply_fixed(FixedRule::double_away, (a - o.za) * (std::int64_t{1} << left), ma, ignored, wrapped);
+    const std::int64_t w = multiply_fixed(FixedRule::double_away, (b - o.zb) * (std::int64_t{1} << left), mb, ignored, wrapped);
+    const std::int64_t v = multiply_fixed(FixedRule::double_away, x + sign * w, mo, tie, wrapped);
+    if (tie) events |= event::tie;
+    if (wrapped) events |= event::wrapped;
+    return clamped(v + o.zo, o.range, events);
+  });
+}
+
+}  // namespace
+
+void check_sum(const Layer& layer) {
+  for (const char* port : {"a", "b"}) {
+    const Tensor& t = layer.in(port);
+    if (is_float(t.dtype) || info(t.dtype).bits > 16 || t.q.scale.size() != 1)
+      throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t.dtype)) + " with " + std::to_string(t.q.scale.size()) + " scales, expected an integer type of at most 16 bits and one scale");
+  }
+  const Tensor& y = layer.out();
+  if (is_float(y.dtype) || y.q.scale.size() != 1) throw Error(layer.place + ": output \"y\"", "found " + std::string(name(y.dtype)) + " with " + std::to_string(y.q.scale.size()) + " scales, expected an integer type and one scale");
+  expect_shape(layer, "y", broadcast_shape(layer, layer.in("a").shape, layer.in("b").shape));
+  activated_range(layer, y);
+}
+
+Result run_sum(const Layer& layer, const Cell& cell, int sign) {
+  const Operands o = read(layer, cell);
+  if (cell.rule == "fixed22_away") return run_fixed(layer, o, 22, Rounding::half_away, sign);
+  if (cell.rule == "fixed21_up") return run_fixed(layer, o, 21, Rounding::half_up, sign);
+  if (cell.rule == "mlas") return run_mlas(layer, cell, o, sign);
+  if (cell.rule == "gemmlowp") return run_gemmlowp(cell, o, sign);
+  return run_aten(layer, cell, o, sign);
+}
+
+Real real_sum(const Layer& layer, int sign) {
+  const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.out();
+  const auto ia = std::make_shared<const std::vector<std::int64_t>>(broadcast_index(a.shape, y.shape)), ib = std::make_shared<const std::vector<std::int64_t>>(broadcast_index(b.shape, y.shape));
+  return pointwise(y.size(), [&a, &b, ia, ib, sign]<class T>(std::int64_t i) -> T {
+    const auto at = static_cast<std::size_t>(i);
+    const T x = dequantized<T>(a, (*ia)[at]), w = dequantized<T>(b, (*ib)[at]);
+    return sign < 0 ? x - w : x + w;
+  });
+}
+
+void facts_of_sum(const Layer& layer, std::set<std::string>& f) {
+  const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.out();
+  if (a.shape != b.shape) f.insert("broadcast");
+  const auto ratio = [&](const Tensor& t) { return static_cast<float>(t.q.scale_of(0)) / static_cast<float>(y.q.scale_of(0)); };
+  const auto fits = [](float r) { return r >= 0x1p-14f && r < 0x1p8f; };
+  if (a.q.quantized() && b.q.quantized() && y.q.quantized() && fits(ratio(a)) && fits(ratio(b))) f.insert("fixed22");
+  // A broadcaster walks spans of the innermost axes; one operand is constant along a span when its own innermost extents are 1.
+  const auto constant = [&](const Tensor& t, const Tensor& other) {
+    for (std::size_t k = 1; k <= std::max(t.shape.size(), other.shape.size()); ++k) {
+      const std::int64_t mine = k <= t.shape.size() ? t.shape[t.shape.size() - k] : 1, theirs = k <= other.shape.size() ? other.shape[other.shape.size() - k] : 1;
+      if (mine != 1) return false;
+      if (theirs != 1) return true;
+    }
+    return false;
+  };
+  if (constant(a, b)) f.insert("scalar:a");
+  if (constant(b, a)) f.insert("scalar:b");
+}
+
+}  // namespace lastbit
