@@ -14,6 +14,7 @@
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
 #include "lib/num/round.hpp"
+#include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
 #include "verifier/forms.hpp"
 
@@ -213,6 +214,9 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   Evaluated e = evaluate(std::move(layer), *op, *cell);
   const auto done = clock::now();
   summarise(e, *op, options, r);
+  if (options.causes && r.mismatches)
+    for (const auto& [port, comparison] : e.compared)
+      if (comparison.mismatches) attribute(Case(*job.dump, *job.entry, e.layer, *op, *chosen.profile, *cell, e.result.outputs.at(port), port, comparison), r);
   if (options.timings) {
     const auto ms = [](auto d) { return std::chrono::duration<double, std::milli>(d).count(); };
     r.timing = Timing{ms(done - loaded), ms(loaded - start), 0, 0, e.result.kernel};

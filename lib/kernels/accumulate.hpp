@@ -45,6 +45,25 @@ std::vector<std::int64_t> accumulate_plain(const Geometry&, const Operands&);
 /// what ran.
 std::vector<std::int64_t> accumulate(const Geometry&, const Operands&, std::string& kernel);
 
+/// One term of one element, in the order of the terms (taps ascending, channel fastest): f(tap, channel, x - xz, w - wz, outside); x - xz
+/// is 0 for a tap outside.
+template <class F>
+void for_each_product(const Geometry& g, const Operands& in, std::int64_t element, F f) {
+  const std::int64_t P = g.positions(), I = g.in_positions(), C = g.in_channels, O = g.groups * g.out_channels, T = g.taps();
+  const std::int64_t p = element % P, o = element / P % O, n = element / P / O, group = o / g.out_channels;
+  const std::int64_t ow = p % g.out[2], oh = p / g.out[2] % g.out[1], od = p / g.out[2] / g.out[1], wz = in.wz(o);
+  for (std::int64_t t = 0; t < T; ++t) {
+    const auto d = g.source(0, od, t / (g.kernel[1] * g.kernel[2])), h = g.source(1, oh, t / g.kernel[2] % g.kernel[1]), w = g.source(2, ow, t % g.kernel[2]);
+    const bool outside = d < 0 || h < 0 || w < 0;
+    const std::int64_t at = outside ? 0 : (d * g.in[1] + h) * g.in[2] + w;
+    for (std::int64_t c = 0; c < C; ++c) {
+      const std::int64_t x = outside ? 0 : in.x[static_cast<std::size_t>(((n * g.groups + group) * C + c) * I + at)] - in.x_zero_point;
+      const std::int64_t weight = in.w[static_cast<std::size_t>((o * C + c) * T + t)] - wz;
+      f(t, c, x, weight, outside);
+    }
+  }
+}
+
 /// A run of terms in which consecutive pairs share a 16-bit register: term = tap * Cg + channel.
 using Segment = std::vector<std::int32_t>;
 

@@ -12,7 +12,7 @@
 namespace lastbit {
 
 struct Expression::Node {
-  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, min, max, fma } what;
+  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, q31, q15, pow2, min, max, fma } what;
   double number = 0;
   std::string name;
   std::vector<Node> of;
@@ -28,7 +28,7 @@ struct Function {
   What what;
   std::size_t arguments;
 };
-constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1},
+constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1}, {"q31", What::q31, 1}, {"q15", What::q15, 1}, {"pow2", What::pow2, 1},
                                   {"min", What::min, 2}, {"max", What::max, 2}, {"fma", What::fma, 3}};
 
 struct Parser {
@@ -103,6 +103,14 @@ using Kind = Scalar::Kind;
 
 Scalar narrow(double v) { return {Kind::f32, static_cast<double>(static_cast<float>(v))}; }
 
+/// v with its mantissa rounded to that many bits, half away from zero; one bit gives the nearest power of two.
+double mantissa_of(double v, int bits) {
+  if (v == 0 || !std::isfinite(v)) return v;
+  int e = 0;
+  const double q = std::frexp(v, &e);
+  return std::ldexp(static_cast<double>(to_integer(std::ldexp(q, bits), Rounding::half_away).value), e - bits);
+}
+
 /// One step: in float32 when both sides are float32 (or one is and the other a literal).
 template <class F>
 Scalar step(const Scalar& a, const Scalar& b, F f) {
@@ -133,6 +141,9 @@ Scalar evaluate(const Node& n, const Names& names) {
       if (std::fabs(v.value) < 0x1p62) v.value = static_cast<double>(rne(v.value));
       return v;
     }
+    case What::q31: return {Kind::f64, mantissa_of(of(0).value, 31)};
+    case What::q15: return {Kind::f64, mantissa_of(of(0).value, 15)};
+    case What::pow2: return {Kind::f64, mantissa_of(of(0).value, 1)};
     case What::min: return step(of(0), of(1), [](auto a, auto b) { return b < a ? b : a; });
     case What::max: return step(of(0), of(1), [](auto a, auto b) { return a < b ? b : a; });
     case What::fma: {

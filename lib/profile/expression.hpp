@@ -23,7 +23,8 @@ using Names = std::map<std::string, double>;
 
 class Expression {
  public:
-  /// Grammar: sums and products of names, numbers, f32(..), f64(..), rne(..), min(.., ..), max(.., ..), fma(.., .., ..),
+  /// Grammar: sums and products of names, numbers, f32(..), f64(..), rne(..), q31(..), q15(..), pow2(..) (the
+  /// mantissa rounded to 31, 15, 1 bits), min(.., ..), max(.., ..), fma(.., .., ..),
   /// parentheses. Throws Error(place: ...) on anything else.
   static Expression parse(const std::string& text, const std::string& place = "expression");
   /// Throws Error when a name is not defined.

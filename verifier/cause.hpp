@@ -1,0 +1,101 @@
+// cause.hpp: rule changes that may explain why a layer differs. One file under verifier/causes = one family of causes.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/dump/dump.hpp"
+#include "lib/layer/operator.hpp"
+#include "lib/rules/accumulation.hpp"
+#include "verifier/compare.hpp"
+
+namespace lastbit {
+
+/// Values of an output as numbers: integers, or float32 values. NaN equals NaN.
+using Values = std::vector<double>;
+bool same_value(double a, double b);
+
+/// What a suspect changes in a layer that accumulates. Unset: as the profile has it.
+struct Change {
+  std::optional<std::vector<std::string>> stages{};
+  std::optional<Cell> cell{};                                         // other pairs or registers
+  std::optional<AccumulationInput> input{};                           // other operands
+  std::optional<Geometry> geometry{};
+  std::function<void(RequantizeContext&)> context{};                  // other scales, bias, zero point, range
+  std::function<std::int64_t(std::int64_t acc, std::int64_t element)> accumulator{};  // after the sum
+  std::function<std::int64_t(std::int64_t element)> sum{};            // instead of the sum
+};
+
+/// One output of a layer that differs, with what has been computed already: causes try their changes on it.
+class Case {
+ public:
+  Case(const Dump&, const LayerEntry&, const Layer&, const Operator&, const Profile&, const Cell&, const Computed& expected, const std::string& port, const Comparison&);
+
+  const Dump& dump;
+  const LayerEntry& entry;
+  const Layer& layer;
+  const Operator& op;
+  const Profile& profile;
+  const Cell& cell;
+  const Computed& expected;
+  const std::string port;
+  const Tensor& observed;
+  const std::vector<std::int64_t> differing;
+
+  std::int64_t size() const { return observed.size(); }
+  double expected_value(std::int64_t i) const;
+  double observed_value(std::int64_t i) const;
+
+  /// Whether the layer accumulates; geometry(), input() and accumulators() are then there. Computed once.
+  bool accumulates() const { return accumulation_ != nullptr; }
+  const Geometry& geometry() const;
+  const AccumulationInput& input() const;
+  const std::vector<std::int64_t>& accumulators() const;            // as the profile's registers hold them, bias not added
+  bool has_float_bias() const;
+  std::int64_t channel_of(std::int64_t element) const;
+
+  /// The output under a change, at the given elements (all when empty).
+  Values changed(const Change&, const std::vector<std::int64_t>& elements) const;
+  /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run).
+  Values rerun(const Layer&, const Cell&, const std::vector<std::int64_t>& elements) const;
+
+ private:
+  struct Accumulation;
+  std::shared_ptr<Accumulation> accumulation_;
+};
+
+/// One rule change, ready to be tried on a case.
+struct Suspect {
+  std::string name;                                                 // "round:half-away"
+  std::string sentence;                                             // plain words
+  int rank = 10;                                                    // simple before compound: 10 a rule, 20 a rule solved for a number, 50 a profile
+  std::function<Values(const std::vector<std::int64_t>& elements)> values;
+  bool costly = false;                                              // a whole run: tried after the others
+};
+
+/// One family: what it suspects of a case. Returns nothing where it does not apply.
+struct Cause {
+  std::string family;                                               // "round"
+  std::string about;
+  std::vector<std::string> names;                                   // all details, for `lastbit list causes`
+  std::vector<Suspect> (*suspects)(const Case&);
+};
+const std::vector<Cause>& all_causes();
+
+/// Tries every suspect; the smallest set that reproduces the observed values of all differing elements while changing none
+/// that agreed. Fills causes, near_misses and unexplained of the report.
+void attribute(const Case&, LayerReport&);
+
+// What several families use.
+/// The same stages with the text of every one passed through `edit`; an empty result drops the stage.
+std::vector<std::string> edited(const std::vector<std::string>& stages, const std::function<std::string(const std::string&)>& edit);
+/// Position of the first stage that begins with `verb`, or -1.
+int find_stage(const std::vector<std::string>& stages, const std::string& verb);
+/// A suspect that changes an accumulating layer. The case must outlive it.
+Suspect suspect(const Case&, std::string name, std::string sentence, Change, int rank = 10);
+/// A suspect that runs the operator again on an altered layer.
+Suspect rerun_suspect(const Case&, std::string name, std::string sentence, Layer, int rank = 10);
+
+}  // namespace lastbit

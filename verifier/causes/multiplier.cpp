@@ -1,0 +1,74 @@
+// multiplier: the output multiplier si*sw/so is held in another type, or its products are associated in another order.
+#include <algorithm>
+#include <utility>
+
+#include "verifier/cause.hpp"
+#include "verifier/stages.hpp"
+
+namespace lastbit::causes {
+namespace {
+
+struct Association {
+  const char *name, *expression, *words;
+};
+// Every order in which runtimes are known to form si*sw/so in float32; float64 products narrowed once stand last.
+constexpr Association associations[] = {
+    {"multiplier:(si*sw)/so", "f32(si) * f32(sw) / f32(so)", "(si*sw)/so in float32"},
+    {"multiplier:si*(sw/so)", "f32(si) * (f32(sw) / f32(so))", "si*(sw/so) in float32"},
+    {"multiplier:(si/so)*sw", "f32(si) / f32(so) * f32(sw)", "(si/so)*sw in float32"},
+    {"multiplier:(si*sw)*(1/so)", "f32(si) * f32(sw) * (1 / f32(so))", "(si*sw)*(1/so) in float32"},
+    {"multiplier:si*(sw*(1/so))", "f32(si) * (f32(sw) * (1 / f32(so)))", "si*(sw*(1/so)) in float32"},
+    {"multiplier:(si*(1/so))*sw", "f32(si) * (1 / f32(so)) * f32(sw)", "(si*(1/so))*sw in float32"},
+    {"multiplier:(1/so)/((1/si)*(1/sw))", "(1 / f32(so)) / ((1 / f32(si)) * (1 / f32(sw)))", "(1/so)/((1/si)*(1/sw)) in float32"},
+    {"multiplier:f32", "f32(si * sw / so)", "si*sw/so in float64, narrowed to float32"},
+};
+
+std::vector<Suspect> suspects(const Case& c) {
+  std::vector<Suspect> all;
+  if (!c.accumulates() || is_float(c.observed.dtype)) return all;
+  const auto& stages = c.cell.stages;
+  const auto multiplications = std::count_if(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("multiply ", 0) == 0; });
+  for (const auto& a : associations) {
+    const std::string sentence = std::string("The multiplier is formed as ") + a.words + ".";
+    if (multiplications == 1) {  // everything else stays as the profile has it
+      const std::string changed = std::string("multiply ") + a.expression;
+      const auto other = edited(stages, [&](const std::string& s) { return s.rfind("multiply ", 0) == 0 ? changed : s; });
+      if (other == stages) continue;
+      all.push_back(suspect(c, a.name, sentence, {.stages = other}));
+    } else {
+      all.push_back(suspect(c, a.name, sentence, {.stages = scaled_stages(c, "float", a.expression)}));
+    }
+  }
+  if (multiplications > 1) {  // a scale at a time: the product first
+    bool first = true;
+    const auto joined = edited(stages, [&](const std::string& s) -> std::string {
+      if (s.rfind("multiply ", 0) != 0 || s.find("so") != std::string::npos) return s;
+      return std::exchange(first, false) ? "multiply f32(si) * f32(sw)" : "";
+    });
+    all.push_back(suspect(c, "multiplier:si*sw", "The two scales are multiplied with each other before the accumulator is, instead of one after the other.", {.stages = joined}));
+  } else {
+    all.push_back(suspect(c, "multiplier:one-by-one", "The accumulator is multiplied by one scale after the other, never by their product.",
+                          {.stages = std::vector<std::string>{c.has_float_bias() ? "float" : "bias bias", c.has_float_bias() ? "multiply f32(si)" : "float",
+                                                              c.has_float_bias() ? "multiply f32(sw)" : "multiply f32(si)", c.has_float_bias() ? "add f32(bias)" : "multiply f32(sw)",
+                                                              "multiply 1 / f32(so)", "round half_even exact", "zero_point", "clamp"}}));
+  }
+  const auto typed = [&](const char* name, const char* words, const std::string& multiplier, const char* fixed) {
+    all.push_back(suspect(c, name, std::string("The multiplier is ") + words + ".", {.stages = scaled_stages(c, "double", multiplier)}));
+    if (fixed) all.push_back(suspect(c, name, std::string("The multiplier is ") + words + ", the bias an integer, the rounding half up.", {.stages = fixed_stages(c, fixed, multiplier)}));
+  };
+  typed("multiplier:f64", "held and applied in float64", "si * sw / so", nullptr);
+  typed("multiplier:q31", "an integer of 31 bits and a shift", "q31(si * sw / so)", "single");
+  typed("multiplier:q15", "an integer of 15 bits and a shift", "q15(si * sw / so)", "single");
+  typed("multiplier:power-of-two", "the nearest power of two", "pow2(si * sw / so)", "single");
+  return all;
+}
+
+}  // namespace
+
+Cause multiplier() {
+  std::vector<std::string> names{"multiplier:f64", "multiplier:q31", "multiplier:q15", "multiplier:power-of-two", "multiplier:si*sw", "multiplier:one-by-one"};
+  for (const auto& a : associations) names.push_back(a.name);
+  return {"multiplier", "another type or order of si*sw/so", names, suspects};
+}
+
+}  // namespace lastbit::causes

@@ -1,0 +1,17 @@
+// stages.hpp: requantization pipelines spelled anew, for causes that change more than one stage.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "verifier/cause.hpp"
+
+namespace lastbit {
+
+/// acc -> float or double, bias as the layer has it, one multiplication, one rounding, zero point after it, clamp.
+/// `type`: "float" or "double"; `multiplier`: an expression; `rounding`: half_even, ...
+std::vector<std::string> scaled_stages(const Case&, const std::string& type, const std::string& multiplier, const std::string& rounding = "half_even");
+
+/// acc + int32 bias -> fixed RULE multiplier, zero point, clamp. A float bias is rounded to si*sw first.
+std::vector<std::string> fixed_stages(const Case&, const std::string& rule, const std::string& multiplier);
+
+}  // namespace lastbit
