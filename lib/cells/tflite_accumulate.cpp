@@ -1,35 +1,62 @@
 // tflite_accumulate.cpp: CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED and QUANTIZE (integers to integers) of
-// LiteRT, reference kernels and ruy.
+// LiteRT: the reference kernels, and what ruy and the vector code change.
+//
+// The multiplier is si * sw / so in float64, but with one weight scale some kernels form si * sw in float32. int16 inputs
+// with a 64-bit bias have a 64-bit accumulator and a 16-bit multiplier; with a 32-bit bias they are like int8. FULLY_CONNECTED
+// of the reference kernels is not fixed point at all.
 //
 //   tflite/kernels/kernel_util.cc            PopulateConvolutionQuantizationParams, CalculateActivationRangeQuantized
 //   tflite/kernels/internal/common.cc        MultiplyByQuantizedMultiplier
-//   ruy/kernel_avx2_fma.cc, kernel_arm64.cc  the same multiplication, rounded otherwise
+//   tflite/kernels/conv.cc                   EvalQuantized, EvalQuantizedPerChannel, EvalQuantizedPerChannel16x8
+//   tflite/kernels/internal/optimized/optimized_ops.h   Quantize: blocks of 8 channels, then a loop
+//   ruy/kernel_avx2_fma.cc, kernel_avx512.cc, kernel_arm64.cc
 #include "lib/cells/cells.hpp"
 
 namespace lastbit::cells {
 namespace {
 
+const std::string in_double = "si * sw / so", in_single = "f64(f32(si) * f32(sw)) / so";
+const std::map<std::string, std::string> int32_sum{{"accumulator", "int32"}, {"pairs", "none"}, {"bound", "half_away"}};
+const std::map<std::string, std::string> int64_sum{{"accumulator", "int64"}, {"pairs", "none"}, {"bound", "half_away"}};
+
 std::vector<std::string> fixed(const std::string& rule, const std::string& multiplier) {
   return {"bias bias", "fixed " + rule + " " + multiplier, "zero_point", "clamp"};
 }
-const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}, {"bound", "half_away"}};
+const std::vector<std::string> reduced{"bias64 bias", "fixed reduced si * sw / so", "zero_point", "clamp"};
+const std::vector<std::string> rounded_double{"bias64 bias", "double", "multiply si * sw / so", "round half_away exact", "zero_point", "clamp"};
 
 }  // namespace
 
 std::vector<Cell> tflite_reference_accumulate(const std::string& rule) {
   return {
-      {{"conv", "conv_transpose"}, {}, "accumulate", fixed(rule, "si * sw / so"), exact},
-      {{"linear"}, {}, "accumulate", {"bias bias", "double", "multiply si * sw / so", "round half_away exact", "zero_point", "clamp"}, exact},
+      {{"conv", "conv_transpose"}, {}, "accumulate", fixed(rule, in_double), int32_sum},
+      {{"conv", "conv_transpose"}, {"x:uint8"}, "accumulate", fixed(rule, in_single), int32_sum},
+      {{"conv", "conv_transpose"}, {"x:int16"}, "accumulate", reduced, int64_sum},
+      {{"conv", "conv_transpose"}, {"x:int16", "bias_dtype:int32"}, "accumulate", fixed(rule, in_double), int32_sum},
+      {{"linear"}, {}, "accumulate", rounded_double, int32_sum},
+      {{"linear"}, {"x:int16"}, "accumulate", rounded_double, int64_sum},
+      {{"linear"}, {"x:int16", "weight:int16"}, "accumulate", reduced, int64_sum},
       {{"requantize"}, {}, "stages", {"fixed " + rule + " si / so", "zero_point", "clamp"}, {}},
   };
 }
 
 std::vector<Cell> tflite_ruy_accumulate(const std::string& rule) {
-  return {
-      {{"conv", "conv_transpose"}, {}, "accumulate", fixed(rule, "si * sw / so"), exact},
-      {{"linear"}, {}, "accumulate", fixed(rule, "f64(f32(si) * f32(sw)) / so"), exact},
-      {{"linear"}, {"several_scales"}, "accumulate", fixed(rule, "si * sw / so"), exact},
+  const std::string channels = "double_up/8/double_away", elements = "double_up/16/double_away";
+  std::vector<Cell> cells{
+      {{"conv"}, {"!grouped", "!tflite_depthwise", "!x:int16"}, "accumulate", fixed(rule, in_double), int32_sum},
+      {{"conv"}, {"!grouped", "!tflite_depthwise", "x:uint8"}, "accumulate", fixed(rule, in_single), int32_sum},
+      {{"conv"}, {"!grouped", "!tflite_depthwise", "x:int16", "bias_dtype:int32"}, "accumulate", fixed(rule, in_double), int32_sum},
+      {{"conv"}, {"tflite_depthwise", "x:int8"}, "accumulate", fixed(channels, in_double), int32_sum},
+      {{"conv_transpose"}, {"x:int8"}, "accumulate", fixed(channels, in_double), int32_sum},
+      {{"linear"}, {"!x:int16"}, "accumulate", fixed(rule, in_single), int32_sum},
+      {{"linear"}, {"!x:int16", "several_scales"}, "accumulate", fixed(rule, in_double), int32_sum},
+      {{"linear"}, {"x:int16", "!bias_dtype:int64"}, "accumulate", fixed(rule, in_single), int32_sum},
+      {{"linear"}, {"x:int16", "!bias_dtype:int64", "several_scales"}, "accumulate", fixed(rule, in_double), int32_sum},
   };
+  for (const std::string x : {"x:int8", "x:uint8"})
+    for (const std::string y : {"y:int8", "y:uint8"})
+      cells.push_back({{"requantize"}, {x, y}, "stages", {"fixed " + elements + " si / so", "zero_point", "clamp"}, {}});
+  return cells;
 }
 
 }  // namespace lastbit::cells

@@ -1,18 +1,28 @@
 // xnnpack_accumulate.cpp: convolutions, fully connected layers and requantization of XNNPACK.
 //
-// The float32 product of accumulator and scale is clamped, then rounded to nearest even (a magic bias or cvtps2dq).
+// The float32 product of accumulator and scale is clamped, then rounded to nearest even (a magic bias or cvtps2dq). On ARM
+// uint8 layers are fixed point: 24 bits of the scale with dot product instructions, 15 bits on plain NEON. An activation's
+// bound is rounded with the zero point in it.
 //
 //   XNNPACK/src/operators/convolution-nhwc.c, fully-connected-nc.c   requantization_scale
-//   XNNPACK/src/qs8-gemm, qs8-qc8w-gemm ...                          fp32 requantization
+//   XNNPACK/src/xnnpack/requantization.h                             xnn_qs8_requantize_fp32, xnn_qu8_requantize_rndnu
+//   XNNPACK/src/configs/gemm-config.c, dwconv-config.c               which kernels
+//   XNNPACK/src/microparams-init.c                                   xnn_init_qs8_cvt_scalar_params
 #include "lib/cells/cells.hpp"
 
 namespace lastbit::cells {
 
 std::vector<Cell> xnnpack_accumulate() {
-  const std::vector<std::string> fp32{"bias bias", "float", "multiply f32(si) * f32(sw) / f32(so)", "range", "round half_even int_min", "zero_point", "clamp"};
-  const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
+  const std::string scale = "f32(si) * f32(sw) / f32(so)";
+  const std::vector<std::string> layers{"linear", "conv", "conv_transpose"};
+  const std::vector<std::string> fp32{"bias bias", "float", "multiply " + scale, "range", "round half_even int_min", "zero_point", "clamp"};
+  const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}, {"bound", "half_even_with_zero_point"}};
+  const auto fixed = [&](const std::string& rule) { return std::vector<std::string>{"bias bias", "fixed " + rule + " " + scale, "zero_point", "clamp"}; };
   return {
-      {{"linear", "conv", "conv_transpose"}, {}, "accumulate", fp32, exact},
+      {layers, {}, "accumulate", fp32, exact},
+      {layers, {"arm", "x:uint8"}, "accumulate", fixed("rndnu"), exact},
+      {layers, {"isa:neon", "x:uint8"}, "accumulate", fixed("rndnu16"), exact},
+      {{"requantize"}, {}, "stages", {"fixed q8 f32(si) / f32(so)", "zero_point", "clamp"}, {}},
   };
 }
 

@@ -203,7 +203,10 @@ Layer Dump::bind(const LayerEntry& entry, const std::string& isa) const {
   layer.attributes = entry.attributes;
   layer.attributes.place = layer.place;
   layer.producer = producer();
-  if (!isa.empty()) layer.producer.fields["isa"] = isa;
+  if (!isa.empty()) {  // what the producer said of its own instruction set no longer holds
+    layer.producer.fields["isa"] = isa;
+    layer.producer.fields.erase("u8s8_pairs");
+  }
 
   const Operator* op = find_operator(entry.op);
   const bool spatial = op && op->spatial;

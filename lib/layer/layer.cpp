@@ -2,7 +2,10 @@
 #include "lib/layer/layer.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <functional>
+#include <sstream>
 
 #include "lib/error.hpp"
 
@@ -112,8 +115,13 @@ std::set<std::string> common_facts(const Layer& layer) {
   if (isa.rfind("avx512", 0) == 0) facts.insert("avx512");
   if (isa == "avx" || isa == "sse4.1") facts.insert("no_avx2");
   else if (!arm) facts.insert("avx2");
+  const std::string u8s8 = layer.producer.at("u8s8_pairs");
+  if (u8s8 == "saturate" || (u8s8.empty() && facts.count("no_vnni") && facts.count("avx2"))) facts.insert("u8s8_saturates");
   for (const auto& [key, value] : layer.producer.fields)
     if (key != "isa") facts.insert(key + ":" + value);
+  std::istringstream kernels(layer.producer.at("kernels"));  // "Conv 6, QLinearConv 12": names, and how often
+  for (std::string word; kernels >> word;)
+    if (std::isalpha(static_cast<unsigned char>(word[0]))) facts.insert("kernel:" + word);
   for (const auto& [port, t] : layer.inputs) {
     facts.insert(port + ":" + std::string(name(t.dtype)));
     if (port == "x" && !t.memory_layout.empty()) facts.insert("memory:" + t.memory_layout);
@@ -123,8 +131,13 @@ std::set<std::string> common_facts(const Layer& layer) {
     if (w->q.scale.size() > 1 || w->q.axis >= 0) facts.insert("per_channel");
     if (w->q.scale.size() > 1) facts.insert("several_scales");
     if (std::any_of(w->q.zero_point.begin(), w->q.zero_point.end(), [](double z) { return z != 0; })) facts.insert("weight_zero_point");
+    if (std::adjacent_find(w->q.zero_point.begin(), w->q.zero_point.end(), std::not_equal_to<>()) != w->q.zero_point.end()) facts.insert("weight_zero_points_differ");
   }
-  if (layer.find("bias")) facts.insert("bias");
+  if (const auto* bias = layer.find("bias")) {
+    facts.insert("bias");
+    if (!layer.attributes.has("bias_dtype") && !is_float(bias->dtype)) facts.insert("bias_dtype:" + std::string(name(bias->dtype)));
+  }
+  if (!layer.has_out("y") && layer.has_out("accumulator")) facts.insert("accumulator_only");
   if (layer.attributes.has("activation")) {
     const auto& a = layer.attributes.values.at("activation");
     facts.insert("activation:" + (std::holds_alternative<std::string>(a) ? std::get<std::string>(a) : std::string("clamp")));

@@ -64,7 +64,10 @@ struct Layer {
 
 /// Facts every layer has, whatever its operator: isa and its classes (vnni, no_vnni, avx2, no_avx2, x86, arm), version,
 /// build, engine, dtypes ("x:uint8", "weight:int8", "y:float32"), "per_channel", "weight_zero_point", "bias",
-/// "bias:int32", "activation:relu", "memory:NHWC", "variant:NAME", "depthwise", "grouped".
+/// "bias:int32", "bias_dtype:int64" (the attribute, else the bias's), "activation:relu", "memory:NHWC", "variant:NAME",
+/// "depthwise", "grouped", "weight_zero_points_differ", "accumulator_only" (no output "y"), "kernel:NAME" for every name in the
+/// producer's "kernels", "u8s8_saturates" (products of uint8 and int8 share 16-bit registers: the producer's "u8s8_pairs",
+/// else what the instruction set does).
 std::set<std::string> common_facts(const Layer&);
 
 /// Whether a condition of a profile's cell holds: "fact", "!fact", "version>=2.13" (also < <= > ==), or "groups<=100" over an

@@ -26,7 +26,7 @@ void expect_shape(const Layer& layer, const std::string& port, const Shape& expe
 
 Range stored_range(const Tensor& t) { return {t.q.qmin, t.q.qmax}; }
 
-Range activated_range(const Layer& layer, const Tensor& y, Rounding bound) {
+Range activated_range(const Layer& layer, const Tensor& y, Rounding bound, bool with_zero_point) {
   Range r = stored_range(y);
   if (!layer.attributes.has("activation") || is_float(y.dtype)) return r;
   const auto& a = layer.attributes.values.at("activation");
@@ -36,7 +36,8 @@ Range activated_range(const Layer& layer, const Tensor& y, Rounding bound) {
   if (kind == "relu" || kind == "relu6") r.min = std::clamp(zo, r.min, r.max);
   if (kind == "relu6") {
     const float six = 6.0f / static_cast<float>(y.q.scale_of(0));
-    const std::int64_t top = six < 0x1p30f ? zo + to_integer(static_cast<double>(six), bound).value : r.max;
+    const float before = with_zero_point ? six + static_cast<float>(zo) : six;
+    const std::int64_t top = six < 0x1p30f ? (with_zero_point ? 0 : zo) + to_integer(static_cast<double>(before), bound).value : r.max;
     r.max = std::clamp(top, r.min, r.max);
   }
   return r;

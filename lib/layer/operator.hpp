@@ -96,8 +96,8 @@ struct Range {
 };
 Range stored_range(const Tensor&);
 /// The same with a fused activation: relu from the zero point up, relu6 to round(6 / so) + zo (rounded by `bound`),
-/// or the explicit clamp.
-Range activated_range(const Layer&, const Tensor& y, Rounding bound = Rounding::half_even);
+/// or the explicit clamp. `with_zero_point`: round(f32(6 / so) + zo), as XNNPACK does.
+Range activated_range(const Layer&, const Tensor& y, Rounding bound = Rounding::half_even, bool with_zero_point = false);
 
 
 }  // namespace lastbit

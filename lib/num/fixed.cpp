@@ -57,4 +57,11 @@ std::int64_t multiply_rndnu16(std::int64_t x, float scale, bool& tie) {
   return static_cast<std::int64_t>(r.value);
 }
 
+std::int64_t multiply_q8(std::int64_t x, float scale, bool& tie) {
+  const std::int64_t m = rne(static_cast<double>(256.0f * scale));
+  const Rounded r = shift_right(Wide{x} * m, 8, Rounding::half_up);
+  tie |= r.lost == Lost::half;
+  return static_cast<std::int64_t>(r.value);
+}
+
 }  // namespace lastbit

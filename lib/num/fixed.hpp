@@ -22,10 +22,14 @@ enum class FixedRule {
   single,       // once, half up                                ruy Arm, TFLITE_SINGLE_ROUNDING, TOSA single round
   floor_up,     // floor at 2^-31, then half up                 TFLite avx2_utils
   reduced,      // 16-bit multiplier on a 64-bit accumulator    TFLite int16x8 with int64 bias
+  rndnu,        // 24 bits of a float32, once, half up          XNNPACK uint8 on NEON
+  rndnu16,      // 15 bits after a rounding shift to int16      XNNPACK uint8 on NEON without dot product
+  q8,           // 1/256ths, once, half up                      XNNPACK integers to integers
 };
 
 /// x * multiplier rounded by the rule. x << shift wraps to int32 where the runtime does that in int32 (all but single and
 /// reduced). Sets `tie` when a rounding met an exact half, `wrapped` when the shift overflowed.
+/// rndnu, rndnu16 and q8 take a float32 scale: see below.
 /// Source: tflite/kernels/internal/common.cc MultiplyByQuantizedMultiplier; ruy/kernel_avx2.cc apply_multiplier.
 std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, bool& tie, bool& wrapped);
 
@@ -33,6 +37,8 @@ std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, 
 std::int64_t multiply_rndnu(std::int64_t x, float scale, bool& tie);
 /// XNNPACK rndnu16: a Q15 multiplier after a rounding pre-shift to int16.
 std::int64_t multiply_rndnu16(std::int64_t x, float scale, bool& tie);
+/// XNNPACK microparams-init.c, xnn_init_qs8_cvt_scalar_params: lrintf(256 * scale), one half-up rounding.
+std::int64_t multiply_q8(std::int64_t x, float scale, bool& tie);
 
 /// gemmlowp SaturatingRoundingDoublingHighMul, int32: floor((a*b + 2^30) / 2^31), MIN*MIN saturates.
 constexpr std::int32_t doubling_high_multiply(std::int32_t a, std::int32_t b) {

@@ -21,9 +21,10 @@ Result run(const Layer& layer, const Cell& cell) {
     RequantizeContext c;
     c.min = range.min, c.max = range.max;
     c.channels.push_back({{"si", x.q.scale_of(0)}, {"so", out.q.scale_of(0)}, {"sw", 1.0}, {"zi", x.q.zero_point_of(0)}, {"zo", out.q.zero_point_of(0)}, {"bias", 0.0}, {"alpha", 1.0}});
+    c.lanes = x.size();  // the "channel" of a stage is the element: vector blocks run over all of them
     const Requantizer requantize(cell.stages, c, layer.place);
     for (std::size_t i = 0; i < y.q.size(); ++i)
-      y.q[i] = static_cast<std::int32_t>(requantize(x.integer(static_cast<std::int64_t>(i)) - x.q.integer_zero_point(), 0, y.events[i]));
+      y.q[i] = static_cast<std::int32_t>(requantize(x.integer(static_cast<std::int64_t>(i)) - x.q.integer_zero_point(), static_cast<std::int64_t>(i), y.events[i]));
     return r;
   }
   const QuantizeRule rule = quantize_rule(cell.get("rounding", "outside"), layer.place);

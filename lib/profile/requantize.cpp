@@ -15,13 +15,14 @@
 namespace lastbit {
 namespace {
 
-enum class Verb { bias, bias64, to_float, to_double, multiply, add, fma, muladd, activation, fixed, rndnu, rndnu16, round, zero_point, saturate16, range, clamp };
+enum class Verb { bias, bias64, to_float, to_double, multiply, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp };
 enum class Overflow { int_min, saturate, exact };
 
 struct Step {
   Verb verb;
   std::string text;
-  FixedRule fixed{};
+  FixedRule fixed{}, tail{};             // the rule of whole blocks, and of the channels from `tail_from` on
+  std::int64_t tail_from = 0;
   Rounding rounding{};
   Overflow overflow{};
   std::vector<double> a, b;              // constants per channel (or one)
@@ -29,7 +30,13 @@ struct Step {
   bool a_single = false;                 // the expression's own type
 };
 
-constexpr std::array<std::string_view, 5> fixed_names{"double_away", "double_up", "single", "floor_up", "reduced"};
+constexpr std::array<std::string_view, 8> fixed_names{"double_away", "double_up", "single", "floor_up", "reduced", "rndnu", "rndnu16", "q8"};
+
+FixedRule fixed_rule(const std::string& name, const std::string& place) {
+  const auto it = std::find(fixed_names.begin(), fixed_names.end(), name);
+  if (it == fixed_names.end()) throw Error(place, "found the fixed-point rule \"" + name + "\", expected double_away, double_up, single, floor_up, reduced, rndnu, rndnu16 or q8");
+  return static_cast<FixedRule>(it - fixed_names.begin());
+}
 
 std::pair<std::string, std::string> cut(const std::string& s, char at) {
   const auto p = s.find(at);
@@ -114,15 +121,18 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
   else if (verb == "fixed") {
     const auto [rule, expression] = cut(rest, ' ');
     s.a = constants(expression);
-    if (rule == "rndnu") s.verb = Verb::rndnu;
-    else if (rule == "rndnu16") s.verb = Verb::rndnu16;
-    else {
-      const auto it = std::find(fixed_names.begin(), fixed_names.end(), rule);
-      if (it == fixed_names.end()) throw Error(place, "found the fixed-point rule \"" + rule + "\", expected double_away, double_up, single, floor_up, reduced, rndnu or rndnu16");
-      s.verb = Verb::fixed;
-      s.fixed = static_cast<FixedRule>(it - fixed_names.begin());
-      for (const double v : s.a) s.multiplier.push_back(quantize_multiplier(v));
+    const auto [body, rest_of_rule] = cut(rule, '/');
+    const auto [block, tail] = cut(rest_of_rule, '/');
+    s.verb = Verb::fixed;
+    s.fixed = s.tail = fixed_rule(body, place);
+    if (!rest_of_rule.empty()) {
+      std::int64_t n = 0;
+      const auto r = std::from_chars(block.data(), block.data() + block.size(), n);
+      if (r.ec != std::errc() || r.ptr != block.data() + block.size() || n < 1) throw Error(place, "found \"" + text + "\", expected a block of at least one channel, as in double_up/8/double_away");
+      s.tail = fixed_rule(tail, place);
+      s.tail_from = context.lanes / n * n;
     }
+    for (const double v : s.a) s.multiplier.push_back(quantize_multiplier(v));
   } else if (verb == "round") {
     const auto [mode, overflow] = cut(rest, ' ');
     const auto it = std::find(rounding_names.begin(), rounding_names.end(), mode);
@@ -198,17 +208,15 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
       else if (context.activation == "tanh") v.f = static_cast<float>(std::tanh(static_cast<double>(v.f)));
       return;
     case Verb::fixed: {
+      const FixedRule rule = channel < s.tail_from ? s.fixed : s.tail;
       bool tie = false, wrapped = false;
-      v.i = multiply_fixed(s.fixed, v.i, of(s.multiplier, channel), tie, wrapped);
+      const auto scale = static_cast<float>(of(s.a, channel));
+      if (rule == FixedRule::rndnu) v.i = multiply_rndnu(v.i, scale, tie);
+      else if (rule == FixedRule::rndnu16) v.i = multiply_rndnu16(v.i, scale, tie);
+      else if (rule == FixedRule::q8) v.i = multiply_q8(v.i, scale, tie);
+      else v.i = multiply_fixed(rule, v.i, of(s.multiplier, channel), tie, wrapped);
       if (tie) events |= event::tie;
       if (wrapped) events |= event::wrapped;
-      return;
-    }
-    case Verb::rndnu: case Verb::rndnu16: {
-      bool tie = false;
-      const auto scale = static_cast<float>(of(s.a, channel));
-      v.i = s.verb == Verb::rndnu ? multiply_rndnu(v.i, scale, tie) : multiply_rndnu16(v.i, scale, tie);
-      if (tie) events |= event::tie;
       return;
     }
     case Verb::round: v = {Kind::integer, convert(v, s, events), 0, 0}; return;

@@ -12,7 +12,8 @@
 //   fma A ; B             x = fma(A, B, x)              one rounding
 //   muladd A ; B          x = fma(x, A, B)              one rounding
 //   activation            relu, leaky_relu or tanh on a float x (nothing when none is fused; relu is then a clamp again)
-//   fixed RULE EXPR       x = round(x * EXPR)           RULE: double_away double_up single floor_up reduced rndnu rndnu16
+//   fixed RULE EXPR       x = round(x * EXPR)           RULE: double_away double_up single floor_up reduced rndnu rndnu16 q8
+//   fixed R/N/TAIL EXPR   the same by R in whole blocks of N channels (elements), by TAIL in the rest: vector lanes and a loop
 //   round MODE OVERFLOW   x = integer(x)                OVERFLOW: int_min (cvtps2dq), saturate (vcvtn), exact
 //   zero_point            x += zo                       as an integer, or f32(x + f32(zo)) on a float x
 //   saturate16            x = sat16(x)
@@ -52,6 +53,7 @@ struct RequantizeContext {
   bool has_bias = false;
   std::string activation = "none"; // relu, relu6 are in min/max; "leaky_relu", "tanh" act on the float
   double negative_slope = 0;
+  std::int64_t lanes = 0;          // channels (elements, where the channel is an element's index) that vector blocks run over
 };
 
 class Requantizer {

@@ -144,9 +144,16 @@ Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometr
         for (std::int64_t k = 0; k < T * C; ++k) all.push_back(static_cast<std::int32_t>(k));
       segments.push_back(std::move(all));
     }
-    const auto outside = cell.get("pair_outside", "zero_point") == "zero" ? 0 : static_cast<std::int32_t>(in.x_zero_point);
+    const std::int32_t offset = cell.get("pair_offset") == "128" ? 128 : 0;
+    std::vector<std::int32_t> moved;
+    Operands raw = operands;
+    if (offset) {
+      for (const auto v : in.x) moved.push_back(v + offset);
+      raw.x = moved;
+    }
+    const auto outside = cell.get("pair_outside", "zero_point") == "zero" ? 0 : static_cast<std::int32_t>(in.x_zero_point) + offset;
     const auto& range = info(in.x_dtype);
-    const auto excess = pair_excess(g, operands, segments, outside, static_cast<std::int32_t>(range.min), static_cast<std::int32_t>(range.max));
+    const auto excess = pair_excess(g, raw, segments, outside, static_cast<std::int32_t>(range.min) + offset, static_cast<std::int32_t>(range.max) + offset);
     for (std::size_t i = 0; i < excess.size(); ++i)
       if (excess[i]) {
         if (r.events.empty()) r.events.resize(r.acc.size());
@@ -178,12 +185,14 @@ RequantizeContext requantize_context(const Layer& layer, const Cell& cell, const
       throw Error(layer.place + ": input \"bias\"", "found " + std::to_string(biases.size()) + " elements, expected " + std::to_string(channels));
   }
   c.has_bias = bias != nullptr;
+  c.lanes = channels;
   double so = 1, zo = 0;
   if (layer.has_out("y")) {
     const Tensor& y = layer.out("y");
     if (y.q.quantized()) so = y.q.scale_of(0), zo = y.q.zero_point_of(0);
     if (!is_float(y.dtype)) {
-      const Range r = activated_range(layer, y, cell.get("bound") == "half_away" ? Rounding::half_away : Rounding::half_even);
+      const std::string bound = cell.get("bound");
+      const Range r = activated_range(layer, y, bound == "half_away" ? Rounding::half_away : Rounding::half_even, bound == "half_even_with_zero_point");
       c.min = r.min, c.max = r.max;
     }
   }

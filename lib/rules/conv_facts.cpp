@@ -30,7 +30,7 @@ void expect_conv_output(const Layer& layer, const Shape& shape) {
   expect_shape(layer, "accumulator", shape);
 }
 
-void conv_facts(const Layer&, const Geometry& g, int dims, std::set<std::string>& f) {
+void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::string>& f) {
   const std::size_t first = 3 - static_cast<std::size_t>(dims);
   const auto all = [&](auto condition) {
     for (std::size_t a = first; a < 3; ++a)
@@ -39,6 +39,10 @@ void conv_facts(const Layer&, const Geometry& g, int dims, std::set<std::string>
   };
   // The end padding that makes this output size: torch pads both sides alike.
   if (g.in_channels == 1) f.insert("one_channel");
+  if (g.in_channels == 1 && g.out_channels == 1) f.insert("one_by_one");
+  // TFLite has two operators: DEPTHWISE_CONV_2D stores [1, H, W, C * multiplier], CONV_2D [O, H, W, I / groups].
+  const auto& axes = layer.in("weight").stored_axes;
+  if (!g.transposed && g.in_channels == 1 && (axes.empty() ? g.groups > 1 : axes[0] == dims + 1)) f.insert("tflite_depthwise");
   const bool same = all([&](std::size_t a) { return g.begin[a] == (g.kernel[a] - 1) / 2; });
   const bool unit_dilation = all([&](std::size_t a) { return g.dilation[a] == 1; });
   const bool small_stride = all([&](std::size_t a) { return g.stride[a] == 1 || g.stride[a] == 2; });
