@@ -18,10 +18,10 @@ RequantizeContext context(std::int64_t lanes, double scale) {
 }  // namespace
 
 TEST_CASE("stages: a vector's lanes and the loop after them round differently") {
-  // -5 / 2 = -2.5: half up gives -2, half away gives -3. 11 channels: one block of 8, a tail of 3.
-  const Requantizer r({"fixed double_up/8/double_away si", "zero_point", "clamp"}, context(11, 0.5), "layer");
+  // -10 / 2 = -5, -5 / 2 = -2.5: half up gives -2, half away gives -3. 11 channels: one block of 8, a tail of 3.
+  const Requantizer r({"fixed double_up/8/double_away si", "zero_point", "clamp"}, context(11, 0.25), "layer");
   Events e = 0;
-  for (std::int64_t channel = 0; channel < 11; ++channel) CHECK(r(-5, channel, e) == (channel < 8 ? -2 : -3));
+  for (std::int64_t channel = 0; channel < 11; ++channel) CHECK(r(-10, channel, e) == (channel < 8 ? -2 : -3));
   CHECK((e & event::tie) != 0);
   CHECK_THROWS_AS(Requantizer({"fixed double_up/0/single si"}, context(8, 0.5), "layer"), Error);
   CHECK_THROWS_AS(Requantizer({"fixed double_up/8/nearest si"}, context(8, 0.5), "layer"), Error);
