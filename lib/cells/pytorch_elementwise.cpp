@@ -15,7 +15,7 @@ namespace {
 using With = std::map<std::string, std::string>;
 
 /// One cell a version and instruction set: `vector` elements a turn where vectors are, none elsewhere.
-void kernel(std::vector<Cell>& cells, const std::vector<std::string>& ops, const std::vector<std::string>& when, const std::string& rule, const std::string& vector, const std::string& inverse) {
+void kernel(std::vector<Cell>& cells, const std::vector<std::string>& ops, const std::vector<std::string>& when, const std::string& rule, const std::string& vector, const std::string& inverse, const With& functions = {}) {
   struct Version {
     std::string condition, tail;
   };
@@ -24,7 +24,9 @@ void kernel(std::vector<Cell>& cells, const std::vector<std::string>& ops, const
       std::vector<std::string> conditions = when;
       if (!v.condition.empty()) conditions.push_back(v.condition);
       if (!isa.empty()) conditions.push_back(isa);
-      cells.push_back({ops, conditions, rule, {}, With{{"vector", isa.empty() ? vector : "0"}, {"dequantize", "fma"}, {"inverse", inverse}, {"tail", v.tail}}});
+      With with{{"vector", isa.empty() ? vector : "0"}, {"dequantize", "fma"}, {"inverse", inverse}, {"tail", v.tail}};
+      for (const auto& [key, value] : functions) with[key] = value;
+      cells.push_back({ops, conditions, rule, {}, std::move(with)});
     }
 }
 
@@ -37,18 +39,35 @@ std::vector<Cell> pytorch_elementwise() {
       {{"cat"}, {}, "dequantize_quantize", {}, {{"rounding", "outside"}, {"equal", "convert"}}},
       {{"cat"}, {"build:debian"}, "dequantize_quantize", {}, {{"rounding", "outside_int64"}, {"equal", "convert"}}},
       {{"cat"}, {"version==2.13.0"}, "dequantize_quantize", {}, {{"rounding", "inside_fused"}, {"equal", "convert"}}},
+      {{"softmax"}, {}, "float", {}, {{"rounding", "outside"}}},
+      {{"softmax"}, {"build:debian"}, "float", {}, {{"rounding", "outside_int64"}}},
+      {{"softmax"}, {"version==2.13.0"}, "float", {}, {{"rounding", "inside_fused"}}},
       {{"limits"}, {}, "clamp", {}, bound},
       {{"limits"}, {"build:debian"}, "clamp", {}, bound_int64},
       {{"limits"}, {"version==2.13.0"}, "clamp", {}, bound_inside},
   };
   kernel(cells, {"add"}, {}, "aten", "64", "f32");
   kernel(cells, {"cat"}, {"cat_nhwc"}, "aten_nhwc", "8", "f64");
+  kernel(cells, {"hardsigmoid", "leaky_relu", "threshold", "prelu", "add_scalar"}, {}, "aten", "64", "f32");
+  kernel(cells, {"hardswish"}, {}, "aten", "64", "f64");
+  // sigmoid's body alone subtracts before it multiplies.
+  kernel(cells, {"sigmoid"}, {}, "aten", "64", "f64", {{"dequantize", "plain"}, {"body", "sleef"}, {"function", "widened"}});
+  kernel(cells, {"tanh"}, {}, "aten", "64", "f32", {{"body", "sleef"}, {"function", "float64"}, {"slack", "2"}});
+  kernel(cells, {"gelu"}, {}, "aten", "64", "f32", {{"body", "sleef"}, {"function", "float64"}});
+  // exp(x) - 1 became expm1 with 2.13.
+  kernel(cells, {"elu_like"}, {}, "aten", "64", "f32", {{"body", "sleef_expm1"}, {"function", "expm1"}, {"slack", "2"}});
+  kernel(cells, {"elu_like"}, {"version<2.13"}, "aten", "64", "f32", {{"body", "sleef_exp"}, {"function", "exp"}});
+  cells.push_back({{"mul_scalar"}, {}, "rescale", {}, {}});
   return cells;
 }
 
 std::vector<Cell> pytorch_qnnpack_elementwise() {
   return {
       {{"add"}, {"a:uint8", "!broadcast"}, "fixed22_away", {}, {}},
+      {{"sigmoid"}, {"x:uint8", "y_256ths"}, "lut", {}, {{"function", "float32"}, {"rounding", "inside"}}},
+      {{"softmax"}, {"x:uint8", "y_256ths", "last_dim"}, "qnnpack", {}, {}},
+      {{"tanh"}, {"x:uint8"}, "lut", {}, {{"function", "float64"}, {"rounding", "inside"}}},
+      {{"hardsigmoid", "hardswish"}, {"x:uint8"}, "lut", {}, {{"rounding", "inside"}}},
   };
 }
 

@@ -92,19 +92,19 @@ Result map_values(const Tensor& x, const Shape& shape, const std::function<Mappe
   return map_values(x, shape, {}, [&](std::int64_t q, bool) { return value(q); });
 }
 
-Result aten_activation(const Layer& layer, const Cell& cell, const std::function<float(float, bool)>& f, int slack) {
+Result aten_activation(const Layer& layer, const Cell& cell, const std::function<float(float, bool)>& f, const std::function<int(float)>& slack) {
   const Tensor& x = layer.in("x");
   const Tensor& y = layer.out();
   const AtenKernel kernel(layer, cell, y);
   const auto strides = memory_strides(x);
   return map_values(x, y.shape, vector_body(x.shape, {strides, strides}, kernel.block()), [&](std::int64_t q, bool body) {
     Mapped m;
-    const float v = f(kernel.dequantize(x, q, body), body);
+    const float real = kernel.dequantize(x, q, body), v = f(real, body);
     m.q = static_cast<std::int32_t>(kernel.quantize(v, body, m.events));
-    if (slack > 0) {
+    if (const int ulps = body ? 0 : slack(real)) {
       Events ignored = 0;
-      m.lo = static_cast<std::int32_t>(kernel.quantize(step_ulp(v, -slack), body, ignored));
-      m.hi = static_cast<std::int32_t>(kernel.quantize(step_ulp(v, slack), body, ignored));
+      m.lo = static_cast<std::int32_t>(kernel.quantize(step_ulp(v, -ulps), body, ignored));
+      m.hi = static_cast<std::int32_t>(kernel.quantize(step_ulp(v, ulps), body, ignored));
       m.open = true;
     }
     return m;

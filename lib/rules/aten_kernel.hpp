@@ -55,7 +55,7 @@ Result map_values(const Tensor& x, const Shape&, const std::vector<char>& body, 
 Result map_values(const Tensor& x, const Shape&, const std::function<Mapped(std::int64_t q)>& value);
 
 /// An activation by AtenKernel: y = quantize(f(dequantize(x))), f may differ between body and tail. `slack`: by how many ulp
-/// of float32 f may be off (0: exactly known); results that this leaves open become intervals.
-Result aten_activation(const Layer&, const Cell&, const std::function<float(float, bool body)>& f, int slack = 0);
+/// of float32 the tail's f(x) may be off (0: exactly known); results that this leaves open become intervals.
+Result aten_activation(const Layer&, const Cell&, const std::function<float(float, bool body)>& f, const std::function<int(float)>& slack);
 
 }  // namespace lastbit

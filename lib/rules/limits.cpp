@@ -19,6 +19,13 @@ void check_activation(const Layer& layer) {
   expect_shape(layer, "y", x.shape);
 }
 
+void output_facts(const Layer& layer, std::set<std::string>& f) {
+  const Quantization& q = layer.out().q;
+  if (q.scale.size() != 1) return;
+  if (q.scale_of(0) == 1.0 / 256 && q.zero_point_of(0) == 0) f.insert("y_256ths");
+  if (q.scale_of(0) == 1.0 / 128 && q.zero_point_of(0) == 128) f.insert("y_128ths");
+}
+
 RequantizeContext activation_context(const Layer& layer, Range range) {
   const Tensor &x = layer.in("x"), &y = layer.out();
   RequantizeContext c;

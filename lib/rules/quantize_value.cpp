@@ -11,7 +11,7 @@
 namespace lastbit {
 namespace {
 
-constexpr std::array<std::string_view, 7> names{"inside_fused", "inside", "outside", "outside_int64", "divide_even", "divide_away", "reciprocal_f64"};
+constexpr std::array<std::string_view, 8> names{"inside_fused", "inside", "outside", "outside_int64", "divide_even", "divide_away", "inverse_away", "reciprocal_f64"};
 
 std::int64_t clamp_to(std::int64_t v, Range r, Events& events) {
   if (v < r.min || v > r.max) events |= event::clamped;
@@ -29,7 +29,7 @@ std::int64_t nearest(float v, Events& events, Rounding mode = Rounding::half_eve
 
 QuantizeRule quantize_rule(const std::string& name, const std::string& place) {
   const auto it = std::find(names.begin(), names.end(), name);
-  if (it == names.end()) throw Error(place, "found the quantize rule \"" + name + "\", expected inside_fused, inside, outside, outside_int64, divide_even, divide_away or reciprocal_f64");
+  if (it == names.end()) throw Error(place, "found the quantize rule \"" + name + "\", expected inside_fused, inside, outside, outside_int64, divide_even, divide_away, inverse_away or reciprocal_f64");
   return static_cast<QuantizeRule>(it - names.begin());
 }
 
@@ -64,8 +64,8 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
       const float low = v > lo ? v : lo;
       return nearest(low < hi ? low : hi, events) + z;
     }
-    case QuantizeRule::divide_away: {
-      const float v = x / s;
+    case QuantizeRule::divide_away: case QuantizeRule::inverse_away: {
+      const float v = rule == QuantizeRule::divide_away ? x / s : x * inv;
       if (v != v) return clamp_to(z, range, events);
       return clamp_to(nearest(v, events, Rounding::half_away) + z, range, events);
     }

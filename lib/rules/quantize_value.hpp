@@ -14,6 +14,7 @@ enum class QuantizeRule {
   outside_int64,    // clamp64(int64(z + nearbyint(f32(x*inv))))            PyTorch without FBGEMM: NaN, inf, >= 2^63 give qmin
   divide_even,      // clamp(rne(clamp(f32(x/s), qmin-z, qmax-z)) + z)      ONNX Runtime (NaN gives qmin)
   divide_away,      // clamp(round_half_away(f32(x/s)) + z)                 TFLite reference
+  inverse_away,     // clamp(round_half_away(f32(x*inv)) + z)               TFLite's lookup tables
   reciprocal_f64,   // clamp(rne(f32(x * f32(1/s in float64))) + z), +z and clamp in float32    PT2E decomposed
 };
 /// Throws Error naming the place and the rules known.

@@ -1,0 +1,69 @@
+// gelu: y = x / 2 * (1 + erf(x / sqrt(2))), or its tanh approximation; see lib/rules/activation.hpp
+#include <cmath>
+
+#include "lib/error.hpp"
+#include "lib/rules/sleef.hpp"
+#include "lib/num/float.hpp"
+#include "lib/rules/activation.hpp"
+#include "lib/rules/limits.hpp"
+#include "lib/rules/pointwise.hpp"
+
+namespace lastbit::ops {
+namespace {
+
+constexpr double half_root = 0.70710678118654752440, beta = 1.41421356237309504880 * 1.12837916709551257390 * 0.5, kappa = 0.044715;
+
+bool by_tanh(const Layer& layer) { return layer.attributes.text("approximate", "none") == "tanh"; }
+
+// "sleef" float32 steps on SLEEF's erff or tanhf; "float64" float64 steps from the float32 x, rounded once.
+float gelu_of(const std::string& how, float x, bool approximate) {
+  if (how == "sleef" && !approximate) return x * 0.5f * (1.0f + sleef::erff(x * static_cast<float>(half_root)));
+  if (how == "sleef") {
+    const float cube = x * x * x;
+    const float scaled = static_cast<float>(kappa) * cube;
+    const float inner = static_cast<float>(beta) * (x + scaled);
+    return 0.5f * x * (1.0f + sleef::tanhf(inner));
+  }
+  if (how != "float64") unknown_function(how, "sleef or float64");
+  const auto wide = static_cast<double>(x);
+  if (!approximate) return static_cast<float>(wide * 0.5 * (1 + std::erf(wide * half_root)));
+  const float cube = x * x * x;
+  return static_cast<float>(0.5 * wide * (1.0 + std::tanh(beta * (wide + kappa * static_cast<double>(cube)))));
+}
+
+void check(const Layer& layer) {
+  check_activation(layer);
+  const std::string kind = layer.attributes.text("approximate", "none");
+  if (kind != "none" && kind != "tanh") throw Error(layer.place + ": attribute \"approximate\"", "found \"" + kind + "\", expected none or tanh");
+}
+Result run(const Layer& layer, const Cell& cell) {
+  const bool approximate = by_tanh(layer);
+  return run_activation(layer, cell, [approximate](const std::string& how, float x) { return gelu_of(how, x, approximate); });
+}
+
+Real real(const Layer& layer, const Result&) {
+  const Tensor& x = layer.in("x");
+  const bool approximate = by_tanh(layer);
+  return pointwise(x.size(), [&x, approximate]<class T>(std::int64_t i) -> T {
+    const T v = dequantized<T>(x, i);
+    if (!approximate) return v * T(0.5f) * (T(1) + erf(v / sqrt(T(2))));
+    return v * T(0.5f) * (T(1) + lastbit::tanh(T(beta) * (v + T(kappa) * v * v * v)));
+  });
+}
+
+}  // namespace
+
+Operator gelu() {
+  return {.name = "gelu",
+          .families = {"activation"},
+          .formula = "y = x / 2 * (1 + erf(x / sqrt(2))), or its tanh approximation",
+          .inputs = {{"x", "uint8, int8, int16"}},
+          .outputs = {{"y", "like x"}},
+          .attributes = {{"approximate", "none (the default) or tanh"}},
+          .rules = {"aten", "lut"},
+          .check = check,
+          .run = run,
+          .real = real};
+}
+
+}  // namespace lastbit::ops

@@ -1,0 +1,175 @@
+// softmax: y = exp(beta * x) / sum over dim of exp(beta * x)
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "lib/error.hpp"
+#include "lib/num/float.hpp"
+#include "lib/rules/limits.hpp"
+#include "lib/rules/pointwise.hpp"
+#include "lib/rules/quantize_value.hpp"
+
+namespace lastbit::ops {
+namespace {
+
+std::size_t axis(const Layer& layer) {
+  const std::int64_t rank = layer.in("x").rank(), dim = layer.attributes.integer("dim", -1);
+  if (rank == 0 || dim < -rank || dim >= rank) throw Error(layer.place + ": attribute \"dim\"", "found " + std::to_string(dim) + " for " + std::to_string(rank) + " axes, expected one of them");
+  return static_cast<std::size_t>(dim < 0 ? dim + rank : dim);
+}
+
+float beta_of(const Layer& layer) { return static_cast<float>(layer.attributes.number("beta", 1.0)); }
+
+void check(const Layer& layer) {
+  check_activation(layer);
+  axis(layer);
+  if (!(beta_of(layer) > 0 && std::isfinite(beta_of(layer)))) throw Error(layer.place + ": attribute \"beta\"", "found " + std::to_string(layer.attributes.number("beta", 1.0)) + ", expected a positive number");
+}
+
+/// One row: its elements lie at first, first + step, ...
+struct Row {
+  std::size_t first, step, length;
+  std::size_t at(std::size_t k) const { return first + k * step; }
+};
+
+template <class F>
+void each_row(const Tensor& x, std::size_t dim, F f) {
+  const auto length = static_cast<std::size_t>(x.shape[dim]);
+  const auto step = static_cast<std::size_t>(strides_of(x.shape)[dim]);
+  if (length == 0) return;
+  const std::size_t n = static_cast<std::size_t>(x.size());
+  for (std::size_t outer = 0; outer < n; outer += step * length)
+    for (std::size_t inner = 0; inner < step; ++inner) f(Row{outer + inner, step, length});
+}
+
+/// A float softmax of unknown order between dequantize and quantize: float64, and an interval where `slack` ulp of float32
+/// decide. A term's error grows with its exponent's (|x| half-ulps), the sum's with the row.
+Result run_float(const Layer& layer, const Cell& cell) {
+  const Tensor &x = layer.in("x"), &out = layer.out();
+  const QuantizeRule rule = quantize_rule(cell.get("rounding", "outside"), layer.place);
+  const Range range = stored_range(out);
+  const auto q = x.i32();
+  const float scale = static_cast<float>(x.q.scale_of(0));
+  const std::int64_t z = x.q.integer_zero_point();
+  const double so = out.q.scale_of(0), zo = out.q.zero_point_of(0);
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  std::vector<double> e;
+  each_row(x, axis(layer), [&](const Row& row) {
+    e.assign(row.length, 0);
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const auto real = [&](std::int32_t v) { return scale * static_cast<float>(v - z); };
+    double sum = 0;
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const float difference = real(q[row.at(k)]) - real(top);
+      e[k] = std::exp(static_cast<double>(difference));
+      sum += e[k];
+    }
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::size_t i = row.at(k);
+      const double p = e[k] / sum;
+      y.q[i] = static_cast<std::int32_t>(quantize_value(rule, static_cast<float>(p), so, zo, range, y.events[i]));
+      const double slack = p * 0x1p-24 * (6.0 + std::log2(static_cast<double>(row.length) + 1));
+      Events ignored = 0;
+      const auto lo = quantize_value(rule, static_cast<float>(p - slack), so, zo, range, ignored), hi = quantize_value(rule, static_cast<float>(p + slack), so, zo, range, ignored);
+      if (lo != hi) {
+        y.undefined.push_back({static_cast<std::int64_t>(i), static_cast<double>(lo), static_cast<double>(hi)});
+        y.events[i] |= event::undefined;
+      }
+    }
+  });
+  std::sort(y.undefined.begin(), y.undefined.end(), [](const Interval& a, const Interval& b) { return a.index < b.index; });
+  return r;
+}
+
+/// QNNPACK: t[i] = rne(min((2^32 - 1) / C, 8388607) * exp((i - 255) * si)), i = x - max + 255;
+/// y = min(255, floor((256 t + floor(sum / 2)) / sum)).
+Result run_qnnpack(const Layer& layer) {
+  const Tensor &x = layer.in("x"), &out = layer.out();
+  const auto q = x.i32();
+  const std::size_t dim = axis(layer);
+  const double si = x.q.scale_of(0), most = std::min(4294967295.0 / static_cast<double>(x.shape[dim]), 8388607.0);
+  std::array<std::int64_t, 256> table{};
+  for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = rne(most * std::exp((i - 255) * si));
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  each_row(x, dim, [&](const Row& row) {
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(q[row.at(k)] - top + 255)]; };
+    std::int64_t sum = 0;
+    for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
+    for (std::size_t k = 0; k < row.length; ++k) y.q[row.at(k)] = static_cast<std::int32_t>(std::min<std::int64_t>(255, ((t(k) << 8) + (sum >> 1)) / sum));
+  });
+  return r;
+}
+
+Result run(const Layer& layer, const Cell& cell) {
+  if (cell.rule == "qnnpack") {
+    if (layer.in("x").dtype != DType::uint8) throw Error(layer.place, "found " + std::string(name(layer.in("x").dtype)) + ", expected uint8 for the rule qnnpack");
+    return run_qnnpack(layer);
+  }
+  return run_float(layer, cell);
+}
+
+/// exp((q - top) * scale) of every element over its row's sum; rows are summed once a number type.
+template <class T>
+std::vector<T> quotients(const Tensor& x, std::size_t dim, T scale) {
+  const auto q = x.i32();
+  std::vector<T> e(q.size());
+  each_row(x, dim, [&](const Row& row) {
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    T sum = T(0);
+    for (std::size_t k = 0; k < row.length; ++k) sum = sum + (e[row.at(k)] = exp(T(q[row.at(k)] - top) * scale));
+    for (std::size_t k = 0; k < row.length; ++k) e[row.at(k)] = e[row.at(k)] / sum;
+  });
+  return e;
+}
+
+Real real(const Layer& layer, const Result&) {
+  const Tensor& x = layer.in("x");
+  const std::size_t dim = axis(layer);
+  const double scale = x.q.scale_of(0);
+  const float beta = beta_of(layer);
+  Real r;
+  r.f32 = quotients<float>(x, dim, static_cast<float>(scale) * beta);
+  r.f64 = quotients<double>(x, dim, scale * static_cast<double>(beta));
+  for (const Tracked& t : quotients<Tracked>(x, dim, Tracked(scale) * Tracked(beta))) r.approx.push_back(t.value), r.bound.push_back(t.error);
+  const std::int64_t length = x.shape[dim], step = strides_of(x.shape)[dim];
+  r.exact = [&x, scale, beta, length, step](std::int64_t i) {
+    const std::int64_t first = i - i / step % length * step;
+    std::int64_t top = x.integer(first);
+    for (std::int64_t k = 1; k < length; ++k) top = std::max(top, x.integer(first + k * step));
+    const Exact s = Exact(scale) * Exact(static_cast<double>(beta));
+    Exact sum;
+    for (std::int64_t k = 0; k < length; ++k) sum += exp(Exact(x.integer(first + k * step) - top) * s);
+    return exp(Exact(x.integer(i) - top) * s) / sum;
+  };
+  return r;
+}
+
+void facts(const Layer& layer, std::set<std::string>& f) {
+  output_facts(layer, f);
+  if (axis(layer) + 1 == layer.in("x").shape.size()) f.insert("last_dim");
+}
+
+}  // namespace
+
+Operator softmax() {
+  return {.name = "softmax",
+          .families = {},
+          .formula = "y = exp(beta * x) / sum over dim of exp(beta * x)",
+          .inputs = {{"x", "uint8, int8, int16"}},
+          .outputs = {{"y", "like x"}},
+          .attributes = {{"dim", "integer, -1 when absent"}, {"beta", "number, 1 when absent"}},
+          .rules = {"float", "qnnpack"},
+          .check = check,
+          .run = run,
+          .real = real,
+          .facts = facts};
+}
+
+}  // namespace lastbit::ops
