@@ -6,9 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <sstream>
 #include <thread>
 
 #include "lib/error.hpp"
@@ -16,6 +14,8 @@
 #include "lib/num/round.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
+#include "verifier/evaluate.hpp"
+#include "verifier/evidence.hpp"
 #include "verifier/forms.hpp"
 
 namespace lastbit {
@@ -24,42 +24,6 @@ namespace {
 constexpr std::size_t worst_kept = 20, first_kept = 5;
 
 double rounded(double v) { return std::isfinite(v) && std::fabs(v) < 1e9 ? static_cast<double>(rne(v * 1e6)) / 1e6 : v; }
-
-/// Profiles read from files, kept for the run.
-const Profile& profile_from_file(const std::string& path) {
-  static std::mutex mutex;
-  static std::map<std::string, Profile> read;
-  const std::lock_guard lock(mutex);
-  if (const auto it = read.find(path); it != read.end()) return it->second;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(path, "found no file that can be read, expected a profile in JSON");
-  std::stringstream text;
-  text << file.rdbuf();
-  return read.emplace(path, profile_from_json(text.str(), path)).first->second;
-}
-
-bool is_file_name(const std::string& s) { return s.size() > 5 && s.compare(s.size() - 5, 5, ".json") == 0; }
-
-const Profile* replacement_of(const std::string& name, const Layer& as) {
-  for (const auto& p : all_profiles())
-    if (p.replaces == name && std::all_of(p.replaces_when.begin(), p.replaces_when.end(), [&](const std::string& c) { return holds(c, as); })) return &p;
-  return nullptr;
-}
-
-/// What one run of a layer gives, kept for the report and for chaining.
-struct Evaluated {
-  Layer layer;
-  Result result;
-  std::map<std::string, Comparison> compared;
-};
-
-Evaluated evaluate(Layer layer, const Operator& op, const Cell& cell) {
-  Evaluated e{std::move(layer), {}, {}};
-  e.result = op.run(e.layer, cell);
-  for (const auto& [port, computed] : e.result.outputs)
-    if (e.layer.has_out(port)) e.compared.emplace(port, compare(computed, e.layer.out(port)));
-  return e;
-}
 
 void add_events(const Computed& c, EventCounts& n) {
   for (const Events e : c.events) {
@@ -175,14 +139,6 @@ struct Job {
   const LayerEntry* entry;
 };
 
-/// Not checked, and why; empty when the layer can be run.
-std::string obstacle(const LayerEntry& entry, const ChosenProfile& chosen, const Operator* op) {
-  if (!op) return "the operator \"" + entry.op + "\" is not known";
-  if (!chosen.profile) return "the dump names no profile, and its producer is not one that a profile is for; --profile NAME says which";
-  if (entry.attributes.has("not_judged")) return "the dump says that it cannot be judged: " + entry.attributes.text("not_judged", "");
-  return "";
-}
-
 struct LayerRun {
   LayerReport report;
   std::optional<Evaluated> evaluated;  // kept under --chained only
@@ -203,8 +159,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   r.reason = obstacle(*job.entry, chosen, op);
   if (!r.reason.empty()) return run;
   const auto start = clock::now();
-  Layer layer = job.dump->bind(*job.entry, chosen.isa);
-  if (op->check) op->check(layer);
+  Layer layer = bind_layer(*job.dump, *job.entry, chosen.isa, options.as_producer ? &*options.as_producer : nullptr);
   const auto loaded = clock::now();
   const Cell* cell = cell_for(*chosen.profile, *op, layer);
   if (!cell) {
@@ -214,6 +169,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   Evaluated e = evaluate(std::move(layer), *op, *cell);
   const auto done = clock::now();
   summarise(e, *op, options, r);
+  if (options.causes && !r.mismatches && r.elements) evidence(*job.dump, *job.entry, e, *op, *chosen.profile, *cell, r);
   if (options.causes && r.mismatches)
     for (const auto& [port, comparison] : e.compared)
       if (comparison.mismatches) attribute(Case(*job.dump, *job.entry, e.layer, *op, *chosen.profile, *cell, e.result.outputs.at(port), port, comparison), r);
@@ -238,7 +194,7 @@ void chain(const Dump& dump, const std::vector<const LayerEntry*>& entries, cons
     if (std::any_of(entry.inputs.begin(), entry.inputs.end(), [&](const auto& port) { return own.count(port.second) > 0; })) {
       const ChosenProfile chosen = choose_profile(dump, entry, options.profile);
       const Operator* op = find_operator(entry.op);
-      Layer layer = dump.bind(entry, chosen.isa);
+      Layer layer = bind_layer(dump, entry, chosen.isa, options.as_producer ? &*options.as_producer : nullptr);
       for (auto& [port, tensor] : layer.inputs)
         if (const auto it = own.find(entry.inputs.at(port)); it != own.end()) {
           Tensor t = it->second;
@@ -272,49 +228,6 @@ void chain(const Dump& dump, const std::vector<const LayerEntry*>& entries, cons
 }
 
 }  // namespace
-
-bool glob_matches(const std::string& glob, const std::string& text) {
-  std::size_t g = 0, t = 0, star = std::string::npos, mark = 0;
-  while (t < text.size()) {
-    if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t]) && glob[g] != '*') ++g, ++t;
-    else if (g < glob.size() && glob[g] == '*') star = g++, mark = t;
-    else if (star != std::string::npos) g = star + 1, t = ++mark;
-    else return false;
-  }
-  while (g < glob.size() && glob[g] == '*') ++g;
-  return g == glob.size();
-}
-
-ChosenProfile choose_profile(const Dump& dump, const LayerEntry& entry, const std::string& option) {
-  ChosenProfile c;
-  Layer as;  // the producer alone, for conditions on it
-  as.producer = dump.producer();
-  as.facts = common_facts(as);
-  std::string isa;
-  if (!option.empty() && is_file_name(option)) c.profile = &profile_from_file(option);
-  else if (!option.empty()) {
-    const auto choice = ProfileChoice::parse(option);
-    c.profile = &find_profile(choice.name);
-    isa = choice.isa;
-  } else if (const std::string named = !entry.profile.empty() ? entry.profile : dump.profile(); !named.empty()) {
-    const auto choice = ProfileChoice::parse(named);
-    const Profile* other = replacement_of(choice.name, as);
-    c.profile = other ? other : &find_profile(choice.name);
-    isa = choice.isa;
-  } else {
-    for (const auto& p : all_profiles())
-      if (!p.for_producer.empty() && std::all_of(p.for_producer.begin(), p.for_producer.end(), [&](const std::string& f) { return as.is(f); })) {
-        const Profile* other = replacement_of(p.name, as);
-        c.profile = other ? other : &p;
-        break;
-      }
-  }
-  if (!c.profile) return c;
-  c.isa = isa;
-  const std::string in_force = isa.empty() ? dump.producer().at("isa") : isa;
-  c.label = c.profile->name + (in_force.empty() || (!c.profile->isas.empty() && in_force == c.profile->isas[0]) ? "" : "@" + in_force);
-  return c;
-}
 
 Report verify_dumps(const VerifyOptions& options) {
   Report report;

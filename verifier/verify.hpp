@@ -20,23 +20,12 @@ struct VerifyOptions {
   bool chained = false;
   bool causes = true;
   bool timings = false;
+  std::optional<Producer> as_producer;    // judge by this producer's version, build and instruction set instead of the dump's
   unsigned jobs = 0;                      // 0: all cores
   std::string version;
   std::vector<std::string> command;
   std::function<void(std::size_t done, std::size_t of)> progress;  // called from any thread, one at a time
 };
-
-/// The profile a layer is judged by, and the instruction set in force.
-struct ChosenProfile {
-  const Profile* profile = nullptr;
-  std::string isa;                        // replaces producer.isa when not empty
-  std::string label;                      // NAME, or NAME@isa when the isa is not the profile's first
-};
-/// --profile beats the layer's, which beats the dump's, which beats the producer's engine. Null profile: nothing says which.
-ChosenProfile choose_profile(const Dump&, const LayerEntry&, const std::string& option);
-
-/// Matches * and ? only.
-bool glob_matches(const std::string& glob, const std::string& text);
 
 /// Throws Error when a dump cannot be used. Layers run on several threads; the report does not depend on how many.
 Report verify_dumps(const VerifyOptions&);

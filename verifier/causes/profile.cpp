@@ -1,35 +1,22 @@
 // profile: the whole layer follows another runtime, version or instruction set.
-#include <algorithm>
-
 #include "verifier/cause.hpp"
+#include "verifier/evaluate.hpp"
 
 namespace lastbit::causes {
 namespace {
 
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
-  std::vector<Cell> seen{c.cell};
-  for (const auto& p : all_profiles()) {
-    std::vector<std::string> isas = p.isas;
-    if (isas.empty()) isas.push_back("");
-    for (const auto& isa : isas) {
-      Layer as = c.layer;
-      if (!isa.empty()) as.producer.fields["isa"] = isa;
-      as.facts = common_facts(as);
-      if (c.op.facts) c.op.facts(as, as.facts);
-      const Cell* cell = cell_for(p, c.op, as);
-      if (!cell || std::find(seen.begin(), seen.end(), *cell) != seen.end()) continue;
-      seen.push_back(*cell);
-      const std::string label = p.name + (isa.empty() || isa == p.isas[0] ? "" : "@" + isa);
-      const std::string sentence = "Computed as " + label + " computes it: " + p.title + ".";
-      const bool same_sum = c.accumulates() && cell->rule == "accumulate";
-      if (same_sum) {
-        Change change{.stages = cell->stages};
-        if (cell->get("pairs", "none") != c.cell.get("pairs", "none") || cell->get("pair_order") != c.cell.get("pair_order") || cell->get("kernels") != c.cell.get("kernels")) change.cell = *cell;
-        all.push_back(suspect(c, "profile:" + label, sentence, change, 50));
-      } else {
-        all.push_back({"profile:" + label, sentence, 50, [&c, as, chosen = *cell](const std::vector<std::int64_t>& e) { return c.rerun(as, chosen, e); }, true});
-      }
+  for (auto& rival : rivals(c.layer, c.op)) {
+    if (rival.cell.rule == c.cell.rule && rival.cell.stages == c.cell.stages && rival.cell.with == c.cell.with) continue;
+    const std::string sentence = "Computed as " + rival.label + " computes it: " + rival.profile->title + ".";
+    if (c.accumulates() && rival.cell.rule == "accumulate" && rival.cell.get("accumulator", "int32") == c.cell.get("accumulator", "int32")) {
+      Change change{.stages = rival.cell.stages};
+      const auto same = [&](const char* key) { return rival.cell.get(key, "none") == c.cell.get(key, "none"); };
+      if (!same("pairs") || !same("pair_order") || !same("kernels") || !same("pair_outside")) change.cell = rival.cell;
+      all.push_back(suspect(c, "profile:" + rival.label, sentence, change, 50));
+    } else {
+      all.push_back({"profile:" + rival.label, sentence, 50, [&c, as = rival.layer, chosen = rival.cell](const std::vector<std::int64_t>& e) { return c.rerun(as, chosen, e); }, true});
     }
   }
   return all;

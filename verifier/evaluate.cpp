@@ -1,0 +1,145 @@
+// evaluate.cpp: see evaluate.hpp.
+#include "verifier/evaluate.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+#include "lib/error.hpp"
+
+namespace lastbit {
+namespace {
+
+/// Profiles read from files, kept for the run.
+const Profile& profile_from_file(const std::string& path) {
+  static std::mutex mutex;
+  static std::map<std::string, Profile> read;
+  const std::lock_guard lock(mutex);
+  if (const auto it = read.find(path); it != read.end()) return it->second;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(path, "found no file that can be read, expected a profile in JSON");
+  std::stringstream text;
+  text << file.rdbuf();
+  return read.emplace(path, profile_from_json(text.str(), path)).first->second;
+}
+
+bool is_file_name(const std::string& s) { return s.size() > 5 && s.compare(s.size() - 5, 5, ".json") == 0; }
+
+const Profile* replacement_of(const std::string& name, const Layer& as) {
+  for (const auto& p : all_profiles())
+    if (p.replaces == name && std::all_of(p.replaces_when.begin(), p.replaces_when.end(), [&](const std::string& c) { return holds(c, as); })) return &p;
+  return nullptr;
+}
+
+}  // namespace
+
+std::string profile_label(const Profile& p, const std::string& isa) {
+  return p.name + (isa.empty() || (!p.isas.empty() && isa == p.isas[0]) ? "" : "@" + isa);
+}
+
+ChosenProfile choose_profile(const Dump& dump, const LayerEntry& entry, const std::string& option) {
+  ChosenProfile c;
+  Layer as;  // the producer alone, for conditions on it
+  as.producer = dump.producer();
+  as.facts = common_facts(as);
+  if (!option.empty() && is_file_name(option)) c.profile = &profile_from_file(option);
+  else if (!option.empty()) {
+    const auto choice = ProfileChoice::parse(option);
+    c.profile = &find_profile(choice.name);
+    c.isa = choice.isa;
+  } else if (const std::string named = !entry.profile.empty() ? entry.profile : dump.profile(); !named.empty()) {
+    const auto choice = ProfileChoice::parse(named);
+    const Profile* other = replacement_of(choice.name, as);
+    c.profile = other ? other : &find_profile(choice.name);
+    c.isa = choice.isa;
+  } else {
+    for (const auto& p : all_profiles())
+      if (!p.for_producer.empty() && std::all_of(p.for_producer.begin(), p.for_producer.end(), [&](const std::string& f) { return as.is(f); })) {
+        const Profile* other = replacement_of(p.name, as);
+        c.profile = other ? other : &p;
+        break;
+      }
+  }
+  if (c.profile) c.label = profile_label(*c.profile, c.isa.empty() ? dump.producer().at("isa") : c.isa);
+  return c;
+}
+
+std::string obstacle(const LayerEntry& entry, const ChosenProfile& chosen, const Operator* op) {
+  if (!op) return "the operator \"" + entry.op + "\" is not known";
+  if (!chosen.profile) return "the dump names no profile, and its producer is not one that a profile is for; --profile NAME says which";
+  if (entry.attributes.has("not_judged")) return "the dump says that it cannot be judged: " + entry.attributes.text("not_judged", "");
+  return "";
+}
+
+void set_producer(Layer& layer, const Operator* op, Producer producer) {
+  layer.producer = std::move(producer);
+  layer.facts = common_facts(layer);
+  if (op && op->facts) op->facts(layer, layer.facts);
+}
+
+Layer bind_layer(const Dump& dump, const LayerEntry& entry, const std::string& isa, const Producer* as) {
+  Layer layer = dump.bind(entry, isa);
+  const Operator* op = find_operator(entry.op);
+  if (as) set_producer(layer, op, *as);
+  if (op && op->check) op->check(layer);
+  return layer;
+}
+
+std::int64_t Evaluated::mismatches() const {
+  std::int64_t n = 0;
+  for (const auto& [port, c] : compared) n += c.mismatches;
+  return n;
+}
+
+Evaluated evaluate(Layer layer, const Operator& op, const Cell& cell) {
+  Evaluated e{std::move(layer), {}, {}};
+  e.result = op.run(e.layer, cell);
+  for (const auto& [port, computed] : e.result.outputs)
+    if (e.layer.has_out(port)) e.compared.emplace(port, compare(computed, e.layer.out(port)));
+  return e;
+}
+
+const LayerEntry& find_layer(const Dump& dump, const std::string& name) {
+  std::string known;
+  for (const auto& entry : dump.layers()) {
+    if (entry.name == name) return entry;
+    if (known.size() < 200) known += (known.empty() ? "" : ", ") + entry.name;
+  }
+  throw Error(dump.name(), "found no layer \"" + name + "\", expected one of " + known);
+}
+
+std::vector<Rival> rivals(const Layer& layer, const Operator& op) {
+  std::vector<Rival> all;
+  for (const auto& p : all_profiles()) {
+    std::vector<std::string> isas = p.isas;
+    if (isas.empty()) isas.push_back(layer.producer.at("isa"));
+    for (const auto& isa : isas) {
+      Layer as = layer;
+      Producer producer = layer.producer;
+      if (!isa.empty()) producer.fields["isa"] = isa;
+      set_producer(as, &op, std::move(producer));
+      const Cell* cell = cell_for(p, op, as);
+      if (!cell) continue;
+      const std::string label = profile_label(p, isa);
+      const auto twin = std::find_if(all.begin(), all.end(), [&](const Rival& r) { return r.cell.rule == cell->rule && r.cell.stages == cell->stages && r.cell.with == cell->with; });
+      if (twin != all.end()) twin->alike.push_back(label);
+      else all.push_back({label, &p, *cell, std::move(as), {}});
+    }
+  }
+  return all;
+}
+
+bool glob_matches(const std::string& glob, const std::string& text) {
+  std::size_t g = 0, t = 0, star = std::string::npos, mark = 0;
+  while (t < text.size()) {
+    if (g < glob.size() && glob[g] == '*') star = g++, mark = t;
+    else if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t])) ++g, ++t;
+    else if (star != std::string::npos) g = star + 1, t = ++mark;
+    else return false;
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+}  // namespace lastbit
