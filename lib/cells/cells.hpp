@@ -19,6 +19,9 @@ std::vector<Cell> onnxruntime_elementwise();
 std::vector<Cell> tflite_elementwise();
 std::vector<Cell> tflite_builtin_elementwise();
 std::vector<Cell> xnnpack_elementwise();
+/// ATen's normalizations, padding and interpolation.
+std::vector<Cell> pytorch_norms();
+std::vector<Cell> pytorch_images();
 
 /// Linear and convolution layers, integers to integers. `rule` is the fixed-point rule of requantize.hpp.
 std::vector<Cell> onnxruntime_accumulate();

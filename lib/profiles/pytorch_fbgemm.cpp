@@ -51,6 +51,8 @@ Profile pytorch_fbgemm() {
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());
+  cells::append(p.cells, cells::pytorch_norms());
+  cells::append(p.cells, cells::pytorch_images());
   return p;
 }
 

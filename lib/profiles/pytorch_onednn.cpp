@@ -50,6 +50,8 @@ Profile pytorch_onednn() {
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());
+  cells::append(p.cells, cells::pytorch_norms());
+  cells::append(p.cells, cells::pytorch_images());
   return p;
 }
 

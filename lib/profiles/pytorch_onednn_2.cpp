@@ -41,6 +41,8 @@ Profile pytorch_onednn_2() {
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());
+  cells::append(p.cells, cells::pytorch_norms());
+  cells::append(p.cells, cells::pytorch_images());
   return p;
 }
 

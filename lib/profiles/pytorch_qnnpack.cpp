@@ -39,6 +39,8 @@ Profile pytorch_qnnpack() {
       }};
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
+  cells::append(p.cells, cells::pytorch_norms());
+  cells::append(p.cells, cells::pytorch_images());
   cells::append(p.cells, cells::qnnpack_windows());
   cells::append(p.cells, cells::pytorch_elementwise());
   cells::append(p.cells, cells::pytorch_qnnpack_elementwise());

@@ -1,0 +1,24 @@
+// pytorch_images.cpp: ATen's padding and interpolation. Nearest neighbours are moved bits (pytorch_common.cpp).
+#include "lib/cells/cells.hpp"
+
+namespace lastbit::cells {
+
+std::vector<Cell> pytorch_images() {
+  const auto rounding = [](const char* rule) { return std::map<std::string, std::string>{{"rounding", rule}}; };
+  const auto with = [](const char* width, const char* fused, const char* body, const char* tail) {
+    return std::map<std::string, std::string>{{"width", width}, {"fused", fused}, {"body", body}, {"tail", tail}};
+  };
+  return {
+      {{"pad"}, {}, "copy", {}, rounding("outside")},
+      {{"pad"}, {"build:debian"}, "copy", {}, rounding("outside_int64")},
+      {{"pad"}, {"version==2.13.0"}, "copy", {}, rounding("inside_fused")},
+      {{"upsample_bilinear2d"}, {}, "planar", {}, {{"tail", "outside"}}},
+      {{"upsample_bilinear2d"}, {"version==2.13.0"}, "planar", {}, {{"tail", "inside"}}},
+      {{"upsample_bilinear2d"}, {"channels_last"}, "channels_last", {}, with("8", "yes", "outside", "outside")},
+      {{"upsample_bilinear2d"}, {"channels_last", "version==2.13.0"}, "channels_last", {}, with("8", "yes", "inside_fused", "inside")},
+      {{"upsample_bilinear2d"}, {"channels_last", "no_avx2"}, "channels_last", {}, with("0", "no", "outside", "outside")},
+      {{"upsample_bilinear2d"}, {"channels_last", "no_avx2", "version==2.13.0"}, "channels_last", {}, with("0", "no", "inside", "inside")},
+  };
+}
+
+}  // namespace lastbit::cells
