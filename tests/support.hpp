@@ -40,6 +40,7 @@ struct TemporaryFolder {
 
 inline void write_file(const fs::path& path, std::string_view bytes) {
   fs::create_directories(path.parent_path());
+  fs::remove(path);  // a file truncated and written again is flushed to disk at once by some file systems
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 inline std::string read_file(const fs::path& path) {
@@ -82,8 +83,8 @@ inline std::string npy(const std::string& descr, const std::string& shape, std::
 struct ZipMember {
   std::string name, data;
   bool deflate = false;
-  std::optional<std::uint32_t> size, packed_size, crc;
-  std::optional<std::uint16_t> method, flags;
+  std::optional<std::uint32_t> size = {}, packed_size = {}, crc = {};
+  std::optional<std::uint16_t> method = {}, flags = {};
 };
 
 inline std::string deflated(const std::string& data) {

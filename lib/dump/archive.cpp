@@ -61,6 +61,7 @@ struct Archive::State {
 
 Archive::Archive(const std::filesystem::path& path, const std::string& place) : state_(std::make_unique<State>()) {
   state_->file = map_file(path, place);
+  if (state_->file.bytes.empty()) refuse(place, "0 bytes", "a .npz file (truncated?)");
   Handle zip = open_zip(state_->file.bytes, place);
   const zip_int64_t n = zip_get_num_entries(zip.get(), 0);
   for (zip_int64_t i = 0; i < n; ++i)
@@ -74,8 +75,11 @@ Archive::Archive(const std::filesystem::path& path, const std::string& place) : 
 Archive::~Archive() = default;
 
 Tensor Archive::read(const std::string& member, const std::string& place, const std::function<void(const NpyArray&)>& accept) const {
-  auto it = state_->members.find(member + ".npy");
-  if (it == state_->members.end()) it = state_->members.find(member);
+  auto it = state_->members.find(member);
+  if (const auto npy = state_->members.find(member + ".npy"); npy != state_->members.end()) {
+    if (it != state_->members.end()) refuse(place, "two members of that name in the archive, with and without .npy", "one");
+    it = npy;
+  }
   if (it == state_->members.end()) refuse(place, "no such member in the archive", "one of that name");
   if (it->second < 0) refuse(place, "two members of that name in the archive", "one");
   const auto index = static_cast<zip_uint64_t>(it->second);
