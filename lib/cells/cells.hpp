@@ -29,4 +29,15 @@ std::vector<Cell> tflite_reference_accumulate(const std::string& rule);
 std::vector<Cell> tflite_ruy_accumulate(const std::string& rule);
 std::vector<Cell> xnnpack_accumulate();
 
+/// Operators that quantize x when it arrives: a cell by the versions of ATen's quantize_per_tensor, and the dynamic
+/// convolutions of a table with static ones.
+std::vector<Cell> quantized_when_it_arrives(Cell);
+std::vector<Cell> dynamic_convolutions(const std::vector<Cell>& profile);
+
+/// Between floats and integers.
+std::vector<Cell> onnxruntime_quantize();
+std::vector<Cell> tflite_reference_quantize();
+std::vector<Cell> tflite_optimized_quantize();
+std::vector<Cell> xnnpack_quantize();
+
 }  // namespace lastbit::cells

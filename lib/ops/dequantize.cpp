@@ -10,18 +10,40 @@ void check(const Layer& layer) {
   expect_shape(layer, "y", layer.in("x").shape);
 }
 
-// rule "float32": f32(f32(scale) * f32(q - zp)); "float64": f32(f64(q - zp) * scale), PyTorch per channel;
-// "float64_float_zero_point": f32((f32(q) - f32(zp)) * scale), PyTorch's float qparams.
+/// Cell parameter multiply:
+///   float32   f32(f32(scale) * f32(q - zp))
+///   float64   f32(f64(q - zp) * scale)                           PyTorch per channel
+///   split     f32(f32(q * s) + f32(-zp * s)), not fused           TFLite's vectors of 8 (cell parameter vector); the rest: float64
+/// A float zero point is taken off in float32 first: f32(f32(q) - zp).
+enum class Multiply { single, wide, split };
+
+Multiply multiply_rule(const std::string& name, const std::string& place) {
+  if (name == "float32") return Multiply::single;
+  if (name == "float64") return Multiply::wide;
+  if (name == "split") return Multiply::split;
+  throw Error(place, "found the dequantize rule \"" + name + "\", expected float32, float64 or split");
+}
+
+float dequantize_value(Multiply rule, std::int64_t q, double scale, double zero_point, bool float_zero_point) {
+  const float s = static_cast<float>(scale), zf = static_cast<float>(zero_point);
+  if (rule == Multiply::split) {
+    const float product = static_cast<float>(q) * s, shift = -zf * s;
+    return product + shift;
+  }
+  const float difference = float_zero_point ? static_cast<float>(q) - zf : static_cast<float>(q - static_cast<std::int64_t>(zero_point));
+  return rule == Multiply::wide ? static_cast<float>(static_cast<double>(difference) * scale) : s * difference;
+}
+
 Result run(const Layer& layer, const Cell& cell) {
   const Tensor& x = layer.in("x");
-  const bool wide = cell.get("multiply", "float32") == "float64";
+  const Multiply rule = multiply_rule(cell.get("multiply", "float32"), layer.place);
+  const std::int64_t width = cell.with.count("vector") ? std::stoll(cell.get("vector")) : 1, body = x.size() - x.size() % width;
+  const bool half = layer.out().dtype == DType::float16;
   Result r;
   Computed& y = r.outputs["y"] = float_output(x.shape);
-  for (std::size_t i = 0; i < y.f.size(); ++i) {
-    const auto at = static_cast<std::int64_t>(i);
-    const float difference = x.q.float_zero_point ? static_cast<float>(x.integer(at)) - static_cast<float>(x.zero_point_at(at))
-                                                  : static_cast<float>(x.integer(at) - static_cast<std::int64_t>(x.zero_point_at(at)));
-    y.f[i] = wide ? static_cast<float>(static_cast<double>(difference) * x.scale_at(at)) : static_cast<float>(x.scale_at(at)) * difference;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const float v = dequantize_value(i < body ? rule : Multiply::wide, x.integer(i), x.scale_at(i), x.zero_point_at(i), x.q.float_zero_point);
+    y.f[static_cast<std::size_t>(i)] = half ? half_to_float(float_to_half(v)) : v;
   }
   return r;
 }
@@ -34,6 +56,7 @@ Real real(const Layer& layer, const Result&) {
 void facts(const Layer& layer, std::set<std::string>& f) {
   const auto& q = layer.in("x").q;
   if (q.axis >= 0 || q.scale.size() > 1) f.insert("x_per_channel");
+  if (q.group_size > 0) f.insert("x_grouped");
   if (q.float_zero_point) f.insert("x_float_zero_point");
 }
 

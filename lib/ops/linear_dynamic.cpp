@@ -1,6 +1,10 @@
 // linear_dynamic: x is quantized at run time, then y[r, o] = float(sum_i (xq[r, i] - zx) * (w[o, i] - zw[o])) * sx * sw[o] + bias[o]
+#include <algorithm>
+
 #include "lib/error.hpp"
+#include "lib/num/float.hpp"
 #include "lib/rules/dynamic.hpp"
+#include "lib/rules/pointwise.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -11,35 +15,109 @@ Shape output_shape(const Layer& layer) {
   return s;
 }
 
+bool per_token(const Layer& layer) { return layer.attributes.boolean("per_token", false); }
+
 void check(const Layer& layer) {
-  if (!is_float(layer.in("x").dtype)) throw Error(layer.place + ": input \"x\"", "found " + std::string(name(layer.in("x").dtype)) + ", expected a float type");
+  check_dynamic_input(layer);
   linear_geometry(layer);
+  const Tensor& w = layer.in("weight");
+  if (is_float(w.dtype)) throw Error(layer.place + ": input \"weight\"", "found " + std::string(name(w.dtype)) + ", expected an integer type");
+  if (w.q.group_size > 0 && !per_token(layer)) throw Error(layer.place + ": input \"weight\"", "found scales by group, expected one a channel where x has one scale");
   expect_shape(layer, "y", output_shape(layer));
-  expect_shape(layer, "x_q", layer.in("x").shape);
 }
 
-AccumulationInput operands(const Layer& layer, const Geometry& g, const DynamicInput& x) {
-  AccumulationInput in = read_operands(layer, g);
-  in.x = x.q;
-  in.x_scale = x.scale;
-  in.x_zero_point = x.zero_point;
-  in.x_dtype = DType::uint8;
-  return in;
+/// Row r of x minus its zero point: rows may have zero points of their own.
+std::vector<std::int32_t> centred(const DynamicInput& x, std::int64_t K) {
+  auto q = x.q;
+  for (std::size_t i = 0; i < q.size(); ++i) {
+    const std::size_t row = x.zero_point.size() == 1 ? 0 : i / static_cast<std::size_t>(K);
+    q[i] -= static_cast<std::int32_t>(x.zero_point[row]);
+  }
+  return q;
+}
+
+double row_scale(const DynamicInput& x, std::int64_t row) { return x.scale.size() == 1 ? x.scale[0] : x.scale[static_cast<std::size_t>(row)]; }
+
+// rule per_token: a scale for every row of x. One scale a channel: acc through the cell's stages. Scales by group g:
+// y = f32(sum_g * sx) + bias, where sum_g = fma(f32(acc_g), sw_g, sum_g), or product and sum apart when the cell says groups: muladd.
+Result run_per_token(const Layer& layer, const Cell& cell, const DynamicInput& x, const Geometry& g) {
+  const Tensor &w = layer.in("weight"), *bias = layer.find("bias");
+  const std::int64_t K = g.in_channels, O = g.out_channels, size = w.q.group_size > 0 ? w.q.group_size : std::max<std::int64_t>(K, 1);
+  const auto q = centred(x, K);
+  const auto weights = w.i32();
+  AccumulationInput in;
+  const bool relu = layer.attributes.text("activation", "none") == "relu", fuse = cell.get("groups", "fma") == "fma";
+  Result r;
+  Computed& y = r.outputs["y"] = float_output(output_shape(layer));
+  if (w.q.group_size == 0) y.acc.resize(y.f.size());
+  for (std::int64_t row = 0; row < g.batch; ++row) {
+    in.x_scale = row_scale(x, row);
+    in.x_zero_point = 0;
+    const Requantizer requantize(cell.stages, requantize_context(layer, cell, in, O), layer.place);
+    for (std::int64_t o = 0; o < O; ++o) {
+      const auto at = static_cast<std::size_t>(row * O + o);
+      float sum = 0;
+      for (std::int64_t from = 0; from < K; from += size) {
+        std::int64_t acc = 0;
+        for (std::int64_t k = from; k < std::min(from + size, K); ++k)
+          acc += std::int64_t{q[static_cast<std::size_t>(row * K + k)]} * (weights[static_cast<std::size_t>(o * K + k)] - static_cast<std::int64_t>(w.zero_point_at(o * K + k)));
+        r.acc_min = std::min(r.acc_min, acc), r.acc_max = std::max(r.acc_max, acc);
+        if (w.q.group_size == 0) {
+          y.acc[at] = acc;
+          y.f[at] = requantize.to_float(acc, o, y.events[at]);
+          continue;
+        }
+        const float a = static_cast<float>(acc), sw = static_cast<float>(w.scale_at(o * K + from)), product = a * sw;
+        sum = fuse ? fused(a, sw, sum) : sum + product;
+      }
+      if (w.q.group_size == 0) continue;
+      const float scaled = sum * static_cast<float>(in.x_scale);
+      const float v = bias ? scaled + static_cast<float>(bias->value(o)) : scaled;
+      y.f[at] = relu && !(v > 0) ? 0.0f : v;
+    }
+  }
+  return r;
 }
 
 Result run(const Layer& layer, const Cell& cell) {
   const Geometry g = linear_geometry(layer);
   const DynamicInput x = quantize_dynamic_input(layer, cell, layer.in("x"));
-  Result r = run_accumulation(layer, cell, g, operands(layer, g, x), output_shape(layer));
-  if (layer.has_out("x_q")) {
-    Computed& q = r.outputs["x_q"];
-    q.shape = layer.in("x").shape;
-    q.q = x.q;
-    q.chosen = Quantization{.scale = {x.scale}, .zero_point = {static_cast<double>(x.zero_point)}};
+  Result r;
+  if (per_token(layer)) r = run_per_token(layer, cell, x, g);
+  else {
+    const Layer plain = static_layer(layer, x, layer.op);
+    r = run_accumulation(plain, cell, g, read_operands(plain, g), output_shape(layer));
   }
+  report_dynamic_input(layer, x, r);
   return r;
 }
 
+/// What the quantized x stands for, times the weight: the quantization of x is not an error of y.
+Real real(const Layer& layer, const Result& result) {
+  const Geometry g = linear_geometry(layer);
+  const DynamicInput x = dynamic_input_of(result);
+  if (!per_token(layer)) {
+    const Layer plain = static_layer(layer, x, layer.op);
+    return real_accumulation(plain, result, g, read_operands(plain, g));
+  }
+  const Tensor &w = layer.in("weight"), *bias = layer.find("bias");
+  const std::int64_t K = g.in_channels, O = g.out_channels;
+  const bool relu = layer.attributes.text("activation", "none") == "relu";
+  auto kept = std::make_shared<const DynamicInput>(x);
+  auto q = std::make_shared<const std::vector<std::int32_t>>(centred(x, K));
+  return pointwise(g.batch * O, [kept, q, &w, bias, K, O, relu]<class T>(std::int64_t i) {
+    const std::int64_t row = i / O, o = i % O;
+    T sum(0);
+    for (std::int64_t k = 0; k < K; ++k) sum += T((*q)[static_cast<std::size_t>(row * K + k)]) * dequantized<T>(w, o * K + k);
+    sum = sum * T(row_scale(*kept, row));
+    if (bias) sum += T(bias->value(o));
+    return relu ? max(sum, T(0)) : sum;
+  });
+}
+
+void facts(const Layer& layer, std::set<std::string>& f) {
+  if (layer.attributes.has("per_token") && layer.attributes.boolean("per_token")) f.insert("per_token");
+}
 
 }  // namespace
 
@@ -47,13 +125,14 @@ Operator linear_dynamic() {
   return {.name = "linear_dynamic",
           .families = {},
           .formula = "xq = quantize(x); y[r,o] = sx * sw[o] * sum_i (xq[r,i] - zx) * (w[o,i] - zw[o]) + bias[o]",
-          .inputs = {{"x", "float32 [..., I]"}, {"weight", "int8, uint8, int4 [O, I]"}, {"bias", "float32 [O]", true}},
-          .outputs = {{"y", "float32"}, {"x_q", "the quantized input", true}},
-          .attributes = {{"reduce_range", "true or false"}, {"activation", "none, relu"}, {"input_scale", "number: fixed, not chosen"}, {"input_zero_point", "integer"}, {"per_token", "true or false"}, {"input_dtype", "uint8, int8"}},
-          .rules = {"accumulate"},
+          .inputs = {{"x", "float32 [..., I]"}, {"weight", "int8, uint8, int4, uint4 [O, I]"}, {"bias", "float32 [O]", true}},
+          .outputs = {{"y", "float32"}, {"x_q", "the quantized input; its qparams are compared too", true}},
+          .attributes = {{"reduce_range", "true or false"}, {"activation", "none, relu"}, {"input_scale", "number: fixed, not chosen"}, {"input_zero_point", "integer"}, {"per_token", "true or false: a scale a row"}, {"input_dtype", "uint8, int8"}},
+          .rules = {"accumulate", "per_token"},
           .check = check,
           .run = run,
-          .real = nullptr};
+          .real = real,
+          .facts = facts};
 }
 
 }  // namespace lastbit::ops

@@ -13,16 +13,38 @@ void check(const Layer& layer) {
   expect_shape(layer, "y", layer.in("x").shape);
 }
 
+/// Where a kernel computes some elements by another rule than the rest.
+///   vector, tail      the last n % vector elements of a whole array
+///   edges             elements of a run (a channel's slice) that share a byte with a neighbouring run, or the last byte with
+///                     nothing: 4-bit values, two a byte
+std::vector<bool> odd_ones(const Tensor& y, const Cell& cell) {
+  std::vector<bool> odd(static_cast<std::size_t>(y.size()), false);
+  const auto n = y.size();
+  if (cell.with.count("vector")) {
+    const std::int64_t width = std::stoll(cell.get("vector"));
+    for (std::int64_t i = n - n % width; i < n; ++i) odd[static_cast<std::size_t>(i)] = true;
+  }
+  if (cell.with.count("edges"))
+    for (std::int64_t i = 0; i < n; ++i) {
+      const bool begins = i == 0 || y.channel_of(i) != y.channel_of(i - 1), ends = i == n - 1 || y.channel_of(i) != y.channel_of(i + 1);
+      odd[static_cast<std::size_t>(i)] = (begins && i % 2 == 1) || (ends && i % 2 == 0);
+    }
+  return odd;
+}
+
+// Cell parameters: rounding; vector and tail, or edges: the rule of the elements that odd_ones names.
 Result run(const Layer& layer, const Cell& cell) {
   const Tensor& out = layer.out();
   const QuantizeRule rule = quantize_rule(cell.get("rounding", "outside"), layer.place);
+  const QuantizeRule other = quantize_rule(cell.get("tail", cell.get("edges", cell.get("rounding", "outside"))), layer.place);
+  const auto odd = odd_ones(out, cell);
   const Range range = stored_range(out);
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   const auto x = layer.in("x").f32();
   for (std::size_t i = 0; i < x.size(); ++i) {
     const auto at = static_cast<std::int64_t>(i);
-    y.q[i] = static_cast<std::int32_t>(quantize_value(rule, x[i], out.scale_at(at), out.zero_point_at(at), range, y.events[i]));
+    y.q[i] = static_cast<std::int32_t>(quantize_value(odd[i] ? other : rule, x[i], out.scale_at(at), out.zero_point_at(at), range, y.events[i]));
   }
   return r;
 }
@@ -35,6 +57,7 @@ Real real(const Layer& layer, const Result&) {
 void facts(const Layer& layer, std::set<std::string>& f) {
   const auto& q = layer.out().q;
   if (q.axis >= 0 || q.scale.size() > 1) f.insert("y_per_channel");
+  if (q.group_size > 0) f.insert("y_grouped");
   if (q.float_zero_point) f.insert("y_float_zero_point");
 }
 
@@ -46,7 +69,7 @@ Operator quantize() {
           .formula = "y = clamp(round(x / scale) + zero_point)",
           .inputs = {{"x", "float32"}},
           .outputs = {{"y", "any integer type; its qparams say how"}},
-          .attributes = {{"variant", "decomposed, decomposed_per_token (PT2E)"}, {"choose", "how the qparams were chosen"}},
+          .attributes = {{"variant", "decomposed, decomposed_per_token (PT2E)"}, {"choose", "how the qparams were chosen: symmetric, asymmetric"}},
           .rules = {"quantize"},
           .check = check,
           .run = run,

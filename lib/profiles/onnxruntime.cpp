@@ -19,6 +19,7 @@ Profile onnxruntime() {
       .cells = {}};
   cells::append(p.cells, cells::onnxruntime_accumulate());
   cells::append(p.cells, cells::onnxruntime_elementwise());
+  cells::append(p.cells, cells::onnxruntime_quantize());
   return p;
 }
 

@@ -21,9 +21,6 @@ Profile pytorch_fbgemm() {
                                              "round half_even int_min", "saturate16", "zero_point", "saturate16", "clamp"};
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
   const std::map<std::string, std::string> pairs{{"accumulator", "int32"}, {"pairs", "int16"}, {"pair_order", "flat"}, {"pair_outside", "zero_point"}};
-  const auto dynamic = [](const std::string& rounding, const std::string& pair) {
-    return std::map<std::string, std::string>{{"accumulator", "int32"}, {"pairs", pair}, {"pair_order", "flat"}, {"pair_outside", "zero_point"}, {"choose", "pytorch"}, {"rounding", rounding}, {"reduce_range", "honoured"}};
-  };
   Profile p{
       .name = "pytorch-fbgemm",
       .title = "PyTorch, engine fbgemm (x86)",
@@ -41,13 +38,14 @@ Profile pytorch_fbgemm() {
           {{"linear", "conv", "conv_transpose"}, {"no_vnni", "per_channel"}, "accumulate", per_channel, pairs},
           {{"conv"}, {"fbgemm_depthwise", "!per_channel"}, "accumulate", per_tensor, pairs},
           {{"conv"}, {"fbgemm_depthwise", "per_channel"}, "accumulate", per_channel, pairs},
-          {{"linear_dynamic"}, {"bias"}, "accumulate", {"float", "muladd f32(si) * f32(sw) ; f32(bias)", "activation"}, dynamic("outside", "none")},
-          {{"linear_dynamic"}, {"!bias"}, "accumulate", {"float", "multiply f32(si) * f32(sw)", "activation"}, dynamic("outside", "none")},
-          {{"linear_dynamic"}, {"version==2.13.0", "bias"}, "accumulate", {"float", "muladd f32(si) * f32(sw) ; f32(bias)", "activation"}, dynamic("inside_fused", "none")},
-          {{"linear_dynamic"}, {"version==2.13.0", "!bias"}, "accumulate", {"float", "multiply f32(si) * f32(sw)", "activation"}, dynamic("inside_fused", "none")},
-          {{"linear_dynamic"}, {"version==2.13.0", "no_vnni", "bias"}, "accumulate", {"float", "muladd f32(si) * f32(sw) ; f32(bias)", "activation"}, dynamic("inside_fused", "int16")},
-          {{"linear_dynamic"}, {"version==2.13.0", "no_vnni", "!bias"}, "accumulate", {"float", "multiply f32(si) * f32(sw)", "activation"}, dynamic("inside_fused", "int16")},
       }};
+  // y = fma(f32(acc), f32(si * sw), bias), GCC's contraction in ReQuantizeForFloat.
+  for (const auto& [vnni, with] : {std::pair{"vnni", exact}, std::pair{"no_vnni", pairs}}) {
+    cells::append(p.cells, cells::quantized_when_it_arrives({{"linear_dynamic"}, {vnni, "bias"}, "accumulate", {"float", "muladd f32(si) * f32(sw) ; f32(bias)", "activation"}, with}));
+    cells::append(p.cells, cells::quantized_when_it_arrives({{"linear_dynamic"}, {vnni, "!bias"}, "accumulate", {"float", "multiply f32(si) * f32(sw)", "activation"}, with}));
+  }
+  cells::append(p.cells, cells::quantized_when_it_arrives({{"quantize_dynamic"}, {}, "choose_quantize", {}, {}}));
+  cells::append(p.cells, cells::dynamic_convolutions(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());

@@ -20,8 +20,6 @@ Profile pytorch_onednn() {
   };
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
   const auto conv = stages("f32(sw)"), linear = stages("1 / f32(1 / sw)"), linear_per_channel = stages("1 / (1 / f32(sw))");
-  // ideep quantizes x by the reciprocal of the twice inverted scale, zero point inside, not fused.
-  const std::map<std::string, std::string> dynamic{{"accumulator", "int32"}, {"pairs", "none"}, {"choose", "pytorch"}, {"rounding", "inside"}, {"quantize_scale", "1 / f32(1 / si)"}, {"reduce_range", "honoured"}};
   Profile p{
       .name = "pytorch-onednn",
       .title = "PyTorch >= 2.1, engine onednn (oneDNN 3.x)",
@@ -44,9 +42,18 @@ Profile pytorch_onednn() {
           {{"linear"}, {"no_vnni", "avx512", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx512")},
           {{"linear"}, {"no_avx2", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx")},
           {{"linear"}, {"no_avx2", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx")},
-          {{"linear_dynamic"}, {"!per_channel"}, "accumulate", {"float", "multiply 1 / f32(1 / si)", "multiply 1 / f32(1 / sw)", "add f32(bias)", "activation"}, dynamic},
-          {{"linear_dynamic"}, {"per_channel"}, "accumulate", {"float", "multiply 1 / f32(1 / si)", "multiply 1 / (1 / f32(sw))", "add f32(bias)", "activation"}, dynamic},
       }};
+  // ideep quantizes x by the reciprocal of the twice inverted scale, zero point inside, not fused.
+  for (const auto& [cpu, with] : {std::pair{std::vector<std::string>{}, exact}, std::pair{std::vector<std::string>{"no_vnni", "avx2"}, pairs("avx2")},
+                                  std::pair{std::vector<std::string>{"no_vnni", "avx512"}, pairs("avx512")}, std::pair{std::vector<std::string>{"no_avx2"}, pairs("avx")}})
+    for (const auto& [weight, scale] : {std::pair{"!per_channel", "1 / f32(1 / sw)"}, std::pair{"per_channel", "1 / (1 / f32(sw))"}}) {
+      Cell c{{"linear_dynamic"}, cpu, "accumulate", {"float", "multiply 1 / f32(1 / si)", std::string("multiply ") + scale, "add f32(bias)", "activation"}, with};
+      c.when.push_back(weight);
+      c.with.insert({{"choose", "pytorch"}, {"rounding", "inside"}, {"quantize_scale", "1 / f32(1 / si)"}});
+      p.cells.push_back(c);
+    }
+  cells::append(p.cells, cells::quantized_when_it_arrives({{"quantize_dynamic"}, {}, "choose_quantize", {}, {}}));
+  cells::append(p.cells, cells::dynamic_convolutions(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());

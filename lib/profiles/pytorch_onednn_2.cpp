@@ -22,7 +22,7 @@ Profile pytorch_onednn_2() {
     const std::string bs = "(f32(1 / si) * " + weight + ")";
     return std::vector<std::string>{"float", "add f32(bias) * " + bs, "multiply 1 / " + bs, "activation"};
   };
-  const std::map<std::string, std::string> dynamic{{"accumulator", "int32"}, {"pairs", "none"}, {"choose", "pytorch"}, {"rounding", "outside_int64"}, {"reduce_range", "honoured"}};
+  const std::map<std::string, std::string> dynamic{{"accumulator", "int32"}, {"pairs", "none"}, {"choose", "pytorch"}, {"rounding", "outside_int64"}};
   Profile p{
       .name = "pytorch-onednn-2",
       .title = "PyTorch <= 2.0, engine onednn (oneDNN 2.x)",
@@ -38,6 +38,8 @@ Profile pytorch_onednn_2() {
           {{"linear_dynamic"}, {"!per_channel"}, "accumulate", floats("f32(1 / sw)"), dynamic},
           {{"linear_dynamic"}, {"per_channel"}, "accumulate", floats("(1 / f32(sw))"), dynamic},
       }};
+  cells::append(p.cells, cells::quantized_when_it_arrives({{"quantize_dynamic"}, {}, "choose_quantize", {}, {}}));
+  cells::append(p.cells, cells::dynamic_convolutions(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());

@@ -17,9 +17,6 @@ Profile pytorch_qnnpack() {
                                     "round half_even " + overflow, "saturate16", "zero_point", "saturate16", "clamp"};
   };
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
-  const auto dynamic = [](const std::string& rounding) {
-    return std::map<std::string, std::string>{{"accumulator", "int32"}, {"pairs", "none"}, {"choose", "pytorch"}, {"rounding", rounding}, {"reduce_range", "ignored"}};
-  };
   Profile p{
       .name = "pytorch-qnnpack",
       .title = "PyTorch, engine qnnpack (x86 and ARM)",
@@ -33,10 +30,15 @@ Profile pytorch_qnnpack() {
       .cells = {
           {{"linear", "conv", "conv_transpose"}, {}, "accumulate", stages("int_min"), exact},
           {{"linear", "conv", "conv_transpose"}, {"arm"}, "accumulate", stages("saturate"), exact},
-          {{"linear_dynamic"}, {}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, dynamic("outside")},
-          {{"linear_dynamic"}, {"version==2.13.0"}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, dynamic("inside_fused")},
-          {{"linear_dynamic"}, {"build:debian"}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, dynamic("outside_int64")},
       }};
+  // With this engine reduce_range is ignored everywhere.
+  const std::map<std::string, std::string> whole{{"accumulator", "int32"}, {"pairs", "none"}, {"reduce_range", "ignored"}};
+  cells::append(p.cells, cells::quantized_when_it_arrives({{"linear_dynamic"}, {}, "accumulate", {"float", "multiply f32(sw) * f32(si)", "add f32(bias)", "activation"}, whole}));
+  cells::append(p.cells, cells::quantized_when_it_arrives({{"quantize_dynamic"}, {}, "choose_quantize", {}, {{"reduce_range", "ignored"}}}));
+  for (Cell c : cells::dynamic_convolutions(p.cells)) {
+    c.with["reduce_range"] = "ignored";
+    p.cells.push_back(c);
+  }
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_norms());

@@ -26,6 +26,8 @@ Profile pytorch_x86() {
     cell.when.push_back("!per_channel");
     p.cells.push_back(cell);
   }
+  std::erase_if(p.cells, [](const Cell& c) { return c.ops == std::vector<std::string>{"conv_dynamic"}; });
+  cells::append(p.cells, cells::dynamic_convolutions(p.cells));
   return p;
 }
 

@@ -19,6 +19,7 @@ Profile xnnpack() {
       .cells = {}};
   cells::append(p.cells, cells::xnnpack_accumulate());
   cells::append(p.cells, cells::xnnpack_elementwise());
+  cells::append(p.cells, cells::xnnpack_quantize());
   return p;
 }
 

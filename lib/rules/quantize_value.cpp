@@ -11,7 +11,8 @@
 namespace lastbit {
 namespace {
 
-constexpr std::array<std::string_view, 8> names{"inside_fused", "inside", "outside", "outside_int64", "divide_even", "divide_away", "inverse_away", "reciprocal_f64"};
+constexpr std::array<std::string_view, 14> names{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "divide_away", "inverse_away", "divide_away_f64",
+                                                 "reciprocal_f64", "inside_f64", "multiply_away", "inside_nan_zero"};
 
 std::int64_t clamp_to(std::int64_t v, Range r, Events& events) {
   if (v < r.min || v > r.max) events |= event::clamped;
@@ -19,8 +20,8 @@ std::int64_t clamp_to(std::int64_t v, Range r, Events& events) {
 }
 
 /// rne of a finite or infinite float, saturated far outside any stored range.
-std::int64_t nearest(float v, Events& events, Rounding mode = Rounding::half_even) {
-  const RoundedInteger r = to_integer(std::clamp(static_cast<double>(v), -0x1p61, 0x1p61), mode);
+std::int64_t nearest(double v, Events& events, Rounding mode = Rounding::half_even) {
+  const RoundedInteger r = to_integer(std::clamp(v, -0x1p61, 0x1p61), mode);
   if (r.lost == Lost::half) events |= event::tie;
   return r.value;
 }
@@ -29,7 +30,11 @@ std::int64_t nearest(float v, Events& events, Rounding mode = Rounding::half_eve
 
 QuantizeRule quantize_rule(const std::string& name, const std::string& place) {
   const auto it = std::find(names.begin(), names.end(), name);
-  if (it == names.end()) throw Error(place, "found the quantize rule \"" + name + "\", expected inside_fused, inside, outside, outside_int64, divide_even, divide_away, inverse_away or reciprocal_f64");
+  if (it == names.end()) {
+    std::string known;
+    for (const auto n : names) known += (known.empty() ? "" : ", ") + std::string(n);
+    throw Error(place, "found the quantize rule \"" + name + "\", expected one of " + known);
+  }
   return static_cast<QuantizeRule>(it - names.begin());
 }
 
@@ -37,6 +42,9 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
   const float s = static_cast<float>(scale), inv = inverse(s), zf = static_cast<float>(zero_point);
   const auto z = static_cast<std::int64_t>(zero_point);
   switch (rule) {
+    case QuantizeRule::inside_nan_zero:
+      if (x != x) return clamp_to(0, range, events);
+      [[fallthrough]];
     case QuantizeRule::inside_fused: {
       const float t = fused(x, inv, zf);
       const float v = t < 2147483520.0f ? t : 2147483520.0f;  // minps: NaN becomes the bound
@@ -45,8 +53,14 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
     case QuantizeRule::inside: {
       const float scaled = x * inv;
       const float v = scaled + zf;
-      if (v != v) return clamp_to(std::numeric_limits<std::int64_t>::min(), range, events);
+      if (v != v) return range.min == std::numeric_limits<std::int32_t>::min() ? range.min : 0;
       return clamp_to(nearest(v, events), range, events);
+    }
+    case QuantizeRule::inside_wrap: {
+      const float scaled = x * inv;
+      const float v = scaled + zf;
+      if (!(std::fabs(v) < 0x1p61f)) return clamp_to(0, range, events);  // a multiple of 2^32, or INT64_MIN
+      return clamp_to(wrap32(nearest(v, events)), range, events);
     }
     case QuantizeRule::outside: {
       const float v = x * inv;
@@ -55,7 +69,7 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
     }
     case QuantizeRule::outside_int64: {
       const float v = x * inv;
-      if (!(std::fabs(v) < 0x1p61f)) return clamp_to(std::numeric_limits<std::int64_t>::min(), range, events);
+      if (!(std::fabs(v) < 0x1p63f)) return clamp_to(std::numeric_limits<std::int64_t>::min(), range, events);
       return clamp_to(nearest(v, events) + z, range, events);
     }
     case QuantizeRule::divide_even: {
@@ -63,6 +77,26 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
       if (v < lo || v > hi) events |= event::clamped;
       const float low = v > lo ? v : lo;
       return nearest(low < hi ? low : hi, events) + z;
+    }
+    case QuantizeRule::divide_even_wrap: {
+      const float v = x / s;
+      const std::int64_t whole = v >= -2147483648.0f && v < 2147483648.0f ? nearest(v, events) : std::numeric_limits<std::int32_t>::min();
+      return clamp_to(wrap32(whole + z), range, events);
+    }
+    case QuantizeRule::divide_away_f64: {
+      const double v = static_cast<double>(x) / scale;
+      if (v != v) return clamp_to(z, range, events);
+      return clamp_to(nearest(v, events, Rounding::half_away) + z, range, events);
+    }
+    case QuantizeRule::inside_f64: {
+      const double v = static_cast<double>(x) * (1.0 / scale) + zero_point;
+      if (v != v) return clamp_to(0, range, events);
+      return clamp_to(nearest(v, events), range, events);
+    }
+    case QuantizeRule::multiply_away: {
+      const float v = x * s;
+      if (v != v) return clamp_to(range.min, range, events);
+      return clamp_to(nearest(v, events, Rounding::half_away) + z, range, events);
     }
     case QuantizeRule::divide_away: case QuantizeRule::inverse_away: {
       const float v = rule == QuantizeRule::divide_away ? x / s : x * inv;
