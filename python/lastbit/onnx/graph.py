@@ -4,6 +4,7 @@ In ONNX a scale belongs to the operator, in a dump to the tensor. A tensor that 
 with different scales is written once for each reading; the first is the one its producer wrote.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ class Graph:
 
     def layer(self, node, op, inputs, outputs, attributes=None, part=None):
         """One layer; ONNX Runtime's own suffix on a node's name is not part of the name."""
-        base = node.name.split("_token_")[0] or node.op_type
+        base = re.sub(r"(_token_\d+)+$", "", node.name) or node.op_type
         base = f"{base}.{part}" if part is not None else base
         name, count = base, 1
         while name in self._names:

@@ -82,7 +82,7 @@ def matmul_nbits(graph, node):
     if len(node.input) > 5 and node.input[5]:
         inputs["bias"] = graph.tensor(node.input[5])
     graph.layer(node, "linear_weight_only", inputs, {"y": graph.tensor(node.output[0])},
-                {"compute": "float32", "accuracy_level": attributes.get("accuracy_level", 0)})
+                {"accuracy_level": attributes.get("accuracy_level", 0)})
 
 
 def unpack(packed, bits):
