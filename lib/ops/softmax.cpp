@@ -106,7 +106,62 @@ Result run_qnnpack(const Layer& layer) {
   return r;
 }
 
+/// ONNX Runtime: t[i] = f32(exp((i - 255 + shift) * sx)), shift = max(0, f32(ln(f32(FLT_MAX / D))) - 5) / sx, i = x - max + 255;
+/// y = rne(f32(f32(t * floor(1 / sy)) / sum)) + zy, summed in order in float32. Where t * floor(1 / sy) overflows (one row of one
+/// element and sy below 1 / 148), the conversion leaves 0 in uint8 and INT_MIN in int8.
+Result run_mlas(const Layer& layer, const Cell& cell) {
+  const Tensor &x = layer.in("x"), &out = layer.out();
+  const auto q = x.i32();
+  const std::size_t dim = axis(layer);
+  const bool is_signed = x.dtype == DType::int8, order_known = cell.get("order", "known") == "known";
+  const auto sx = static_cast<float>(x.q.scale_of(0));
+  const float per_row = std::numeric_limits<float>::max() / static_cast<float>(x.shape[dim]);
+  const double shift = std::max(0.0, static_cast<double>(static_cast<float>(std::log(static_cast<double>(per_row)))) - 5.0) / static_cast<double>(sx);
+  std::array<float, 256> table{};
+  for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = static_cast<float>(std::exp((static_cast<double>(i) - 255 + shift) * static_cast<double>(sx)));
+  const float steps = std::floor(1.0f / static_cast<float>(out.q.scale_of(0)));
+  const std::int64_t zo = out.q.integer_zero_point();
+  const auto stored = [&](float v, Events& events) -> std::int32_t {
+    std::int64_t n = is_signed ? std::numeric_limits<std::int32_t>::min() : 0;
+    if (v < 0x1p31f) {
+      const RoundedInteger r = to_integer(static_cast<double>(v), Rounding::half_even);
+      if (r.lost == Lost::half) events |= event::tie;
+      n = r.value;
+    } else {
+      events |= event::saturated;
+    }
+    const std::int64_t moved = wrap32(n + zo), lo = is_signed ? -128 : 0, hi = is_signed ? 127 : 255;
+    if (moved < lo || moved > hi) events |= event::clamped;
+    return static_cast<std::int32_t>(std::clamp(moved, lo, hi));
+  };
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  each_row(x, dim, [&](const Row& row) {
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(q[row.at(k)] - top + 255)]; };
+    float sum = 0;
+    for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::size_t i = row.at(k);
+      const float scaled = t(k) * steps, v = scaled / sum;
+      y.q[i] = stored(v, y.events[i]);
+      if (order_known) continue;
+      Events ignored = 0;
+      const float slack = v * 0x1p-24f * static_cast<float>(row.length + 4);
+      const std::int32_t lo = stored(v - slack, ignored), hi = stored(v + slack, ignored);
+      if (lo != hi) y.undefined.push_back({static_cast<std::int64_t>(i), static_cast<double>(std::min(lo, hi)), static_cast<double>(std::max(lo, hi))}), y.events[i] |= event::undefined;
+    }
+  });
+  std::sort(y.undefined.begin(), y.undefined.end(), [](const Interval& a, const Interval& b) { return a.index < b.index; });
+  return r;
+}
+
 Result run(const Layer& layer, const Cell& cell) {
+  if (cell.rule == "mlas") {
+    if (info(layer.in("x").dtype).bits != 8) throw Error(layer.place, "found " + std::string(name(layer.in("x").dtype)) + ", expected uint8 or int8 for the rule mlas");
+    return run_mlas(layer, cell);
+  }
   if (cell.rule == "qnnpack") {
     if (layer.in("x").dtype != DType::uint8) throw Error(layer.place, "found " + std::string(name(layer.in("x").dtype)) + ", expected uint8 for the rule qnnpack");
     return run_qnnpack(layer);
@@ -165,7 +220,7 @@ Operator softmax() {
           .inputs = {{"x", "uint8, int8, int16"}},
           .outputs = {{"y", "like x"}},
           .attributes = {{"dim", "integer, -1 when absent"}, {"beta", "number, 1 when absent"}},
-          .rules = {"float", "qnnpack"},
+          .rules = {"float", "qnnpack", "mlas"},
           .check = check,
           .run = run,
           .real = real,
