@@ -23,7 +23,7 @@ struct At {
   const Json& json;
   std::string file, path;
 
-  [[noreturn]] void refuse(const std::string& expected) const { throw Error(file + ": " + path, "found " + shown(json) + ", expected " + expected); }
+  [[noreturn]] void refuse(const std::string& expected) const { throw Error(path.empty() ? file : file + ": " + path, "found " + shown(json) + ", expected " + expected); }
   At inside(const Json& j, const std::string& step) const { return {j, file, path.empty() || step[0] == '[' ? path + step : path + "." + step}; }
 
   At operator[](const char* key) const {
