@@ -92,11 +92,12 @@ Report printable(Report report) {
 }
 
 std::string verdict_sentence(const Report& report) {
-  std::int64_t different = 0, blind = 0, own = 0, chained = 0;
+  std::int64_t different = 0, blind = 0, own = 0, chained = 0, open = 0;
   for (const LayerReport& layer : report.layers) {
     different += differs(layer);
     blind += layer.verdict == Verdict::not_checked;
     own += layer.mismatches;
+    open += layer.events.undefined;
     if (layer.chained) chained += layer.chained->mismatches;
   }
   const auto layers = static_cast<std::int64_t>(report.layers.size());
@@ -108,7 +109,7 @@ std::string verdict_sentence(const Report& report) {
     case Verdict::not_checked:
       if (report.elements() == 0) return "not_checked: nothing was compared (" + count(layers, "layer") + ")";
       return "not_checked: " + std::to_string(blind) + " of " + count(layers, "layer") + "; the rest is identical in " + elements;
-    default: return "identical: " + count(layers, "layer") + ", " + elements + ", no bit differs";
+    default: return "identical: " + count(layers, "layer") + ", " + elements + ", no bit differs" + (open ? "; " + std::to_string(open) + " more undefined" : "");
   }
 }
 

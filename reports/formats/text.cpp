@@ -73,24 +73,25 @@ struct Text {
     }
   }
 
-  // Widths of the table's columns, from what stands in them.
+  // Widths of the table's columns, from what stands in them. The last column, verdict and cause, takes what is left.
   struct Widths {
-    std::size_t name, op, elements, mismatches, chained, lsb, verdict;
+    std::size_t name, op, elements, mismatches, chained, lsb;
   };
 
   Widths widths() const {
-    Widths w{5, 2, 8, 10, report.chained ? std::size_t{7} : 0, 7, 9};
+    Widths w{5, 2, 8, 6, report.chained ? std::size_t{7} : 0, 7};
+    std::size_t last = 7;
     for (const LayerReport& layer : report.layers) {
       w.name = std::max(w.name, layer.name.size());
       w.op = std::max(w.op, layer.op.size());
       w.elements = std::max(w.elements, std::to_string(layer.elements).size());
-      w.verdict = std::max(w.verdict, name(layer.verdict).size());
+      w.mismatches = std::max(w.mismatches, std::to_string(layer.mismatches).size());
+      last = std::max(last, name(layer.verdict).size());
     }
-    const bool causes = report.first_divergence() != nullptr;
-    w.op = std::min<std::size_t>(w.op, 16);
-    const std::size_t others = w.op + w.elements + w.mismatches + w.lsb + w.verdict + 5 + (w.chained ? w.chained + 1 : 0);
-    const std::size_t room = columns > others + 12 ? columns - others : 12;
-    w.name = std::min(w.name, std::max<std::size_t>(12, causes && room > 24 ? room - 12 : room));
+    if (report.first_divergence()) last = std::max<std::size_t>(last, 26);
+    w.op = std::min<std::size_t>(w.op, report.first_divergence() ? 10 : 16);
+    const std::size_t others = w.op + w.elements + w.mismatches + w.lsb + last + 5 + (w.chained ? w.chained + 1 : 0);
+    w.name = std::min(w.name, std::max<std::size_t>(12, columns > others ? columns - others : 0));
     return w;
   }
 
@@ -103,19 +104,18 @@ struct Text {
   void layer_row(const Widths& w, const LayerReport& layer) {
     const std::string start = row(w, layer.name, layer.op, std::to_string(layer.elements), std::to_string(layer.mismatches),
                                   layer.chained ? std::to_string(layer.chained->mismatches) : "", std::to_string(words::largest_error(layer)));
-    std::string verdict(name(layer.verdict));
-    const std::string cause = words::leading_cause(layer);
-    const std::size_t used = start.size() + w.verdict + 1;
-    out += start + paint(layer.verdict, verdict);
-    if (!cause.empty()) out += std::string(w.verdict + 1 - verdict.size(), ' ') + shortened(cause, columns > used ? columns - used : 0);
-    while (!out.empty() && out.back() == ' ') out.pop_back();
-    out += "\n";
+    const std::string verdict(name(layer.verdict));
+    const std::size_t used = start.size() + verdict.size() + 1;
+    std::string cause = words::leading_cause(layer);
+    const std::size_t room = columns > used ? columns - used : 0;
+    if (cause.size() > room) cause = room < 5 ? "" : cause.substr(0, room - 2) + "..";
+    out += start + paint(layer.verdict, verdict) + (cause.empty() ? "" : " " + cause) + "\n";
   }
 
   // Layers with the same uneventful verdict, one after the other, become one line when there are many layers.
   void table() {
     const Widths w = widths();
-    out += "\n" + row(w, "layer", "op", "elements", "mismatches", "chained", "max LSB") + "verdict";
+    out += "\n" + row(w, "layer", "op", "elements", "differ", "chained", "max LSB") + (report.first_divergence() ? "verdict, cause" : "verdict");
     out += "\n" + std::string(columns, '-') + "\n";
     const auto& layers = report.layers;
     for (std::size_t i = 0; i < layers.size();) {
@@ -201,6 +201,10 @@ struct Text {
       out += wrapped(cause.name + " explains " + std::to_string(cause.explains) + " of " + std::to_string(cause.of) + ": " + cause.sentence +
                      (cause.group.empty() ? "" : " (this layer cannot tell it from " + words::join(cause.group, ", ") + ")"), "  ", columns);
     if (layer.unexplained) out += wrapped(words::unexplained_sentence(layer), "  ", columns);
+    for (std::size_t i = 0; layer.unexplained && i < std::min<std::size_t>(3, layer.near_misses.size()); ++i) {
+      const CauseFound& near = layer.near_misses[i];
+      out += wrapped("near miss: " + near.name + " gives " + std::to_string(near.explains) + " of " + std::to_string(near.of) + ": " + near.sentence, "  ", columns);
+    }
     for (const std::string& note : layer.notes) out += wrapped(note, "  ", columns);
     elements(layer, budget);
     if (!layer.command.empty()) out += "  repeat: " + layer.command + "\n";  // never broken: it is meant to be copied

@@ -20,7 +20,7 @@ std::string causes(const LayerReport& l) {
   std::string out = "<ul class=\"causes\">\n";
   for (const CauseFound& c : l.causes) {
     out += "<li><b>" + escaped(c.name) + "</b> explains " + of(c.explains) + " of " + of(c.of) + ": " + escaped(c.sentence);
-    if (!c.group.empty()) out += " This layer cannot tell it from " + escaped(words::join(c.group, ", ")) + ".";
+    if (!c.group.empty()) out += " (this layer cannot tell it from " + escaped(words::join(c.group, ", ")) + ")";
     if (!c.next.empty()) out += "<br><code>" + escaped(c.next) + "</code>";
     out += "</li>\n";
   }

@@ -39,7 +39,7 @@
       data: {labels: layers.map(l => l.name), datasets},
       options: {
         plugins: {legend: {display: chained}},
-        scales: {x: {ticks: {maxRotation: 60, autoSkip: true}}, y: {type: "logarithmic", min: 0.5, ticks: {callback: v => Number.isInteger(Math.log10(v)) ? v : ""}}},
+        scales: {x: {ticks: {maxRotation: 60, maxTicksLimit: 24}}, y: {type: "logarithmic", min: 0.5, ticks: {callback: v => Number.isInteger(Math.log10(v)) ? v : ""}}},
         onClick: (event, found) => { if (found.length) choose(found[0].index, true); },
       },
     });
@@ -67,8 +67,8 @@
       const area = context.chart.chartArea;
       return area ? Math.max(2, Math.min(area.width / map.columns, area.height / map.rows) * 0.7) : 3;
     };
-    const channel = y => map.rows === map.channels ? y : Math.floor(y * map.channels / map.rows);
-    const position = x => map.columns === map.positions ? x : Math.floor(x * map.positions / map.columns);
+    const channel = y => !Number.isInteger(y) ? "" : map.rows === map.channels ? y : Math.floor(y * map.channels / map.rows);
+    const position = x => !Number.isInteger(x) ? "" : map.columns === map.positions ? x : Math.floor(x * map.positions / map.columns);
     plot(parent, "plot-map-" + i, "Mismatches, channel by position", {
       type: "scatter",
       data: {datasets: [{data: points, pointStyle: "rect", pointRadius: side, pointHoverRadius: side, pointBorderWidth: 0,
@@ -101,7 +101,7 @@
         backgroundColor: c => c.dataIndex < own ? color("plain") : color("line")}]},
       options: {
         indexAxis: "y",
-        scales: {x: {ticks: {stepSize: 8, callback: v => v === 0 ? "0" : (v < 0 ? "-2^" : "2^") + Math.abs(v)}}},
+        scales: {x: {ticks: {stepSize: 16, maxRotation: 0, callback: v => v === 0 ? "0" : (v < 0 ? "-2^" : "2^") + Math.abs(v)}}},
         plugins: {tooltip: {callbacks: {label: c => `${ranges[c.dataIndex][1]} .. ${ranges[c.dataIndex][2]}`}}},
       },
     });

@@ -169,7 +169,8 @@ TEST_CASE("the HTML page loads nothing", "[reports]") {
 TEST_CASE("SARIF fingerprints depend on dump, layer and cause alone", "[reports]") {
   const auto prints = [](const Report& r) {
     std::vector<std::string> all;
-    for (const auto& result : nlohmann::json::parse(find_format("sarif").render(r, {})).at("runs").at(0).at("results"))
+    const auto log = nlohmann::json::parse(find_format("sarif").render(r, {}));
+    for (const auto& result : log.at("runs").at(0).at("results"))
       all.push_back(result.at("partialFingerprints").at("lastbitFinding/v1"));
     return all;
   };
