@@ -1,7 +1,8 @@
 """A U-Net of two levels with 2x2 transposed convolutions.
 
-With channels in multiples of 8 (a=8, b=16) PyTorch 2.13 on FBGEMM computes the transposed ones wrong,
-and loses their weights: convert inside lastbit.torch.keep_weights(), and lastbit names the fault.
+PyTorch 2.13 itself computes some of these wrong, and lastbit names the fault: on x86 and oneDNN wherever the
+channels in and out differ; on FBGEMM with channels in multiples of 8 (a=8, b=16), whose weights it loses as
+well: convert those inside lastbit.torch.keep_weights().
 """
 
 import torch

@@ -106,10 +106,21 @@ def test_assert_bit_exact_passes():
 
 
 def test_assert_bit_exact_fails_under_another_engines_rules():
+    """Halves: QNNPACK rounds them to even before it adds the zero point, oneDNN after."""
     need_program()
-    with pytest.raises(AssertionError, match="^not bit-exact: different: ") as caught:
-        lastbit.torch.assert_bit_exact(*models.make("resnet18", "qnnpack"), profile="pytorch-onednn")
+    torch.backends.quantized.engine = "qnnpack"
+    weight = torch._make_per_tensor_quantized_tensor(torch.ones(1, 1, dtype=torch.int8), 0.5, 0)
+    pack = torch.ops.quantized.linear_prepack(weight, None)
+    x = torch._make_per_tensor_quantized_tensor(torch.arange(256, dtype=torch.uint8)[:, None], 1.0, 0)
+
+    def model(x):
+        return torch.ops.quantized.linear(x, pack, 1.0, 1)
+
+    lastbit.torch.assert_bit_exact(model, x)
+    with pytest.raises(AssertionError, match="^not bit-exact: different: 1 layers, 256 elements, 128 mismatches") as caught:
+        lastbit.torch.assert_bit_exact(model, x, profile="pytorch-onednn")
     assert 2 < len(str(caught.value).splitlines()) <= 22
+    assert lastbit.torch.assert_bit_exact(model, x, profile="pytorch-onednn", max_lsb=1).layers[0]["max_lsb"] == 1
 
 
 @pytest.mark.parametrize("layers, max_lsb, passes", [

@@ -74,18 +74,25 @@ def test_nothing_is_dumped_under_a_foreign_name(run):
     assert len(set(names)) == len(names)
 
 
+#: Layers that PyTorch 2.13 itself computes wrong: oneDNN's transposed convolutions, where the channels differ.
+WRONG_IN_PYTORCH = {("unet", "x86"): ["up2", "up1"], ("unet", "onednn"): ["up2", "up1"]}
+
+
 def test_lastbit_verifies_it(run):
     name, engine, folder, top, out = run
     need_program()
-    expect(name, engine, lastbit.verify(folder))
+    report = lastbit.verify(folder)
+    wrong = WRONG_IN_PYTORCH.get((name, engine), [])
+    assert [layer["name"] for layer in report.layers if layer["verdict"] not in ("identical", "undefined_only")] == wrong, f"{report}"
+    for layer in report.different:
+        assert ([cause["name"] for cause in layer["causes"]], layer["unexplained"]) == (["weight:reordered"], 0), f"{report}"
 
 
 def test_lastbit_verifies_it_from_input_to_output(run):
     name, engine, folder, top, out = run
     need_program()
-    expect(name, engine, lastbit.verify(folder, chained=True))
-
-
-def expect(name, engine, report):
-    """0 mismatches. The named exceptions are PyTorch's own bugs: they have to be found, and named."""
-    assert report.verdict == "identical", f"{report}"
+    report = lastbit.verify(folder, chained=True)
+    if (name, engine) in WRONG_IN_PYTORCH:
+        assert report.first_divergence == "up2"
+    else:
+        assert report.verdict == "identical", f"{report}"
