@@ -19,6 +19,11 @@ std::vector<Cell> onnxruntime_elementwise();
 std::vector<Cell> tflite_elementwise();
 std::vector<Cell> tflite_builtin_elementwise();
 std::vector<Cell> xnnpack_elementwise();
+/// Pools, means and sums of the other runtimes; `rule` as below.
+std::vector<Cell> onnxruntime_windows();
+std::vector<Cell> tflite_windows(const std::string& rule);
+std::vector<Cell> tflite_builtin_windows();
+std::vector<Cell> xnnpack_windows();
 /// ATen's normalizations, padding and interpolation.
 std::vector<Cell> pytorch_norms();
 std::vector<Cell> pytorch_images();

@@ -18,6 +18,7 @@ Profile onnxruntime() {
       .isas = {"avx512_vnni", "avx2", "neon_dotprod"},
       .cells = {}};
   cells::append(p.cells, cells::onnxruntime_accumulate());
+  cells::append(p.cells, cells::onnxruntime_windows());
   cells::append(p.cells, cells::onnxruntime_elementwise());
   cells::append(p.cells, cells::onnxruntime_quantize());
   return p;

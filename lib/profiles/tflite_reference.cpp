@@ -17,6 +17,7 @@ Profile tflite_reference() {
       .isas = {"avx512_vnni"},
       .cells = {}};
   cells::append(p.cells, cells::tflite_reference_accumulate("double_away"));
+  cells::append(p.cells, cells::tflite_windows("double_away"));
   cells::append(p.cells, cells::tflite_elementwise());
   cells::append(p.cells, cells::tflite_reference_quantize());
   return p;

@@ -19,6 +19,8 @@ Profile tflite_ruy_arm() {
       .cells = {}};
   cells::append(p.cells, cells::tflite_reference_accumulate("double_away"));
   cells::append(p.cells, cells::tflite_ruy_accumulate("single"));
+  cells::append(p.cells, cells::tflite_windows("double_away"));
+  cells::append(p.cells, cells::tflite_builtin_windows());
   cells::append(p.cells, cells::tflite_elementwise());
   cells::append(p.cells, cells::tflite_builtin_elementwise());
   cells::append(p.cells, cells::tflite_optimized_quantize());

@@ -18,6 +18,8 @@ Profile tflite_ruy_x86() {
       .cells = {}};
   cells::append(p.cells, cells::tflite_reference_accumulate("double_away"));
   cells::append(p.cells, cells::tflite_ruy_accumulate("double_up"));
+  cells::append(p.cells, cells::tflite_windows("double_away"));
+  cells::append(p.cells, cells::tflite_builtin_windows());
   cells::append(p.cells, cells::tflite_elementwise());
   cells::append(p.cells, cells::tflite_builtin_elementwise());
   cells::append(p.cells, cells::tflite_optimized_quantize());

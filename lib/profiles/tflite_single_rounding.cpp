@@ -15,6 +15,7 @@ Profile tflite_single_rounding() {
       .isas = {"avx512_vnni"},
       .cells = {}};
   cells::append(p.cells, cells::tflite_reference_accumulate("single"));
+  cells::append(p.cells, cells::tflite_windows("single"));
   return p;
 }
 

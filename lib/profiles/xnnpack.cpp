@@ -18,6 +18,7 @@ Profile xnnpack() {
       .isas = {"avx512_vnni", "neon_dotprod"},
       .cells = {}};
   cells::append(p.cells, cells::xnnpack_accumulate());
+  cells::append(p.cells, cells::xnnpack_windows());
   cells::append(p.cells, cells::xnnpack_elementwise());
   cells::append(p.cells, cells::xnnpack_quantize());
   return p;
