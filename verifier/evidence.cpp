@@ -13,9 +13,14 @@ constexpr std::int64_t chunk = 8192;  // elements looked at before a rival is co
 
 /// Whether a rival gives the observed value everywhere; stops at the first that it does not.
 bool identical(const Case& c, const Rival& rival) {
+  const auto open = [&](std::int64_t i) {  // undefined for the profile itself
+    return std::any_of(c.expected.undefined.begin(), c.expected.undefined.end(), [i](const Interval& u) { return u.index == i; });
+  };
   const auto right = [&](const Values& v, std::int64_t from) {
-    for (std::size_t k = 0; k < v.size(); ++k)
-      if (!same_value(v[k], c.observed_value(from + static_cast<std::int64_t>(k)))) return false;
+    for (std::size_t k = 0; k < v.size(); ++k) {
+      const std::int64_t i = from + static_cast<std::int64_t>(k);
+      if (!same_value(v[k], c.observed_value(i)) && !open(i)) return false;
+    }
     return true;
   };
   const auto same = [&](const char* key) { return rival.cell.get(key, "none") == c.cell.get(key, "none"); };

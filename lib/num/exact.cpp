@@ -121,7 +121,7 @@ std::string Exact::decimal(int digits) const {
   Integer scale = 1;
   for (int i = 0; i < digits; ++i) scale *= 10;
   const Rational scaled = size * scale;
-  const Integer cut = floor_of(scaled);
+  const Integer cut = floor_of(scaled + Rational(1, 2));
   std::string s = cut.str();
   if (static_cast<int>(s.size()) <= digits) s.insert(0, static_cast<std::size_t>(digits) + 1 - s.size(), '0');
   if (digits > 0) s.insert(s.size() - static_cast<std::size_t>(digits), ".");
@@ -130,7 +130,7 @@ std::string Exact::decimal(int digits) const {
     s.erase(s.find_last_not_of('0') + 1);
     if (s.back() == '.') s.pop_back();
   }
-  return (m < 0 ? "-" : "") + s + (whole ? "" : "...");
+  return (m < 0 && cut != 0 ? "-" : "") + s;
 }
 
 Exact exp(const Exact& x) { return monotone(x, [](const Real& v) { return mp::exp(v); }); }

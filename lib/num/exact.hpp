@@ -41,7 +41,7 @@ class Exact {
   double to_double() const;                       // nearest to the midpoint
   std::int64_t floor() const;                     // of lo; saturates at +-2^62
   std::string fraction() const;                   // "12345/678" (midpoint), "/1" left out
-  std::string decimal(int digits) const;          // fixed notation, digits after the point, cut toward zero, "..." when cut
+  std::string decimal(int digits) const;          // fixed notation, nearest, that many digits after the point
 
   struct Data;
   const Data& data() const { return *data_; }
