@@ -135,3 +135,22 @@ def test_a_layer_has_the_name_of_its_node(tmp_path):
     model = b.model([("x", models.FLOAT, [1, 3, 8, 8])], [("y", models.FLOAT, [1, 16, 8, 8])])
     top = dump(model, np.zeros((1, 3, 8, 8), np.float32), tmp_path)
     assert "embed_token_ids" in [layer["name"] for layer in top["layers"] if layer["op"] == "conv2d"]
+
+
+@pytest.mark.parametrize("auto_pad,start", [("SAME_UPPER", 1), ("SAME_LOWER", 0), ("VALID", 0)])
+@pytest.mark.parametrize("kind", ["MaxPool", "QLinearAveragePool"])
+def test_a_pool_whose_steps_skip_the_end_starts_inside(tmp_path, kind, auto_pad, start):
+    """9 values, kernel 1, stride 3: SAME lacks -2, and ONNX Runtime's pools start one in. Convolutions do not."""
+    b = models.Builder()
+    numbers = [b.const("s", np.float32(0.5)), b.const("z", np.uint8(0))]
+    arguments = ["x"] if kind == "MaxPool" else ["x", *numbers, *numbers]
+    b.nodes.append(helper.make_node(kind, arguments, ["y"], "pool", kernel_shape=[1], strides=[3], auto_pad=auto_pad,
+                                    domain="" if kind == "MaxPool" else "com.microsoft"))
+    model = b.model([("x", TensorProto.UINT8, [1, 1, 9])], [("y", TensorProto.UINT8, None)],
+                    extra_domains=("com.microsoft",), check=False)
+    top = dump(model, np.arange(9, dtype=np.uint8).reshape(1, 1, 9), tmp_path)
+    y = load(tmp_path, top["tensors"][top["layers"][-1]["outputs"]["y"]])
+    assert y.tolist() == [[[start, start + 3, start + 6]]]
+    pool = "max_pool1d" if kind == "MaxPool" else "avg_pool1d"
+    assert [layer["op"] for layer in top["layers"]] == (["slice"] if start else []) + [pool]
+    assert all(r[1] == 0 for r in recompute.check(tmp_path, recompute_onnx.rules).values())

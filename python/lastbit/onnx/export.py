@@ -8,7 +8,7 @@ from lastbit import isa
 from lastbit.dump import DumpWriter
 from lastbit.errors import LastbitError
 from lastbit.onnx import moves, nodes, product, value, window  # noqa: F401  (they register their operators)
-from lastbit.onnx.graph import WEIGHTED, Graph
+from lastbit.onnx.graph import INTEGERS, WEIGHTED, Graph
 from lastbit.onnx.run import run
 
 PROFILE = "onnxruntime"
@@ -26,7 +26,7 @@ def dump(model, inputs, out, *, options=None):
     done = run(model, inputs, options)
     kernels = Counter(node.op_type for node in done.nodes)
     counts = ", ".join(f"{name} {count}" for name, count in sorted(kernels.items()))
-    if not QUANTIZED & set(kernels):
+    if not QUANTIZED & set(kernels) and not any(v.dtype.name in INTEGERS for v in done.values.values()):
         raise LastbitError(f"{done.place}: a float model ({counts}), expected quantized operators (QDQ or QOperator)")
     isa_name = isa.detect()
     producer = {"framework": "onnxruntime", "version": done.version, "engine": "cpu", "isa": isa_name,

@@ -34,8 +34,7 @@ def window(graph, node, x, kernel):
     padding = list(attributes.get("pads", [0] * 2 * rank))
     auto = attributes.get("auto_pad", b"NOTSET")
     if auto in (b"SAME_UPPER", b"SAME_LOWER"):
-        total = [max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-                 for n, k, s, d in zip(size, kernel, stride, dilation)]
+        total = [max(t, 0) for t in missing(size, kernel, stride, dilation)]
         small, large = [t // 2 for t in total], [t - t // 2 for t in total]
         padding = small + large if auto == b"SAME_UPPER" else large + small
     elif auto == b"VALID":
@@ -43,6 +42,33 @@ def window(graph, node, x, kernel):
     if padding[:rank] == padding[rank:]:
         padding = padding[:rank]
     return {"stride": stride, "padding": padding, "dilation": dilation}
+
+
+def missing(size, kernel, stride, dilation):
+    """What a window of ceil(n / s) steps needs beyond the input; negative where steps skip its end."""
+    return [(-(-n // s) - 1) * s + (k - 1) * d + 1 - n for n, k, s, d in zip(size, kernel, stride, dilation)]
+
+
+def cropped(graph, node, x_name, arguments):
+    """Pools (not convolutions) take a negative padding at its word: SAME with a stride beyond the kernel starts
+    inside the input, half of it in, rounded towards zero. A dump says that with a slice before the pool."""
+    auto = graph.attributes(node).get("auto_pad", b"NOTSET")
+    if auto not in (b"SAME_UPPER", b"SAME_LOWER"):
+        return x_name
+    name, seen = node.input[0], graph.value(node.input[0])
+    first = 1 if graph.channels_last(node) else 2
+    size = seen.shape[first:first + len(arguments["stride"])]
+    total = missing(size, arguments["kernel_size"], arguments["stride"], arguments["dilation"])
+    for axis, (n, t) in enumerate(zip(size, total), first):
+        start = -t // 2 if auto == b"SAME_UPPER" else (-t - 1) // 2
+        if t >= 0 or start <= 0:
+            continue
+        seen = seen[(slice(None),) * axis + (slice(start, n),)]
+        made = graph.tensor(name, graph.quantization.get(name), seen, layout=graph.layout.get(name))
+        graph.layer(node, "slice", {"x": x_name}, {"y": made}, {"dim": axis, "start": start, "end": n, "step": 1},
+                    part=f"axis{axis}")
+        x_name = made
+    return x_name
 
 
 @handles("QLinearAveragePool", "MaxPool", "NhwcMaxPool")
@@ -54,11 +80,11 @@ def pool(graph, node):
     arguments = {"kernel_size": kernel, **window(graph, node, x, kernel),
                  "ceil_mode": bool(attributes.get("ceil_mode", 0))}
     if node.op_type == "QLinearAveragePool":
-        op, x_name = "avg", input_of(graph, node, 0, 1, 2)
+        op, x_name = "avg", cropped(graph, node, input_of(graph, node, 0, 1, 2), arguments)
         arguments["count_include_pad"] = bool(attributes.get("count_include_pad", 0))
         del arguments["dilation"]
     else:
-        op, x_name = "max", graph.tensor(node.input[0])
+        op, x_name = "max", cropped(graph, node, graph.tensor(node.input[0]), arguments)
     graph.layer(node, f"{op}_pool{x.ndim - 2}d", {"x": x_name}, {"y": graph.tensor(node.output[0])}, arguments)
 
 
