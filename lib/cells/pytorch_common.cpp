@@ -34,6 +34,10 @@ std::vector<Cell> pytorch_common() {
       // aten/src/ATen/native/cpu/int4mm_kernel.cpp: ref_dyn_quant_matmul_4bit_channelwise_kernel, ..._groupwise_kernel
       {{"linear_dynamic"}, {"per_token"}, "per_token", {"float", "multiply f32(sw)", "multiply f32(si)", "add f32(bias)", "activation"},
        {{"choose", "int4mm"}, {"rounding", "multiply_away"}, {"reduce_range", "ignored"}, {"groups", "fma"}}},
+      {{"linear", "conv", "conv_transpose"}, {"variant:float"}, "float", {}, {}},
+      {{"matmul"}, {}, "float_quantize", {}, rounding("outside")},
+      {{"matmul"}, {"build:debian"}, "float_quantize", {}, rounding("outside_int64")},
+      {{"matmul"}, {"version==2.13.0"}, "float_quantize", {}, rounding("inside_fused")},
       {{"move"}, {}, "copy", {}, {}},
   };
 }

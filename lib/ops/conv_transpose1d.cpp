@@ -16,7 +16,7 @@ Result run(const Layer& layer, const Cell& cell) {
 
 Real real(const Layer& layer, const Result& result) {
   const Geometry g = conv_geometry(layer, dims, true);
-  return real_accumulation(layer, result, g, read_operands(layer, g));
+  return real_convolution(layer, result, g);
 }
 
 void facts(const Layer& layer, std::set<std::string>& f) { conv_facts(layer, conv_geometry(layer, dims, true), dims, f); }
@@ -30,7 +30,7 @@ Operator conv_transpose1d() {
           .inputs = conv_inputs(dims, true),
           .outputs = {{"y", "like x, or float32", true}, {"accumulator", "int32, before requantization", true}},
           .attributes = conv_attributes(true),
-          .rules = {"accumulate"},
+          .rules = {"accumulate", "float"},
           .spatial = true,
           .check = check,
           .run = run,

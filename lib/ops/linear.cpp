@@ -20,7 +20,7 @@ Result run(const Layer& layer, const Cell& cell) { return run_convolution(layer,
 
 Real real(const Layer& layer, const Result& result) {
   const Geometry g = linear_geometry(layer);
-  return real_accumulation(layer, result, g, read_operands(layer, g));
+  return real_convolution(layer, result, g);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ Operator linear() {
           .inputs = {{"x", "uint8, int8, int16 [..., I]"}, {"weight", "int8, uint8, int4, int16 [O, I]"}, {"bias", "float32, int32 or int64 [O]", true}},
           .outputs = {{"y", "like x, or float32", true}, {"accumulator", "int32, before requantization", true}},
           .attributes = {{"activation", "none, relu, relu6, leaky_relu, tanh or {min, max}"}, {"negative_slope", "number, of leaky_relu"}, {"alpha", "number: multiplies the product (ONNX Gemm)"}, {"bias_dtype", "int32 or int64, of int16 layers"}},
-          .rules = {"accumulate"},
+          .rules = {"accumulate", "float"},
           .check = check,
           .run = run,
           .real = real};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lib/error.hpp"
+#include "lib/rules/unordered_sum.hpp"
 
 namespace lastbit {
 
@@ -65,7 +66,12 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
 }
 
 Result run_convolution(const Layer& layer, const Cell& cell, const Geometry& g, const Shape& shape) {
+  if (cell.rule == "float") return run_float_products(layer, g, shape);
   return run_accumulation(layer, cell, g, read_operands(layer, g), shape);
+}
+
+Real real_convolution(const Layer& layer, const Result& result, const Geometry& g) {
+  return is_float(layer.in("weight").dtype) ? real_float_products(layer, g) : real_accumulation(layer, result, g, read_operands(layer, g));
 }
 
 }  // namespace lastbit

@@ -16,5 +16,7 @@ void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&)
 
 /// read_operands and run_accumulation, or the float operator between q/dq pairs when the rule is "float".
 Result run_convolution(const Layer&, const Cell&, const Geometry&, const Shape& out_shape);
+/// Its real values, in either case.
+Real real_convolution(const Layer&, const Result&, const Geometry&);
 
 }  // namespace lastbit

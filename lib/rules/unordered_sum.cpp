@@ -1,0 +1,103 @@
+// unordered_sum.cpp: see unordered_sum.hpp.
+#include "lib/rules/unordered_sum.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lib/error.hpp"
+#include "lib/rules/accumulation.hpp"
+#include "lib/rules/pointwise.hpp"
+
+namespace lastbit {
+
+FloatRange floats_within(double middle, double bound) {
+  const float nearest = static_cast<float>(middle);
+  if (!std::isfinite(middle) || !std::isfinite(bound)) return middle != middle ? FloatRange{nearest, nearest} : FloatRange{-HUGE_VALF, HUGE_VALF};
+  const double room = (bound + std::fabs(middle) * 0x1p-52) * (1 + 0x1p-40), low = middle - room, high = middle + room;
+  const FloatRange r = inside(low, high);
+  return {std::min(r.lo, nearest), std::max(r.hi, nearest)};
+}
+
+FloatRange range_of(const UnorderedSum& s) {
+  if (s.roundings <= 1) return {static_cast<float>(s.value), static_cast<float>(s.value)};  // one product, rounded once
+  const double n = static_cast<double>(s.roundings) * 0x1p-24;
+  if (!(n < 0.5)) return {-HUGE_VALF, HUGE_VALF};
+  // Products are exact in float64; their float64 sum is not, nor are float32 products below 2^-126.
+  const double own = static_cast<double>(s.roundings) * 0x1p-52 * s.magnitude, tiny = static_cast<double>(s.roundings) * 0x1p-149;
+  return floats_within(s.value, n / (1 - n) * s.magnitude + own + tiny);
+}
+
+void put(Computed& y, std::int64_t i, FloatRange v) {
+  const auto at = static_cast<std::size_t>(i);
+  y.f[at] = v.lo == v.hi || v.lo != v.lo ? v.lo : std::isinf(v.lo) || std::isinf(v.hi) ? 0.0f : static_cast<float>((static_cast<double>(v.lo) + static_cast<double>(v.hi)) / 2);
+  if (v.lo == v.hi || v.lo != v.lo) return;
+  y.undefined.push_back({i, static_cast<double>(v.lo), static_cast<double>(v.hi)});
+  y.events[at] |= event::undefined;
+}
+
+namespace {
+
+/// Calls visit(x index, weight index) for every term of output element (n, channel, p) that lies inside the input.
+template <class Visit>
+void terms(const Geometry& g, const std::vector<std::int32_t>& source, std::int64_t n, std::int64_t channel, std::int64_t p, Visit visit) {
+  const std::int64_t T = g.taps(), C = g.in_channels, I = g.in_positions(), O = g.out_channels, group = channel / O;
+  for (std::int64_t t = 0; t < T; ++t) {
+    const std::int64_t s = source[static_cast<std::size_t>(p * T + t)];
+    if (s < 0) continue;
+    for (std::int64_t c = 0; c < C; ++c) {
+      const std::int64_t in = group * C + c;
+      const std::int64_t w = g.transposed ? (in * O + channel % O) * T + t : (channel * C + c) * T + t;
+      visit((n * g.groups * C + in) * I + s, w);
+    }
+  }
+}
+
+void floats_only(const Layer& layer) {
+  for (const char* port : {"x", "weight", "bias"})
+    if (const Tensor* t = layer.find(port); t && !is_float(t->dtype))
+      throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t->dtype)) + ", expected float32 in a float operator");
+  const std::string activation = layer.attributes.text("activation", "none");
+  if (activation != "none" && activation != "relu") throw Error(layer.place + ": attribute \"activation\"", "found \"" + activation + "\", expected none or relu in a float operator");
+}
+
+}  // namespace
+
+Result run_float_products(const Layer& layer, const Geometry& g, const Shape& out_shape) {
+  floats_only(layer);
+  if (!layer.has_out("y") || !is_float(layer.out().dtype)) throw Error(layer.place + ": output \"y\"", "found no float output, expected one in a float operator");
+  const auto x = layer.in("x").f64(), w = layer.in("weight").f64();
+  const Tensor* bias = layer.find("bias");
+  const bool relu = layer.attributes.text("activation", "none") == "relu";
+  const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
+  if (bias && bias->size() != channels) throw Error(layer.place + ": input \"bias\"", "found " + std::to_string(bias->size()) + " elements, expected " + std::to_string(channels));
+  const auto source = sources(g);
+  Result r;
+  r.kernel = "float";
+  Computed& y = r.outputs["y"] = float_output(out_shape);
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(y.f.size()); ++i) {
+    const std::int64_t channel = i / P % channels;
+    UnorderedSum sum;
+    terms(g, source, i / P / channels, channel, i % P, [&](std::int64_t a, std::int64_t b) { sum.multiply_add(x[static_cast<std::size_t>(a)], w[static_cast<std::size_t>(b)]); });
+    if (bias) sum.add(bias->value(channel));
+    FloatRange v = range_of(sum);
+    if (relu) v = {std::max(v.lo, 0.0f), std::max(v.hi, 0.0f)};
+    put(y, i, v);
+  }
+  return r;
+}
+
+Real real_float_products(const Layer& layer, const Geometry& g) {
+  const Tensor &x = layer.in("x"), &w = layer.in("weight"), *bias = layer.find("bias");
+  const bool relu = layer.attributes.text("activation", "none") == "relu";
+  const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
+  auto source = std::make_shared<const std::vector<std::int32_t>>(sources(g));
+  return pointwise(g.batch * channels * P, [&x, &w, bias, relu, g, channels, P, source]<class T>(std::int64_t i) {
+    const std::int64_t channel = i / P % channels;
+    T sum(0);
+    terms(g, *source, i / P / channels, channel, i % P, [&](std::int64_t a, std::int64_t b) { sum += T(x.value(a)) * T(w.value(b)); });
+    if (bias) sum += T(bias->value(channel));
+    return relu ? max(sum, T(0)) : sum;
+  });
+}
+
+}  // namespace lastbit

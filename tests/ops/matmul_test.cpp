@@ -1,0 +1,67 @@
+// Matrix products: who is refused, what broadcasts, and how far an unordered float32 sum may be from the real one.
+#include <catch2/catch.hpp>
+
+#include "lib/error.hpp"
+#include "lib/layer/operator.hpp"
+#include "lib/rules/unordered_sum.hpp"
+
+using namespace lastbit;
+
+namespace {
+
+Tensor integers(DType type, Shape shape, std::vector<std::int32_t> v, double scale, double zero_point) {
+  Quantization q{.scale = {scale}, .zero_point = {zero_point}};
+  q.qmin = info(type).min, q.qmax = info(type).max;
+  return Tensor::of_integers("t", type, std::move(shape), q, v);
+}
+
+Layer product(Tensor a, Tensor b, Tensor y) {
+  Layer l;
+  l.name = l.place = "layer m";
+  l.op = "matmul";
+  l.inputs = {{"a", std::move(a)}, {"b", std::move(b)}};
+  l.outputs = {{"y", std::move(y)}};
+  l.producer.fields = {{"framework", "onnxruntime"}, {"version", "1.31.1"}, {"isa", "avx512_vnni"}};
+  l.facts = common_facts(l);
+  return l;
+}
+
+}  // namespace
+
+TEST_CASE("matmul: axes before the last two broadcast, and 2.5 goes to the even side", "[matmul]") {
+  const Operator& op = *find_operator("matmul");
+  // a [2, 1, 2], b [2, 1] shared: rows (1, 2) and (3, 2), times (1, 1) - zero point 0, scale 1 / 2
+  Layer l = product(integers(DType::uint8, {2, 1, 2}, {11, 12, 13, 12}, 1, 10), integers(DType::int8, {2, 1}, {1, 1}, 0.5, 0), integers(DType::uint8, {2, 1, 1}, {0, 0}, 1, 7));
+  op.check(l);
+  const Result r = op.run(l, *cell_for(find_profile("onnxruntime"), op, l));
+  CHECK(r.outputs.at("y").acc == std::vector<std::int64_t>{3, 5});
+  CHECK(r.outputs.at("y").q == std::vector<std::int32_t>{7 + 2, 7 + 2});  // 1.5 and 2.5
+  CHECK((r.outputs.at("y").events[0] & event::tie) != 0);
+  const Real real = op.real(l, r);
+  CHECK(real.exact(1).fraction() == "5/2");
+}
+
+TEST_CASE("matmul: what does not fit is refused", "[matmul]") {
+  const Operator& op = *find_operator("matmul");
+  const auto a = integers(DType::uint8, {2, 3}, {1, 2, 3, 4, 5, 6}, 1, 0), y = integers(DType::uint8, {2, 2}, {0, 0, 0, 0}, 1, 0);
+  CHECK_THROWS_WITH(op.check(product(a, integers(DType::int8, {2, 3}, {1, 2, 3, 4, 5, 6}, 1, 0), y)), Catch::Matchers::Contains("layer m: found the shapes [2, 3] and [2, 3]"));
+  CHECK_THROWS_WITH(op.check(product(a, integers(DType::int8, {3}, {1, 2, 3}, 1, 0), y)), Catch::Matchers::Contains("expected at least 2 axes"));
+  auto rows = integers(DType::int8, {3, 2}, {1, 2, 3, 4, 5, 6}, 1, 0);
+  rows.q.scale = {1, 2, 3}, rows.q.axis = 0;
+  CHECK_THROWS_WITH(op.check(product(a, rows, y)), Catch::Matchers::Contains("found scales along axis 0"));
+}
+
+TEST_CASE("unordered sums: one product is exact, cancellation is as wide as its terms", "[float_sum]") {
+  UnorderedSum one;
+  one.multiply_add(0.1f, 0.3f);
+  CHECK(range_of(one).lo == range_of(one).hi);
+  CHECK(range_of(one).lo == 0.1f * 0.3f);
+  UnorderedSum cancelling;  // 2^24 + 1 - 2^24 in float32: 0 or 1, by the order
+  cancelling.add(16777216), cancelling.add(1), cancelling.add(-16777216);
+  CHECK(range_of(cancelling).lo <= 0);
+  CHECK(range_of(cancelling).hi >= 1);
+  UnorderedSum wild;
+  wild.add(HUGE_VAL);
+  wild.add(1);
+  CHECK(range_of(wild).hi == HUGE_VALF);
+}
