@@ -209,6 +209,21 @@ def test_pieces_of_a_split_are_slices(tmp_path):
     assert top["layers"][2]["attributes"] == {"dim": 1, "start": 4, "end": 8, "step": 1}
 
 
+def test_an_index_is_a_slice_without_its_dimension(tmp_path):
+    folder, top = dumped(lambda x: Q.add(*q(x)[:, 3:5].unbind(1), 0.1, 0).select(-1, -2), X, tmp_path)
+    assert [(layer["name"], layer["op"]) for layer in top["layers"][2:]] == [
+        ("unbind.0.cut", "slice"), ("unbind.0", "reshape"), ("unbind.1.cut", "slice"), ("unbind.1", "reshape"), ("add", "add"),
+        ("select.cut", "slice"), ("select", "reshape")]
+    assert top["layers"][-2]["attributes"] == {"dim": 2, "start": 5, "end": 6, "step": 1}
+    assert np.load(folder / top["tensors"]["select.y"]["file"]).shape == (2, 6)
+
+
+def test_a_stack_is_a_cat(tmp_path):
+    folder, top = dumped(lambda x: torch.stack([(y := q(x)), torch.relu(y)], -1), X, tmp_path)
+    assert [layer["op"] for layer in top["layers"]] == ["quantize", "relu", "reshape", "reshape", "cat"]
+    assert top["layers"][-1]["attributes"] == {"dim": 4, "activation": "none"}
+
+
 def test_an_operator_without_a_name_keeps_its_own(tmp_path):
     folder, top = dumped(lambda x: torch.flip(q(x), [3]), X, tmp_path)
     layer = top["layers"][-1]

@@ -96,7 +96,7 @@ class Recorder(TorchDispatchMode):
     def _same_tensor(self, call):
         """A copy that changes neither the values nor how they lie."""
         if call.name not in ("aten::clone", "aten::contiguous", "aten::_to_copy", "aten::to"):
-            return call.name in ("aten::view", "aten::reshape", "aten::_unsafe_view") and call.out.shape == call.x.shape
+            return call.name in ("aten::view", "aten::reshape", "aten::_unsafe_view", "aten::slice") and call.out.shape == call.x.shape
         return call.out.dtype == call.x.dtype and call.out.stride() == call.x.stride()
 
     # -- layers ----------------------------------------------------------------------------------

@@ -60,6 +60,35 @@ def split(call):
     return layers
 
 
+def _piece(call, index, dim, out, suffix=""):
+    """One index of a dimension: cut out, then the dimension dropped."""
+    dim, index = dim % call.x.dim(), index % call.x.shape[dim]
+    cut = call.x.narrow(dim, index, 1)
+    return [*_slice(call, cut, dim, index, index + 1, 1, f"{suffix}.cut"),
+            Layer("reshape", {"x": cut}, {"y": out}, {"shape": list(out.shape)}, suffix=suffix, moves=True)]
+
+
+@operator("aten::select")
+def select(call):
+    return _piece(call, call["index"], call["dim"], call.out)
+
+
+@operator("aten::unbind")
+def unbind(call):
+    return [layer for index, out in enumerate(call.out) for layer in _piece(call, index, call["dim"], out, f".{index}")]
+
+
+@operator("aten::stack")
+def stack(call):
+    """cat of tensors that have been given one more dimension; quantized ones are requantized as by cat."""
+    dim = call["dim"] % call.out.dim()
+    parts = [tensor.unsqueeze(dim) for tensor in call.x]
+    layers = [Layer("reshape", {"x": tensor}, {"y": part}, {"shape": list(part.shape)}, suffix=f".{index}", moves=True)
+              for index, (tensor, part) in enumerate(zip(call.x, parts))]
+    attributes = {"dim": dim, "activation": "none", **({} if call.out.is_quantized else {"variant": "float"})}
+    return [*layers, Layer("cat", {f"x{index}": part for index, part in enumerate(parts)}, {"y": call.out}, attributes)]
+
+
 @operator("aten::pixel_shuffle")
 def pixel_shuffle(call):
     return move("pixel_shuffle", call, {"upscale_factor": call["upscale_factor"]})
