@@ -1,0 +1,164 @@
+// extract.cpp: see extract.hpp.
+#include "verifier/extract.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/dump/write.hpp"
+#include "lib/error.hpp"
+#include "lib/rules/accumulation.hpp"
+#include "verifier/evaluate.hpp"
+
+namespace lastbit {
+namespace {
+
+/// t[..., from:to, ...] along an axis; per-channel qparams of that axis follow.
+Tensor sliced(const Tensor& t, std::size_t axis, std::int64_t from, std::int64_t to) {
+  Shape shape = t.shape;
+  shape[axis] = to - from;
+  std::int64_t inner = stored_bytes(t.dtype), outer = 1;
+  for (std::size_t a = axis + 1; a < t.shape.size(); ++a) inner *= t.shape[a];
+  for (std::size_t a = 0; a < axis; ++a) outer *= t.shape[a];
+  std::vector<std::byte> bytes;
+  for (std::int64_t o = 0; o < outer; ++o) {
+    const std::byte* row = t.data + (o * t.shape[axis] + from) * inner;
+    bytes.insert(bytes.end(), row, row + (to - from) * inner);
+  }
+  Quantization q = t.q;
+  if (q.axis == static_cast<int>(axis) && q.group_size == 0) {
+    const auto cut = [&](std::vector<double>& v) {
+      if (v.size() > 1) v = {v.begin() + from, v.begin() + to};
+    };
+    cut(q.scale), cut(q.zero_point);
+  }
+  Tensor r = Tensor::of(t.name, t.dtype, std::move(shape), std::move(q), std::move(bytes));
+  r.memory_layout = t.memory_layout;
+  return r;
+}
+
+class Shrinker {
+ public:
+  Shrinker(Layer layer, const Operator& op, const Profile& profile) : layer_(std::move(layer)), op_(op), profile_(profile) {
+    for (auto* ports : {&layer_.inputs, &layer_.outputs})
+      for (auto& [port, t] : *ports) t.stored_axes.clear();  // written in NC… order
+    where_ = first_difference(layer_);
+  }
+  bool differs() const { return where_ >= 0; }
+  const Layer& layer() const { return layer_; }
+  std::vector<std::string> steps;
+
+  /// Keeps the cut when the layer still differs.
+  void attempt(const std::string& step, const std::function<void(Layer&, const std::vector<std::int64_t>& at)>& cut) {
+    if (where_ < 0) return;
+    Layer smaller = layer_;
+    const Tensor& y = layer_.out("y");
+    std::vector<std::int64_t> at(y.shape.size());
+    std::int64_t i = where_;
+    for (std::size_t a = at.size(); a-- > 0;) at[a] = i % y.shape[a], i /= y.shape[a];
+    try {
+      cut(smaller, at);
+      set_producer(smaller, &op_, smaller.producer);
+      if (op_.check) op_.check(smaller);
+      const std::int64_t where = first_difference(smaller);
+      if (where < 0) return;
+      if (smaller.out("y").size() == layer_.out("y").size() && smaller.in("x").size() == layer_.in("x").size()) return;
+      layer_ = std::move(smaller);
+      where_ = where;
+      steps.push_back(step);
+    } catch (const Error&) {
+    }
+  }
+
+ private:
+  std::int64_t first_difference(const Layer& layer) const {
+    const Cell* cell = cell_for(profile_, op_, layer);
+    if (!cell || !layer.has_out("y")) return -1;
+    const Evaluated e = evaluate(layer, op_, *cell);
+    const auto it = e.compared.find("y");
+    return it == e.compared.end() || it->second.differing.empty() ? -1 : it->second.differing.front();
+  }
+  Layer layer_;
+  const Operator& op_;
+  const Profile& profile_;
+  std::int64_t where_ = -1;
+};
+
+/// One output position of a convolution: the window it reads, with as much of the padding as it touches.
+void cut_position(Layer& layer, const std::vector<std::int64_t>& at) {
+  const int dims = static_cast<int>(layer.in("x").rank()) - 2;
+  const Geometry g = conv_geometry(layer, dims, false);
+  std::vector<std::int64_t> begins, ends;
+  for (int d = 0; d < dims; ++d) {
+    const std::size_t a = 3 - static_cast<std::size_t>(dims) + static_cast<std::size_t>(d), axis = static_cast<std::size_t>(d) + 2;
+    const std::int64_t start = at[axis] * g.stride[a] - g.begin[a], stop = start + g.dilation[a] * (g.kernel[a] - 1) + 1;
+    const std::int64_t from = std::clamp<std::int64_t>(start, 0, g.in[a] - 1), to = std::clamp<std::int64_t>(stop, from + 1, g.in[a]);
+    begins.push_back(std::max<std::int64_t>(0, from - start));
+    ends.push_back(std::max<std::int64_t>(0, stop - to));
+    layer.inputs.at("x") = sliced(layer.inputs.at("x"), axis, from, to);
+    layer.outputs.at("y") = sliced(layer.outputs.at("y"), axis, at[axis], at[axis] + 1);
+  }
+  begins.insert(begins.end(), ends.begin(), ends.end());
+  layer.attributes.values["padding"] = begins;
+}
+
+void cut_channel(Layer& layer, const std::vector<std::int64_t>& at, std::size_t axis) {
+  const std::int64_t o = at[axis];
+  layer.inputs.at("weight") = sliced(layer.in("weight"), 0, o, o + 1);
+  if (layer.find("bias")) layer.inputs.at("bias") = sliced(layer.in("bias"), 0, o, o + 1);
+  layer.outputs.at("y") = sliced(layer.out("y"), axis, o, o + 1);
+}
+
+void shrink(Shrinker& s) {
+  const Layer& layer = s.layer();
+  const bool linear = layer.op == "linear" || layer.op == "linear_dynamic", conv = layer.op == "conv1d" || layer.op == "conv2d" || layer.op == "conv3d";
+  if (layer.inputs.count("x") && layer.in("x").rank() > 1 && layer.has_out("y") && layer.in("x").dim(0) == layer.out("y").dim(0))
+    s.attempt("one row of the batch", [](Layer& l, const std::vector<std::int64_t>& at) {
+      l.inputs.at("x") = sliced(l.in("x"), 0, at[0], at[0] + 1);
+      l.outputs.at("y") = sliced(l.out("y"), 0, at[0], at[0] + 1);
+    });
+  if (linear) s.attempt("one output channel", [](Layer& l, const std::vector<std::int64_t>& at) { cut_channel(l, at, at.size() - 1); });
+  if (!conv) return;
+  if (layer.attributes.integer("groups", 1) == 1) s.attempt("one output channel", [](Layer& l, const std::vector<std::int64_t>& at) { cut_channel(l, at, 1); });
+  else
+    s.attempt("one group", [](Layer& l, const std::vector<std::int64_t>& at) {
+      const std::int64_t groups = l.attributes.integer("groups"), og = l.out("y").dim(1) / groups, cg = l.in("x").dim(1) / groups, g = at[1] / og;
+      l.inputs.at("x") = sliced(l.in("x"), 1, g * cg, (g + 1) * cg);
+      l.inputs.at("weight") = sliced(l.in("weight"), 0, g * og, (g + 1) * og);
+      if (l.find("bias")) l.inputs.at("bias") = sliced(l.in("bias"), 0, g * og, (g + 1) * og);
+      l.outputs.at("y") = sliced(l.out("y"), 1, g * og, (g + 1) * og);
+      l.attributes.values["groups"] = std::int64_t{1};
+    });
+  s.attempt("one output position", cut_position);
+}
+
+}  // namespace
+
+Extraction extract(const ExtractOptions& options) {
+  const Dump dump = Dump::open(options.dump);
+  const LayerEntry& entry = find_layer(dump, options.layer);
+  const ChosenProfile chosen = choose_profile(dump, entry, options.profile);
+  const Operator* op = find_operator(entry.op);
+  if (const auto why = obstacle(entry, chosen, op); !why.empty()) throw Error(dump.name() + ": layer " + entry.name, "found a layer that cannot be checked (" + why + "), expected one that can");
+  Shrinker s(bind_layer(dump, entry, chosen.isa), *op, *chosen.profile);
+  if (s.differs()) shrink(s);
+  DumpToWrite out;
+  out.producer = dump.producer();
+  out.profile = chosen.profile->name + (chosen.isa.empty() ? "" : "@" + chosen.isa);
+  out.layers.push_back(s.layer());
+  write_dump(options.out, out);
+  const Dump again = Dump::open(options.out);
+  const LayerEntry& only = again.layers().front();
+  const ChosenProfile same = choose_profile(again, only, "");
+  Layer layer = bind_layer(again, only, same.isa);
+  const Cell* cell = cell_for(*same.profile, *op, layer);
+  ensure(cell != nullptr, "an extracted layer lost its arithmetic");
+  const Evaluated e = evaluate(std::move(layer), *op, *cell);
+  Extraction x;
+  x.steps = s.steps;
+  for (const auto& [port, c] : e.compared) x.elements += c.elements, x.mismatches += c.mismatches;
+  ensure((x.mismatches > 0) == s.differs(), "an extracted layer differs otherwise than the layer it came from");
+  x.command = "lastbit verify " + options.out;
+  return x;
+}
+
+}  // namespace lastbit
