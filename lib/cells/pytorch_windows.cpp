@@ -45,6 +45,13 @@ std::vector<Cell> pytorch_windows() {
   by_version(c, {"adaptive_avg_pool"}, {"channels_last"}, "8", false);
   by_version(c, {"adaptive_avg_pool"}, {"channels_last", "no_avx2"}, "0", false);
   by_version(c, {"adaptive_avg_pool"}, {"channels_last", "arm"}, "0", false);
+  // adaptive_avg_pool3d to one position is ATen's mean over the spatial axes.
+  c.insert(c.end(), {
+      {{"adaptive_avg_pool"}, {"three_axes", "one_output"}, "mean_float", {}, {{"rounding", "outside"}}},
+      {{"adaptive_avg_pool"}, {"three_axes", "one_output", "build:debian"}, "mean_float", {}, {{"rounding", "outside_int64"}}},
+      {{"adaptive_avg_pool"}, {"three_axes", "one_output", "version==2.13.0"}, "mean_float", {}, {{"rounding", "inside_fused"}}},
+      {{"adaptive_avg_pool"}, {"three_axes", "one_output", "contiguous"}, "mean_codes", {}, {}},
+  });
   return c;
 }
 

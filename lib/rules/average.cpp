@@ -9,10 +9,12 @@
 #include "lib/rules/average.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
+#include "lib/rules/float_sum.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
 #include "lib/rules/window.hpp"
@@ -67,6 +69,7 @@ class Rule {
     so_ = y.quantized() ? static_cast<float>(y.scale_of(0)) : 1.0f;
     zi_ = x.integer_zero_point();
     zo_ = y.integer_zero_point();
+    if (rule_ == "mean_float") tail_ = quantize_rule(cell.get("rounding", "outside"), layer.place);
     if (rule_ == "channels") {
       const std::string width = cell.get("width", "0");
       std::int64_t w = 0;
@@ -76,6 +79,16 @@ class Rule {
       if (!body_multiplies_) body_ = quantize_rule(cell.get("body"), layer.place);
       tail_ = quantize_rule(cell.get("tail", "outside"), layer.place);
     }
+  }
+
+  /// mean_float: the least and the greatest result of any order.
+  std::array<std::int64_t, 2> any_order(const Mean& a, const std::vector<std::int32_t>& x, std::int64_t plane_start, Events& events) const {
+    std::vector<float> terms;
+    for_each_tap(*a.windows, a.position, [&](std::int64_t i) { terms.push_back(si_ * static_cast<float>(x[static_cast<std::size_t>(plane_start + i)] - zi_)); });
+    const FloatRange sum = float_sum(terms);
+    Events other = 0;
+    const auto quantized = [&](float v, Events& e) { return quantize_value(tail_, v / static_cast<float>(a.n), static_cast<double>(so_), static_cast<double>(zo_), range_, e); };
+    return {quantized(sum.lo, events), quantized(sum.hi, other)};
   }
 
   std::int64_t operator()(const Mean& a, const std::vector<std::int32_t>& x, std::int64_t plane_start, Events& events) const {
@@ -89,6 +102,7 @@ class Rule {
       const float r = 1.0f / static_cast<float>(d->count) / static_cast<float>(h->count) / static_cast<float>(w->count);
       return bounded(nearest(static_cast<float>(a.sum) * r, events), events);
     }
+    if (rule_ == "mean_codes") return bounded(nearest(static_cast<float>(a.sum) / static_cast<float>(a.n), events), events);
     if (rule_ == "full_kernel" || rule_ == "range") {
       const float v = static_cast<float>(acc) * (si_ / (so_ * static_cast<float>(a.kernel)));
       if (rule_ == "full_kernel") return bounded(nearest(v, events) + zo_, events);
@@ -146,6 +160,14 @@ Result run(const Layer& layer, const Cell& cell) {
         continue;
       }
       const Mean mean{sums[at], n, divisor(w, p), adaptive ? n : w.kernel_size(), plane % w.channels, &w, p};
+      if (cell.rule == "mean_float") {
+        const auto [lo, hi] = rule.any_order(mean, x, plane * w.in_positions(), y.events[at]);
+        y.q[at] = static_cast<std::int32_t>(lo);
+        if (lo == hi) continue;
+        y.events[at] |= event::undefined;
+        y.undefined.push_back({static_cast<std::int64_t>(at), static_cast<double>(lo), static_cast<double>(hi)});
+        continue;
+      }
       y.q[at] = static_cast<std::int32_t>(rule(mean, x, plane * w.in_positions(), y.events[at]));
     }
   return r;
@@ -187,7 +209,7 @@ Operator make() {
           .inputs = {{"x", "uint8, int8 [(N,) C, spatial]"}},
           .outputs = {{"y", "like x"}},
           .attributes = std::move(attributes),
-          .rules = {"channels", "inside", "codes", "full_kernel", "float_sum", "range", "integer_away"},
+          .rules = {"channels", "inside", "codes", "mean_codes", "mean_float", "full_kernel", "float_sum", "range", "integer_away"},
           .spatial = true,
           .check = check<dims, adaptive>,
           .run = run<dims, adaptive>,

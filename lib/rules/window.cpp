@@ -145,15 +145,18 @@ void pool_facts(const Layer& layer, int dims, std::set<std::string>& f) {
   const Tensor* found = layer.find("x");
   if (!found || !layer.has_out("y") || found->rank() < dims + 1 || layer.out().rank() < dims) return;  // check() says why not
   const Tensor& x = *found;
-  bool one_position = true, identity = true, even = true;
+  bool one_position = true, identity = true, even = true, one_output = true;
   for (int a = 1; a <= dims; ++a) {
     one_position = one_position && x.dim(-a) == 1;
     const std::int64_t out = layer.out().dim(-a);
+    one_output = one_output && out == 1;
     identity = identity && x.dim(-a) == out;
     even = even && out > 0 && x.dim(-a) % out == 0;
   }
   if (f.count("memory:NHWC") || (dims <= 2 && x.rank() == dims + 2 && (x.dim(1) == 1 || one_position))) f.insert("channels_last");
   if (const auto it = layer.attributes.values.find("ceil_mode"); it != layer.attributes.values.end() && std::get_if<bool>(&it->second) && std::get<bool>(it->second)) f.insert("ceil_mode");
+  if (one_output) f.insert("one_output");
+  if (!f.count("memory:NHWC") || x.dim(-1 - dims) == 1 || one_position) f.insert("contiguous");
   if (identity) f.insert("identity");
   if (even) f.insert("even");
 }
