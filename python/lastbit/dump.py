@@ -110,6 +110,14 @@ class DumpWriter:
         self.layers.append(layer)
         return name
 
+    def forget(self, name):
+        """Takes a tensor out again that no layer reads: it turned out to lie inside a layer."""
+        for layer in self.layers:
+            if name in layer["inputs"].values() or name in layer["outputs"].values():
+                raise LastbitError(f"{self.out}: tensor {name!r} is in use by {layer['name']!r}")
+        self._produced.pop(name, None)
+        (self.out / self.tensors.pop(name)["file"]).unlink()
+
     # -- the end ---------------------------------------------------------------------------------
 
     def manifest(self):

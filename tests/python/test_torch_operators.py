@@ -231,6 +231,25 @@ def test_an_operator_without_a_name_keeps_its_own(tmp_path):
     assert layer["inputs"] == {"self": "quantize_per_tensor.y"}
 
 
+def test_a_float_relu_is_the_activation_of_its_convolution(tmp_path):
+    weight = torch.randn(4, 8, 3, 3)
+    folder, top = dumped(lambda x: q(F.relu_(F.conv2d(q(x).dequantize(), weight))), X, tmp_path)
+    assert [layer["op"] for layer in top["layers"]] == ["quantize", "dequantize", "conv2d", "quantize"]
+    assert top["layers"][2]["attributes"]["activation"] == "relu" and top["layers"][2]["attributes"]["variant"] == "float"
+    assert np.load(folder / top["tensors"][top["layers"][2]["outputs"]["y"]]["file"]).min() == 0
+    assert len(list((folder / "tensors").iterdir())) == len(top["tensors"])
+
+
+def test_a_float_relu_of_a_sum_that_is_read_elsewhere_stays_a_layer(tmp_path):
+    weight = torch.randn(4, 8, 3, 3)
+
+    def model(x):
+        y = F.conv2d(q(x).dequantize(), weight)
+        return q(y), F.relu(y)
+    folder, top = dumped(model, X, tmp_path)
+    assert [layer["op"] for layer in top["layers"]] == ["quantize", "dequantize", "conv2d", "quantize", "aten.relu.default"]
+
+
 def test_a_tensor_overwritten_in_place_is_two_tensors(tmp_path):
     def model(x):
         y = q(x)

@@ -76,6 +76,8 @@ class Recorder(TorchDispatchMode):
             known = self._find(call.x)
             if known is not None:
                 return self._bind(call.outputs()[0], known.name, known.keys)
+        if self._activate(call):
+            return
         self.quantized += call.is_quantized
         self.floating += not call.is_quantized
         base = self._base(call)
@@ -98,6 +100,23 @@ class Recorder(TorchDispatchMode):
         if call.name not in ("aten::clone", "aten::contiguous", "aten::_to_copy", "aten::to"):
             return call.name in ("aten::view", "aten::reshape", "aten::_unsafe_view", "aten::slice") and call.out.shape == call.x.shape
         return call.out.dtype == call.x.dtype and call.out.stride() == call.x.stride()
+
+    def _activate(self, call):
+        """relu (or relu6) of a float linear or convolution that nobody else has read is its fused activation."""
+        relu6 = call.name == "aten::hardtanh" and (call["min_val"], call["max_val"]) == (0, 6)
+        known = self._find(call.x) if (relu6 or call.name == "aten::relu") and not call.is_quantized else None
+        layer = self.dump.layers[-1] if self.dump.layers else None
+        if known is None or layer is None or layer["outputs"].get("y") != known.name or known.name is None:
+            return False
+        if layer["attributes"].get("variant") != "float" or layer["attributes"].get("activation") != "none" or layer["op"] == "cat":
+            return False
+        before, layer["outputs"]["y"] = known.name, None
+        self.dump.forget(before)
+        for key in [key for key, other in self._known.items() if other.name == before]:
+            del self._known[key]
+        layer["outputs"]["y"] = self._write(call.outputs()[0], before)
+        layer["attributes"]["activation"] = "relu6" if relu6 else "relu"
+        return True
 
     # -- layers ----------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """plain.py: operators whose arguments are written down as they are.
 
-On quantized tensors these are ATen's (or QNNPACK's) integer kernels. On float ones, between a
-dequantize and a quantize, the same names carry `variant: float`.
+On quantized tensors these are ATen's (or QNNPACK's) integer kernels. Of the float ones between a
+dequantize and a quantize, those that only place values have a name in a dump (`variant: float`).
 """
 
 import torch
@@ -10,11 +10,17 @@ from lastbit.torch.call import Layer
 from lastbit.torch.operators import operator
 
 
+#: Float operators that change no value: these need no arithmetic of a runtime to be checked.
+_PLACES = ("cat", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_nearest_exact2d")
+
+
 def layer(op, call, attributes=None, inputs=None, out=None):
     inputs = {"x": call.x} if inputs is None else inputs
     out = call.outputs()[0] if out is None else out
     attributes = dict(attributes or {})
     if not out.is_quantized and not any(isinstance(t, torch.Tensor) and t.is_quantized for t in inputs.values()):
+        if op not in _PLACES:
+            return None
         attributes["variant"] = "float"
     return [Layer(op, inputs, {"y": out}, attributes)]
 
