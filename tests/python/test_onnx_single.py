@@ -154,3 +154,19 @@ def test_a_pool_whose_steps_skip_the_end_starts_inside(tmp_path, kind, auto_pad,
     pool = "max_pool1d" if kind == "MaxPool" else "avg_pool1d"
     assert [layer["op"] for layer in top["layers"]] == (["slice"] if start else []) + [pool]
     assert all(r[1] == 0 for r in recompute.check(tmp_path, recompute_onnx.rules).values())
+
+
+@pytest.mark.parametrize("include", [0, 1])
+def test_an_average_over_a_window_that_hangs_over(tmp_path, include):
+    """ceil_mode: with count_include_pad ONNX Runtime divides by the whole kernel, also beyond the padding."""
+    b = models.Builder()
+    numbers = [b.const("s", np.float32(0.5)), b.const("z", np.uint8(9)), b.const("t", np.float32(0.3)), "z"]
+    b.nodes.append(helper.make_node("QLinearAveragePool", ["x", *numbers], ["y"], "pool", kernel_shape=[2, 3],
+                                    strides=[3, 2], pads=[1, 0, 0, 1], ceil_mode=1, count_include_pad=include,
+                                    domain="com.microsoft"))
+    model = b.model([("x", TensorProto.UINT8, [1, 3, 7, 8])], [("y", TensorProto.UINT8, None)],
+                    extra_domains=("com.microsoft",), check=False)
+    dump(model, b.rng.integers(0, 256, (1, 3, 7, 8)).astype(np.uint8), tmp_path)
+    assert all(r[1] == 0 for r in recompute.check(tmp_path, recompute_onnx.rules).values())
+    need_program()
+    assert engine.verify(tmp_path).identical
