@@ -24,6 +24,8 @@ Reference split(const std::string& file) {
 
 }  // namespace
 
+std::string path_of(const std::string& file) { return split(file).path; }
+
 void check_path(const std::string& file, bool parent, const std::string& place) {
   const Reference r = split(file);
   if (r.path.find('\0') != std::string::npos) refuse(place, "a path with a zero byte", "a path");

@@ -16,6 +16,9 @@ namespace lastbit {
 /// allowed.
 void check_path(const std::string& file, bool parent, const std::string& place);
 
+/// The file of a reference: "a.npz" of "a.npz#member".
+std::string path_of(const std::string& file);
+
 /// Opens each archive once. Safe for many threads.
 class Files {
  public:

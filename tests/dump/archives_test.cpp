@@ -1,4 +1,4 @@
-// test_archives.cpp: arrays inside .npz and .safetensors: good ones read, hostile ones refused.
+// archives_test.cpp: arrays inside .npz and .safetensors: good ones read, hostile ones refused.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <thread>

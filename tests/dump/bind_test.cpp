@@ -1,4 +1,4 @@
-// test_bind.cpp: what a layer's tensors are once read through their layouts, qparams and packing.
+// bind_test.cpp: what a layer's tensors are once read through their layouts, qparams and packing.
 #include <catch2/catch.hpp>
 
 #include "tests/dump/sample.hpp"

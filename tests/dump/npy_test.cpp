@@ -1,4 +1,4 @@
-// test_npy.cpp: NumPy's files, every dtype and order, against bytes written by NumPy and by hand.
+// npy_test.cpp: NumPy's files, every dtype and order, against bytes written by NumPy and by hand.
 #include <catch2/catch.hpp>
 #include <cmath>
 

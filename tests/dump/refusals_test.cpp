@@ -1,4 +1,4 @@
-// test_refusals.cpp: every refusal of docs/dump-format.md, one by one, each from a good dump with one thing wrong.
+// refusals_test.cpp: every refusal of docs/dump-format.md, one by one, each from a good dump with one thing wrong.
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 

@@ -1,4 +1,4 @@
-// test_fuzz.cpp: thousands of damaged files, the same ones on every machine. A reader may refuse them, with Error; nothing else.
+// fuzz_test.cpp: thousands of damaged files, the same ones on every machine. A reader may refuse them, with Error; nothing else.
 #include <catch2/catch.hpp>
 
 #include "lib/dump/npy.hpp"
