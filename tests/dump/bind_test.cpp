@@ -14,15 +14,23 @@ std::vector<std::uint8_t> upto(int n) {
   return v;
 }
 
-/// A layer of one port, its tensor stored as `stored` in `layout`, every element its own position in the file.
-Layer bound(const std::string& op, const std::string& port, const std::string& shape, const std::string& layout, const Json& keys = Json::object()) {
+std::string ones(const Shape& shape) { return std::string(static_cast<std::size_t>(count(shape)), 'a'); }
+std::string tuple(const Shape& shape) {
+  const std::string s = to_string(shape);
+  return "(" + s.substr(1, s.size() - 2) + ",)";
+}
+
+/// A layer whose `port` is stored as `shape` in `layout`, every element its own position in the file. The other of x and weight
+/// has the shape `other`, which suits it.
+Layer bound(const std::string& op, const std::string& port, const Shape& shape, const std::string& layout, const Shape& other, const Json& keys = Json::object(), int groups = 1) {
   TemporaryDump d;
-  int n = 1;
-  for (const auto& e : Json::parse("[" + shape + "]")) n *= e.get<int>();
-  d.add("t", "uint8", npy("|u1", "(" + shape + ")", raw(upto(n))), keys);
+  d.add("t", "uint8", npy("|u1", tuple(shape), raw(upto(static_cast<int>(count(shape))))), keys);
   if (!layout.empty()) d.manifest["tensors"]["t"]["layout"] = layout;
   d.file("s.npy", npy("<f4", "(2,)", raw<float>({0.5f, 0.25f})));
-  d.layer("l", op, {{port, "t"}}, Json::object());
+  d.add("other", "uint8", npy("|u1", tuple(other), ones(other)));
+  d.add("y", "uint8", npy("|u1", "(1, 1, 1, 1)", "a"));
+  d.layer("l", op, {{"x", "other"}, {"weight", "other"}}, {{"y", "y"}}, {{"groups", groups}});
+  d.manifest["layers"][0]["inputs"][port] = "t";
   const Dump dump = d.open();
   return dump.bind(dump.layers()[0]);
 }
@@ -32,7 +40,7 @@ const Json per_channel_last = {{"axis", 3}, {"scale", {{"file", "s.npy"}}}};
 }  // namespace
 
 TEST_CASE("an activation in NHWC is read as NCHW", "[dump][bind]") {
-  const Layer l = bound("conv2d", "x", "1, 2, 2, 3", "NHWC");
+  const Layer l = bound("conv2d", "x", {1, 2, 2, 3}, "NHWC", {1, 3, 1, 1});
   const Tensor& x = l.in("x");
   CHECK(x.shape == Shape{1, 3, 2, 2});
   CHECK(x.i32() == std::vector<std::int32_t>{0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11});
@@ -41,21 +49,21 @@ TEST_CASE("an activation in NHWC is read as NCHW", "[dump][bind]") {
 }
 
 TEST_CASE("one and three spatial axes have layouts too", "[dump][bind]") {
-  CHECK(bound("conv1d", "x", "1, 2, 3", "NWC").in("x").i32() == std::vector<std::int32_t>{0, 3, 1, 4, 2, 5});
-  const Layer l = bound("conv3d", "x", "1, 2, 1, 2, 2", "NDHWC");
+  CHECK(bound("conv1d", "x", {1, 2, 3}, "NWC", {1, 3, 1}).in("x").i32() == std::vector<std::int32_t>{0, 3, 1, 4, 2, 5});
+  const Layer l = bound("conv3d", "x", {1, 2, 1, 2, 2}, "NDHWC", {1, 2, 1, 1, 1});
   CHECK(l.in("x").shape == Shape{1, 2, 2, 1, 2});
   CHECK(l.in("x").i32() == std::vector<std::int32_t>{0, 2, 4, 6, 1, 3, 5, 7});
 }
 
 TEST_CASE("a weight in OHWI is read as OIHW", "[dump][bind]") {
-  const Layer l = bound("conv2d", "weight", "2, 1, 2, 3", "OHWI", {{"axis", 0}, {"scale", {{"file", "s.npy"}}}});
+  const Layer l = bound("conv2d", "weight", {2, 1, 2, 3}, "OHWI", {1, 3, 1, 2}, {{"axis", 0}, {"scale", {{"file", "s.npy"}}}});
   CHECK(l.in("weight").shape == Shape{2, 3, 1, 2});
   CHECK(l.in("weight").i32() == std::vector<std::int32_t>{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11});
   CHECK(l.in("weight").q.axis == 0);
 }
 
 TEST_CASE("a depthwise weight in IHWO is read as OIHW and its channel axis follows", "[dump][bind]") {
-  const Layer l = bound("conv2d", "weight", "1, 2, 2, 2", "IHWO", per_channel_last);
+  const Layer l = bound("conv2d", "weight", {1, 2, 2, 2}, "IHWO", {1, 2, 2, 2}, per_channel_last, 2);
   CHECK(l.in("weight").shape == Shape{2, 1, 2, 2});
   CHECK(l.in("weight").i32() == std::vector<std::int32_t>{0, 2, 4, 6, 1, 3, 5, 7});
   CHECK(l.in("weight").q.axis == 0);
@@ -64,17 +72,17 @@ TEST_CASE("a depthwise weight in IHWO is read as OIHW and its channel axis follo
 }
 
 TEST_CASE("a transposed convolution's weight in OHWI is read as IOHW", "[dump][bind]") {
-  const Layer l = bound("conv_transpose2d", "weight", "2, 1, 2, 3", "OHWI", {{"axis", 0}, {"scale", {{"file", "s.npy"}}}});
+  const Layer l = bound("conv_transpose2d", "weight", {2, 1, 2, 3}, "OHWI", {1, 3, 1, 1}, {{"axis", 0}, {"scale", {{"file", "s.npy"}}}});
   CHECK(l.in("weight").shape == Shape{3, 2, 1, 2});
   CHECK(l.in("weight").i32() == std::vector<std::int32_t>{0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11});
   CHECK(l.in("weight").q.axis == 1);
 }
 
 TEST_CASE("without a layout, and for operators that are not spatial, the stored order stays", "[dump][bind]") {
-  CHECK(bound("conv2d", "x", "1, 2, 2, 3", "").in("x").shape == Shape{1, 2, 2, 3});
-  CHECK(bound("conv2d", "x", "1, 2, 2, 3", "NCHW").in("x").stored_axes.empty());
-  CHECK(bound("reshape", "x", "1, 2, 2, 3", "NHWC").in("x").shape == Shape{1, 2, 2, 3});
-  CHECK(bound("no_such_operator", "x", "1, 2, 2, 3", "NHWC").in("x").shape == Shape{1, 2, 2, 3});
+  CHECK(bound("conv2d", "x", {1, 2, 2, 3}, "", {1, 2, 1, 1}).in("x").shape == Shape{1, 2, 2, 3});
+  CHECK(bound("conv2d", "x", {1, 2, 2, 3}, "NCHW", {1, 2, 1, 1}).in("x").stored_axes.empty());
+  CHECK(bound("reshape", "x", {1, 2, 2, 3}, "NHWC", {1}).in("x").shape == Shape{1, 2, 2, 3});
+  CHECK(bound("no_such_operator", "x", {1, 2, 2, 3}, "NHWC", {1}).in("x").shape == Shape{1, 2, 2, 3});
 }
 
 TEST_CASE("scales and zero points as numbers and as arrays", "[dump][bind]") {
