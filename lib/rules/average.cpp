@@ -24,10 +24,10 @@ namespace {
 
 /// What a window's mean is divided by.
 struct Divisor {
-  bool padding = true;
+  bool padding = true, whole_kernel = false;
   std::int64_t fixed = 0;
   std::int64_t operator()(const Windows& w, std::int64_t position) const {
-    return fixed ? fixed : padding ? window_padded(w, position) : window_count(w, position);
+    return fixed ? fixed : padding ? (whole_kernel ? w.kernel_size() : window_padded(w, position)) : window_count(w, position);
   }
 };
 
@@ -145,7 +145,8 @@ class Rule {
 template <int dims, bool adaptive>
 Result run(const Layer& layer, const Cell& cell) {
   const Windows w = windows_of<dims, adaptive>(layer);
-  const Divisor divisor = divisor_of(layer);
+  Divisor divisor = divisor_of(layer);
+  divisor.whole_kernel = !adaptive && cell.get("divisor", "padded") == "kernel";
   const Rule rule(layer, cell, w.channels);
   const auto x = layer.in("x").i32();
   const auto sums = window_sums(w, x);

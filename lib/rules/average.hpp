@@ -15,6 +15,8 @@
 //                count_include_pad d is the whole kernel, also where ceil_mode lets a window hang over the padding
 //   range        clamp(rne(clamp(f32(f32(acc) * m), qmin - zo, qmax - zo)) + zo), m as in full_kernel
 //   integer_away sum / n rounded half away from zero, with n / 2 cut to an integer: scales and zero points play no part
+// d is divisor_override, else n, else with count_include_pad the elements read and the padding, without what ceil_mode lets hang
+// over the end of the padding; with divisor = kernel the whole kernel then.
 #pragma once
 #include "lib/layer/operator.hpp"
 

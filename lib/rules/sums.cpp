@@ -158,19 +158,28 @@ Result run(const Layer& layer, const Cell& cell) {
     return r;
   }
   const auto sums = group_sums(g, x);
+  const bool open = cell.get("steps") == "either";
   const std::size_t channels = g.shape.empty() ? 1 : static_cast<std::size_t>(g.shape.back()), block_end = channels / 16 * 16;
   for (std::size_t o = 0; o < sums.size(); ++o) {
     Events& e = y.events[o];
     std::int64_t v = 0;
+    Events other = 0;
     if (rule == "codes") v = bounded(integer_of(static_cast<float>(sums[o]) / static_cast<float>(g.size), Rounding::half_even, e), k.range, e);
     else if (rule == "full_kernel") v = bounded(integer_of(static_cast<float>(sums[o] - k.zi * g.size) * (k.si / (k.so * static_cast<float>(g.size))), Rounding::half_even, e) + k.zo, k.range, e);
-    else if (rule == "fixed") v = fixed(single, k, sums[o], e);
-    else if (rule == "fixed_planes") v = fixed_plane(o % channels < block_end ? block : single, k, sums[o], e);
     else if (rule == "float_away") v = float_away(k, sums[o], e);
     else if (rule == "float_even") v = float_even(k, sums[o], false, e);
+    else if (rule == "fixed") v = fixed(single, k, sums[o], e);
+    else if (rule == "fixed_planes") v = fixed_plane(o % channels < block_end ? block : single, k, sums[o], e);
     else throw InternalError("a sum by a rule it does not have");
-    Events other = 0;
-    either(y, o, v, rule == "float_even" && cell.get("steps") == "either" ? float_even(k, sums[o], true, other) : v);
+    std::int64_t least = v, most = v;
+    if (open && rule == "float_even") least = std::min(v, float_even(k, sums[o], true, other)), most = std::max(v, float_even(k, sums[o], true, other));
+    if (open && rule.rfind("fixed", 0) == 0)
+      for (const FixedRule way : {FixedRule::double_away, FixedRule::double_up, FixedRule::single}) {
+        const std::int64_t rival = rule == "fixed" ? fixed(way, k, sums[o], other) : fixed_plane(way, k, sums[o], other);
+        least = std::min(least, rival), most = std::max(most, rival);
+      }
+    either(y, o, least, most);
+    y.q[o] = static_cast<std::int32_t>(v);
   }
   return r;
 }

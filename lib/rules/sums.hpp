@@ -13,7 +13,7 @@
 //                 last byte written are undefined (sum)
 //   float_away    f = f32(sx / sy), b = f32(f32(f32(-zx) * f) * f32(n)); clamp(round_half_away(f32(f32(f32(S) * f) + b)) + zy) (sum)
 //   float_even    f = f32(sx / sy) (mean: times f32(1 / n)), b = f32(zy - f32(f32(n * zx) * f)); clamp(rne(f32(f32(f32(S) * f) + b)))
-//                 steps = either: fused or not is not known; where that matters, both values
+// steps = either: whether float_even fuses, or which fixed-point rule multiplies, is not known: where it matters, an interval.
 #pragma once
 #include "lib/layer/operator.hpp"
 
