@@ -6,6 +6,7 @@
 
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
+#include "verifier/evaluate.hpp"
 
 namespace lastbit {
 
@@ -19,12 +20,6 @@ struct Case::Accumulation {
 
 namespace {
 
-int spatial_axes(const std::string& op) {
-  for (const int d : {1, 2, 3})
-    if (op.find(std::to_string(d) + "d") != std::string::npos) return d;
-  return 0;
-}
-
 std::vector<std::int64_t> all_elements(std::int64_t n) {
   std::vector<std::int64_t> v(static_cast<std::size_t>(n));
   std::iota(v.begin(), v.end(), 0);
@@ -35,10 +30,11 @@ std::vector<std::int64_t> all_elements(std::int64_t n) {
 
 Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o, const Profile& p, const Cell& c, const Computed& x, const std::string& at, const Comparison& comparison)
     : dump(d), entry(e), layer(l), op(o), profile(p), cell(c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing) {
-  const bool conv = l.op.rfind("conv", 0) == 0 && l.op.find("dynamic") == std::string::npos && l.op != "conv2d_add";
-  if (cell.rule != "accumulate" || port != "y" || !(conv || l.op == "linear") || cell.stages.empty() || is_float(l.in("x").dtype)) return;
+  if (cell.rule != "accumulate" || port != "y" || cell.stages.empty() || l.op == "conv2d_add" || !l.find("weight") || is_float(l.in("x").dtype)) return;
+  const auto geometry = accumulation_geometry(l);
+  if (!geometry) return;
   auto a = std::make_shared<Accumulation>();
-  a->geometry = conv ? conv_geometry(l, spatial_axes(l.op), l.op.find("transpose") != std::string::npos) : linear_geometry(l);
+  a->geometry = *geometry;
   a->input = read_operands(l, a->geometry);
   a->acc = accumulate_layer(l, cell, a->geometry, a->input).acc;
   accumulation_ = std::move(a);

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "lib/error.hpp"
+#include "lib/rules/worst_case.hpp"
 
 namespace lastbit {
 namespace {
@@ -98,6 +99,36 @@ Evaluated evaluate(Layer layer, const Operator& op, const Cell& cell) {
   for (const auto& [port, computed] : e.result.outputs)
     if (e.layer.has_out(port)) e.compared.emplace(port, compare(computed, e.layer.out(port)));
   return e;
+}
+
+std::optional<Geometry> accumulation_geometry(const Layer& layer) {
+  const bool conv = layer.op.rfind("conv", 0) == 0;
+  if (!conv && layer.op.rfind("linear", 0) != 0) return std::nullopt;
+  if (is_float(layer.in("weight").dtype) || layer.op == "linear_weight_only") return std::nullopt;
+  if (!conv) return linear_geometry(layer);
+  for (const int d : {1, 2, 3})
+    if (layer.op.find(std::to_string(d) + "d") != std::string::npos) return conv_geometry(layer, d, layer.op.find("transpose") != std::string::npos);
+  return std::nullopt;
+}
+
+std::optional<AccumulatorBounds> accumulator_bounds(const Layer& layer, const Operator&, const Cell& cell) {
+  const auto g = accumulation_geometry(layer);
+  if (!g || cell.rule == "float") return std::nullopt;
+  AccumulationInput in = read_operands(layer, *g);
+  const Tensor& x = layer.in("x");
+  std::int64_t x_min = 0, x_max = 255;
+  if (!is_float(x.dtype)) x_min = x.q.qmin, x_max = x.q.qmax;
+  else in.x_zero_point = 0;  // chosen at run time: x - zero point may be anything in -255..255
+  if (is_float(x.dtype)) x_min = -255;
+  const std::int64_t channels = g->groups * g->out_channels;
+  const auto bias = integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place);
+  AccumulatorBounds all{0, 0};
+  bool first = true;
+  for (const auto& c : worst_case(*g, in, x_min, x_max, bias)) {
+    all = first ? AccumulatorBounds{c.min, c.max} : AccumulatorBounds{std::min(all.min, c.min), std::max(all.max, c.max)};
+    first = false;
+  }
+  return all;
 }
 
 const LayerEntry& find_layer(const Dump& dump, const std::string& name) {

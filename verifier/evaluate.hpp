@@ -4,6 +4,7 @@
 
 #include "lib/dump/dump.hpp"
 #include "lib/layer/operator.hpp"
+#include "lib/rules/accumulation.hpp"
 #include "verifier/compare.hpp"
 
 namespace lastbit {
@@ -37,6 +38,15 @@ struct Evaluated {
 };
 /// Runs the operator by the cell and compares every output that was dumped.
 Evaluated evaluate(Layer, const Operator&, const Cell&);
+
+/// Worst case of the accumulator over all inputs and channels; none for a layer that does not accumulate.
+struct AccumulatorBounds {
+  std::int64_t min, max;
+};
+std::optional<AccumulatorBounds> accumulator_bounds(const Layer&, const Operator&, const Cell&);
+
+/// Geometry of a layer that accumulates in one window (linear, conv*, conv_transpose* and their kin); none otherwise.
+std::optional<Geometry> accumulation_geometry(const Layer&);
 
 /// The layer of that name; throws Error listing near names.
 const LayerEntry& find_layer(const Dump&, const std::string& name);

@@ -75,7 +75,11 @@ class Shrinker {
     if (!cell || !layer.has_out("y")) return -1;
     const Evaluated e = evaluate(layer, op_, *cell);
     const auto it = e.compared.find("y");
-    return it == e.compared.end() || it->second.differing.empty() ? -1 : it->second.differing.front();
+    if (it == e.compared.end() || it->second.differing.empty()) return -1;
+    const Tensor& y = e.layer.out("y");  // an element that is not at an end of the range says most
+    for (const auto i : it->second.differing)
+      if (is_float(y.dtype) || (y.integer(i) > y.q.qmin && y.integer(i) < y.q.qmax)) return i;
+    return it->second.differing.front();
   }
   Layer layer_;
   const Operator& op_;

@@ -170,6 +170,11 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   const auto done = clock::now();
   summarise(e, *op, options, r);
   if (options.causes && !r.mismatches && r.elements) evidence(*job.dump, *job.entry, e, *op, *chosen.profile, *cell, r);
+  if (const auto bounds = accumulator_bounds(e.layer, *op, *cell)) {
+    r.accumulator.worst_case_min = bounds->min;
+    r.accumulator.worst_case_max = bounds->max;
+    r.accumulator.worst_case_bits = std::max(bits_of(bounds->min), bits_of(bounds->max));
+  }
   if (options.causes && r.mismatches)
     for (const auto& [port, comparison] : e.compared)
       if (comparison.mismatches) attribute(Case(*job.dump, *job.entry, e.layer, *op, *chosen.profile, *cell, e.result.outputs.at(port), port, comparison), r);
