@@ -16,7 +16,7 @@ std::vector<Cell> pytorch_elementwise();
 std::vector<Cell> pytorch_qnnpack_elementwise();
 /// Elementwise operators of the other runtimes; "builtin" is what LiteRT's optimized kernels change.
 std::vector<Cell> onnxruntime_elementwise();
-std::vector<Cell> tflite_elementwise();
+std::vector<Cell> tflite_elementwise(const std::string& rule);
 std::vector<Cell> tflite_builtin_elementwise();
 std::vector<Cell> xnnpack_elementwise();
 /// Pools, means and sums of the other runtimes; `rule` as below.

@@ -1,19 +1,42 @@
 // tflite_elementwise.cpp: elementwise operators of LiteRT's own kernels.
 //
-// Measured on the LiteRT 2.3.0 wheel, x86-64, resolver without delegates (tests/python/test_litert_single.py has the cases,
-// recompute_litert.py the formulas; 0 wrong of every pair of integers). The builtin ADD and MUL were built with NEON_2_SSE:
-// - whole vectors of a span (the innermost run of elements that broadcasts one way): 8 for uint8; 16 for int8, but 8 where
-//   ADD has one operand that is a single value there. The rest of the span, and all of SUB, is the reference kernels' R1.
-// - ADD int8 in vectors scales an input with one rounding: SRDHM((x - z) << (20 + shift), m), not SRDHM and then a shift.
-// - ADD uint8 in vectors: SRDHM((x - z) << 20, m) >> -shift, floored. The sum is scaled back as in the reference.
-// - ADD and MUL in vectors: the result saturates at int16, then + zero point wraps in int16, then saturates to 8 bits, then the
-//   activation: 255 + 255 over 0.004 ends at the low end. Only beyond 32767 - zero point.
-// - SOFTMAX int8: the reference kernels' fixed point and the builtin table do differ, rarely (1 of 355,305 random elements).
+// Everything is a 31-bit multiplier with two roundings (half up, then half away from zero); 8-bit sigmoid and tanh are tables of
+// a float function, rounded half away; hard swish works in 16 bits. The optimized kernels on x86 change softmax and, for
+// power-of-two scales, int16 sigmoid and tanh.
+//
+//   tflite/kernels/activations.cc, add.cc, sub.cc, mul.cc, concatenation.cc
+//   tflite/kernels/internal/reference/{add,hard_swish,softmax,leaky_relu,prelu}.h, integer_ops/{add,mul,logistic,tanh,lut}.h
 #include "lib/cells/cells.hpp"
 
 namespace lastbit::cells {
 
-std::vector<Cell> tflite_elementwise() { return {}; }
-std::vector<Cell> tflite_builtin_elementwise() { return {}; }
+std::vector<Cell> tflite_elementwise(const std::string& rule) {
+  const std::string ratio = "f32(si) / f32(so)";
+  return {
+      {{"add", "sub"}, {}, "gemmlowp", {}, {{"left", "20"}, {"fixed", rule}, {"bound", "half_away"}}},
+      {{"add", "sub"}, {"a:int16"}, "gemmlowp", {}, {{"left", "15"}, {"fixed", rule}, {"bound", "half_away"}}},
+      {{"mul"}, {}, "stages", {"fixed " + rule + " f32(si) * f32(sw) / f32(so)", "zero_point", "clamp"}, {{"bound", "half_away"}}},
+      {{"cat"}, {}, "copy", {}, {}},
+      {{"cat"}, {"y:uint8"}, "scale_bias", {}, {}},
+      {{"limits"}, {}, "stages", {"fixed " + rule + " " + ratio, "zero_point", "clamp"}, {{"bound", "divide_away"}}},
+      {{"prelu"}, {}, "fixed", {}, {{"fixed", rule}, {"positive", ratio}, {"negative", "f32(si) * f32(sw) / f32(so)"}}},
+      {{"leaky_relu"}, {}, "fixed", {}, {{"fixed", rule}, {"positive", ratio}, {"negative", "f32(si) * f32(alpha) / f32(so)"}}},
+      {{"hardswish"}, {}, "gemmlowp16", {}, {}},
+      {{"sigmoid"}, {}, "lut", {}, {{"function", "float32"}, {"rounding", "inverse_away"}}},
+      {{"tanh"}, {}, "lut", {}, {{"function", "float64"}, {"rounding", "inverse_away"}}},
+      {{"sigmoid", "tanh"}, {"x:int16"}, "table16", {}, {}},
+      {{"softmax"}, {}, "gemmlowp", {}, {}},
+      {{"softmax"}, {"x:int16"}, "int16", {}, {}},
+  };
+}
+
+std::vector<Cell> tflite_builtin_elementwise() {
+  return {
+      {{"sigmoid", "tanh"}, {"x:int16", "x_4096ths"}, "gemmlowp16", {}, {}},
+      {{"tanh"}, {"x:int16", "x_2048ths"}, "gemmlowp16", {}, {}},
+      {{"softmax"}, {"!x:int16"}, "float_table", {}, {}},
+      {{"softmax"}, {"!x:int16", "arm"}, "unsupported", {}, {}},  // another table there, not measured
+  };
+}
 
 }  // namespace lastbit::cells

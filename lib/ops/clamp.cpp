@@ -27,7 +27,8 @@ Operator clamp() {
           .rules = {"clamp", "stages"},
           .check = check,
           .run = run,
-          .real = real};
+          .real = real,
+          .facts = output_facts};
 }
 
 }  // namespace lastbit::ops

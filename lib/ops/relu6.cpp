@@ -22,7 +22,8 @@ Operator relu6() {
           .rules = {"clamp", "stages"},
           .check = check,
           .run = run,
-          .real = real};
+          .real = real,
+          .facts = output_facts};
 }
 
 }  // namespace lastbit::ops

@@ -2,11 +2,15 @@
 #include <array>
 #include <cmath>
 
-#include "lib/rules/sleef.hpp"
+#include "lib/error.hpp"
 #include "lib/num/float.hpp"
 #include "lib/rules/activation.hpp"
+#include "lib/rules/aten_kernel.hpp"
+#include "lib/rules/gemmlowp.hpp"
+#include "lib/rules/int16_table.hpp"
 #include "lib/rules/limits.hpp"
 #include "lib/rules/pointwise.hpp"
+#include "lib/rules/sleef.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -47,11 +51,26 @@ float sigmoid_of(const std::string& how, float x) {
 }
 
 void check(const Layer& layer) { check_activation(layer); }
-Result run(const Layer& layer, const Cell& cell) { return run_activation(layer, cell, sigmoid_of); }
+// "table16" TFLite's table between int16 values; "gemmlowp16" gemmlowp's fixed-point sigmoid with three integer bits.
+Result run(const Layer& layer, const Cell& cell) {
+  const Tensor& x = layer.in("x");
+  if (cell.rule != "table16" && cell.rule != "gemmlowp16") return run_activation(layer, cell, sigmoid_of);
+  if (x.dtype != DType::int16) throw Error(layer.place, "found " + std::string(name(x.dtype)) + ", expected int16 for the rule " + cell.rule);
+  const auto scale = static_cast<float>(x.q.scale_of(0));
+  const bool table = cell.rule == "table16";
+  return map_values(x, layer.out().shape, [&](std::int64_t q) {
+    return Mapped{table ? table_sigmoid16(static_cast<std::int32_t>(q), scale) : static_cast<std::int32_t>(gemmlowp::logistic(q, 3, 16))};
+  });
+}
 
 Real real(const Layer& layer, const Result&) {
   const Tensor& x = layer.in("x");
   return pointwise(x.size(), [&x]<class T>(std::int64_t i) -> T { return T(1) / (T(1) + exp(-dequantized<T>(x, i))); });
+}
+
+void facts(const Layer& layer, std::set<std::string>& f) {
+  output_facts(layer, f);
+  power_of_two_facts(layer, f);
 }
 
 }  // namespace
@@ -63,11 +82,11 @@ Operator sigmoid() {
           .inputs = {{"x", "uint8, int8, int16"}},
           .outputs = {{"y", "like x"}},
           .attributes = {},
-          .rules = {"aten", "lut"},
+          .rules = {"aten", "lut", "table16", "gemmlowp16"},
           .check = check,
           .run = run,
           .real = real,
-          .facts = output_facts};
+          .facts = facts};
 }
 
 }  // namespace lastbit::ops

@@ -1,11 +1,15 @@
 // softmax: y = exp(beta * x) / sum over dim of exp(beta * x)
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 
 #include "lib/error.hpp"
+#include "lib/num/fixed.hpp"
 #include "lib/num/float.hpp"
+#include "lib/rules/gemmlowp.hpp"
+#include "lib/rules/int16_table.hpp"
 #include "lib/rules/limits.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
@@ -157,7 +161,112 @@ Result run_mlas(const Layer& layer, const Cell& cell) {
   return r;
 }
 
+/// TFLite reference, 8 bits: d = q - max; terms below the radius of Q5.26 are dropped; e^d in Q0.31 by gemmlowp, summed in Q12.19;
+/// y = halved(1 / sum * e) + qmin   (reference/softmax.h)
+Result run_gemmlowp(const Layer& layer) {
+  const Tensor &x = layer.in("x"), &out = layer.out();
+  const auto q = x.i32();
+  const double real = std::min(static_cast<double>(beta_of(layer)) * x.q.scale_of(0) * 0x1p26, 2147483647.0);
+  const FixedMultiplier by = quantize_multiplier(real);
+  if (by.shift < 0 || by.shift > 31) throw Error(layer.place, "found beta * scale of " + std::to_string(real * 0x1p-26) + ", expected more than 2^-26");
+  const std::int64_t least = -static_cast<std::int64_t>(std::floor(31.0 * 0x1p26 / static_cast<double>(std::int64_t{1} << by.shift)));
+  const Range range = stored_range(out);
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  std::vector<std::int64_t> e;
+  each_row(x, axis(layer), [&](const Row& row) {
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    e.assign(row.length, -1);
+    std::int64_t sum = 0;
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::int64_t d = q[row.at(k)] - top;
+      if (d < least) continue;
+      e[k] = gemmlowp::exp_on_negative_values(doubling_high_multiply(wrap32(d * (std::int64_t{1} << by.shift)), by.m), 5, 32);
+      sum = wrap32(sum + divide_by_power_of_two(static_cast<std::int32_t>(e[k]), 12));
+    }
+    const auto scale = gemmlowp::reciprocal(sum, 12);
+    const int exponent = scale.bits_over_unit + 31 - 8;
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::size_t i = row.at(k);
+      const std::int64_t v = e[k] < 0 ? 0 : static_cast<std::int64_t>(shift_right(gemmlowp::multiply(scale.scale, e[k], 32), exponent, Rounding::half_away).value);
+      y.q[i] = static_cast<std::int32_t>(std::clamp(v + info(out.dtype).min, range.min, range.max));
+    }
+  });
+  return r;
+}
+
+/// TFLite optimized, 8 bits: t[k] = f32(exp(f32(-si * beta) * k)), k = max - q; y = t * f32(1 / f32(sum * so)), rounded half away
+/// (uint8: cut after adding 1/2) + zo.
+Result run_float_table(const Layer& layer) {
+  const Tensor &x = layer.in("x"), &out = layer.out();
+  const auto q = x.i32();
+  const float step = -static_cast<float>(x.q.scale_of(0)) * beta_of(layer), so = static_cast<float>(out.q.scale_of(0));
+  std::array<float, 256> table{};
+  for (int k = 0; k < 256; ++k) {
+    const float power = step * static_cast<float>(k);
+    table[static_cast<std::size_t>(k)] = static_cast<float>(std::exp(static_cast<double>(power)));
+  }
+  const Range range = stored_range(out);
+  const std::int64_t zo = out.q.integer_zero_point();
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  each_row(x, axis(layer), [&](const Row& row) {
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(top - q[row.at(k)])]; };
+    float sum = 0;
+    for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
+    const float scaled = sum * so, inverse_sum = 1.0f / scaled;
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::size_t i = row.at(k);
+      const float p = t(k) * inverse_sum;
+      const std::int64_t v = out.dtype == DType::uint8 ? to_integer(static_cast<double>(p + 0.5f), Rounding::to_zero).value : to_integer(static_cast<double>(p), Rounding::half_away).value + zo;
+      y.q[i] = static_cast<std::int32_t>(std::clamp(v, range.min, range.max));
+    }
+  });
+  return r;
+}
+
+/// TFLite, int16: d = (q - max) rescaled so that -10 is -65535; e^d and 1 / (1 + x) from tables of 513 entries; one half-up shift.
+Result run_int16(const Layer& layer) {
+  const Tensor &x = layer.in("x"), &out = layer.out();
+  const auto q = x.i32();
+  const float product = static_cast<float>(x.q.scale_of(0)) * beta_of(layer);
+  const FixedMultiplier by = quantize_multiplier(static_cast<double>(product) / (10.0 / 65535.0));
+  static const Table512 exponential = exp_table(), inverse_table = one_over_one_plus_table();
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  std::vector<std::int32_t> e;
+  each_row(x, axis(layer), [&](const Row& row) {
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    e.assign(row.length, 0);
+    std::int64_t sum = 0;
+    bool tie = false, wrapped = false;
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::int64_t d = multiply_fixed(FixedRule::double_away, q[row.at(k)] - top, by, tie, wrapped);
+      e[k] = exponential(static_cast<std::int32_t>(std::clamp<std::int64_t>(d + 32767, -32768, 32767)));
+      sum = wrap32(sum + e[k]);
+    }
+    if (sum <= 0) throw Error(layer.place, "found a row of " + std::to_string(row.length) + " elements whose exponentials do not fit int32, expected a shorter one");
+    const int headroom = std::countl_zero(static_cast<std::uint32_t>(sum));
+    const std::int64_t shifted = ((sum << (headroom - 1)) + (1 << 13)) >> 14;
+    const std::int32_t reciprocal = inverse_table(static_cast<std::int32_t>(std::clamp<std::int64_t>(shifted - 32768 - 65536, -32768, 32767)));
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::int64_t v = (std::int64_t{e[k]} * reciprocal + (std::int64_t{1} << (30 - headroom))) >> (31 - headroom);
+      y.q[row.at(k)] = static_cast<std::int32_t>(std::clamp<std::int64_t>(v, 0, 32767));
+    }
+  });
+  return r;
+}
+
 Result run(const Layer& layer, const Cell& cell) {
+  const int bits = info(layer.in("x").dtype).bits;
+  if (cell.rule == "gemmlowp" || cell.rule == "float_table" || cell.rule == "int16") {
+    if (bits != (cell.rule == "int16" ? 16 : 8)) throw Error(layer.place, "found " + std::string(name(layer.in("x").dtype)) + ", expected " + (cell.rule == "int16" ? "16" : "8") + " bits for the rule " + cell.rule);
+    return cell.rule == "gemmlowp" ? run_gemmlowp(layer) : cell.rule == "int16" ? run_int16(layer) : run_float_table(layer);
+  }
   if (cell.rule == "mlas") {
     if (info(layer.in("x").dtype).bits != 8) throw Error(layer.place, "found " + std::string(name(layer.in("x").dtype)) + ", expected uint8 or int8 for the rule mlas");
     return run_mlas(layer, cell);
@@ -220,7 +329,7 @@ Operator softmax() {
           .inputs = {{"x", "uint8, int8, int16"}},
           .outputs = {{"y", "like x"}},
           .attributes = {{"dim", "integer, -1 when absent"}, {"beta", "number, 1 when absent"}},
-          .rules = {"float", "qnnpack", "mlas"},
+          .rules = {"float", "qnnpack", "mlas", "gemmlowp", "float_table", "int16"},
           .check = check,
           .run = run,
           .real = real,

@@ -18,7 +18,7 @@ Profile tflite_reference() {
       .cells = {}};
   cells::append(p.cells, cells::tflite_reference_accumulate("double_away"));
   cells::append(p.cells, cells::tflite_windows("double_away"));
-  cells::append(p.cells, cells::tflite_elementwise());
+  cells::append(p.cells, cells::tflite_elementwise("double_away"));
   cells::append(p.cells, cells::tflite_reference_quantize());
   return p;
 }

@@ -21,7 +21,7 @@ Profile tflite_ruy_arm() {
   cells::append(p.cells, cells::tflite_ruy_accumulate("single"));
   cells::append(p.cells, cells::tflite_windows("double_away"));
   cells::append(p.cells, cells::tflite_builtin_windows());
-  cells::append(p.cells, cells::tflite_elementwise());
+  cells::append(p.cells, cells::tflite_elementwise("double_away"));
   cells::append(p.cells, cells::tflite_builtin_elementwise());
   cells::append(p.cells, cells::tflite_optimized_quantize());
   return p;

@@ -20,7 +20,7 @@ Profile tflite_ruy_x86() {
   cells::append(p.cells, cells::tflite_ruy_accumulate("double_up"));
   cells::append(p.cells, cells::tflite_windows("double_away"));
   cells::append(p.cells, cells::tflite_builtin_windows());
-  cells::append(p.cells, cells::tflite_elementwise());
+  cells::append(p.cells, cells::tflite_elementwise("double_away"));
   cells::append(p.cells, cells::tflite_builtin_elementwise());
   cells::append(p.cells, cells::tflite_optimized_quantize());
   return p;

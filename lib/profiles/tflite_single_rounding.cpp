@@ -16,6 +16,8 @@ Profile tflite_single_rounding() {
       .cells = {}};
   cells::append(p.cells, cells::tflite_reference_accumulate("single"));
   cells::append(p.cells, cells::tflite_windows("single"));
+  cells::append(p.cells, cells::tflite_elementwise("single"));
+  p.cells.push_back({{"softmax"}, {"!x:int16"}, "unsupported", {}, {}});
   return p;
 }
 

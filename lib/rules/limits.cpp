@@ -22,6 +22,8 @@ void check_activation(const Layer& layer) {
 void output_facts(const Layer& layer, std::set<std::string>& f) {
   const Quantization& q = layer.out().q;
   if (q.scale.size() != 1) return;
+  const Quantization& x = layer.in("x").q;
+  if (x.scale.size() == 1 && x.scale_of(0) == q.scale_of(0) && x.zero_point_of(0) == q.zero_point_of(0)) f.insert("equal_qparams");
   if (q.scale_of(0) == 1.0 / 256 && q.zero_point_of(0) == 0) f.insert("y_256ths");
   if (q.scale_of(0) == 1.0 / 128 && q.zero_point_of(0) == 128) f.insert("y_128ths");
 }

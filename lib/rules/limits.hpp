@@ -21,7 +21,7 @@ Real real_limits(const Layer&, const Limits&);
 
 /// One input x and one output y of the same shape, integers of at most 16 bits with one scale each.
 void check_activation(const Layer&);
-/// "y_256ths": the output's scale is 1/256 and its zero point 0. "y_128ths": 1/128 and 128.
+/// "equal_qparams": the output's are the input's. "y_256ths": the output's scale is 1/256 and its zero point 0. "y_128ths": 1/128 and 128.
 void output_facts(const Layer&, std::set<std::string>&);
 /// si, so, zi, zo and the output's range for stages over x - zi.
 RequantizeContext activation_context(const Layer&, Range);

@@ -112,6 +112,7 @@ Result run_mlas(const Layer& layer, const Cell& cell, const Operands& o, int sig
 }
 
 Result run_gemmlowp(const Cell& cell, const Operands& o, int sign) {
+  const FixedRule rule = cell.get("fixed", "double_away") == "single" ? FixedRule::single : FixedRule::double_away;
   int left = 20;
   const std::string text = cell.get("left", "20");
   std::from_chars(text.data(), text.data() + text.size(), left);
@@ -120,9 +121,9 @@ Result run_gemmlowp(const Cell& cell, const Operands& o, int sign) {
   const auto mo = quantize_multiplier(twice / (static_cast<double>(std::int64_t{1} << left) * static_cast<double>(o.so)));
   return each(o, [&](std::size_t, std::int64_t a, std::int64_t b, Events& events) {
     bool tie = false, wrapped = false, ignored = false;
-    const std::int64_t x = multiply_fixed(FixedRule::double_away, (a - o.za) * (std::int64_t{1} << left), ma, ignored, wrapped);
-    const std::int64_t w = multiply_fixed(FixedRule::double_away, (b - o.zb) * (std::int64_t{1} << left), mb, ignored, wrapped);
-    const std::int64_t v = multiply_fixed(FixedRule::double_away, x + sign * w, mo, tie, wrapped);
+    const std::int64_t x = multiply_fixed(rule, (a - o.za) * (std::int64_t{1} << left), ma, ignored, wrapped);
+    const std::int64_t w = multiply_fixed(rule, (b - o.zb) * (std::int64_t{1} << left), mb, ignored, wrapped);
+    const std::int64_t v = multiply_fixed(rule, x + sign * w, mo, tie, wrapped);
     if (tie) events |= event::tie;
     if (wrapped) events |= event::wrapped;
     return clamped(v + o.zo, o.range, events);

@@ -5,7 +5,8 @@
 //   fixed22_away   22-bit multipliers: M = rne(s/so * 2^k), k = 21 - exponent of the larger; one shift, half away (QNNPACK, MLAS on Arm)
 //   fixed21_up     21-bit multipliers, one shift, half up (XNNPACK)
 //   mlas           v = f32 of a*A + b*B + (zo - za*A - zb*B); zero point inside the rounding. with "order": fma, plain
-//   gemmlowp       both shifted left by "left" bits, each scaled to twice the larger scale, summed, scaled back (TFLite)
+//   gemmlowp       both shifted left by "left" bits, each scaled to twice the larger scale, summed, scaled back (TFLite);
+//                  with "fixed": double_away, single
 #pragma once
 #include "lib/layer/operator.hpp"
 
