@@ -341,3 +341,25 @@ def test_a_weight_that_its_pack_has_lost_is_not_invented(tmp_path):
     assert kept.tolist() == w(8, 16, 2, 2).int_repr().tolist() and "not_judged" not in layer["attributes"]
     folder, top = dumped(lambda y: direct(y)(y), X, tmp_path / "seen")
     assert "weight" in top["layers"][-1]["inputs"]
+
+
+@pytest.mark.skipif("qnnpack" not in torch.backends.quantized.supported_engines, reason="this PyTorch has no QNNPACK")
+def test_qnnpacks_3d_weights_are_kept_while_they_are_packed(tmp_path):
+    torch.backends.quantized.engine = "qnnpack"
+    weight = w(3, 2, 2, 3, 3)
+
+    def pack():
+        return Q.conv3d_prepack(weight, torch.ones(3), [1, 1, 1], [0, 1, 1], [1, 1, 1], 1)
+
+    def convolution(pack):
+        return lambda x: Q.conv3d(q(x), pack, 0.1, 100)
+
+    with pytest.warns(lastbit.LastbitWarning, match="QNNPACK only supports conv2d_unpack"):
+        folder, top = dumped(convolution(pack()), X[None], tmp_path / "lost")
+    assert list(top["layers"][-1]["inputs"]) == ["x"]
+    with lastbit.torch.keep_weights():
+        kept = pack()
+    folder, top = dumped(convolution(kept), X[None], tmp_path / "kept")
+    inputs = top["layers"][-1]["inputs"]
+    assert np.load(folder / top["tensors"][inputs["weight"]]["file"]).tolist() == weight.int_repr().tolist()
+    assert np.load(folder / top["tensors"][inputs["bias"]]["file"]).tolist() == [1, 1, 1]

@@ -96,3 +96,28 @@ def test_lastbit_verifies_it_from_input_to_output(run):
         assert report.first_divergence == "up2"
     else:
         assert report.verdict == "identical", f"{report}"
+
+
+@pytest.mark.skipif("fbgemm" not in ENGINES, reason="this PyTorch has no FBGEMM")
+def test_fbgemms_direct_transposed_convolutions_are_named(tmp_path):
+    """Channels in multiples of 8: PyTorch 2.13 computes them wrong, and would lose their weights."""
+    need_program()
+    import torch_unet
+    from torch_example import make
+    with lastbit.torch.keep_weights():
+        model, x = make(lambda engine: torch_unet.build(engine, 8, 16), "fbgemm")
+    report = lastbit.verify(lastbit.torch.dump(model, x, tmp_path / "run"))
+    assert [(layer["name"], [cause["name"] for cause in layer["causes"]], layer["unexplained"]) for layer in report.different] == [
+        ("up2", ["fbgemm:direct-transpose"], 0), ("up1", ["fbgemm:direct-transpose"], 0)]
+
+
+@pytest.mark.skipif("fbgemm" not in ENGINES, reason="this PyTorch has no FBGEMM")
+@pytest.mark.filterwarnings("ignore::lastbit.LastbitWarning")
+def test_a_layer_that_cannot_be_judged_is_not_checked(tmp_path):
+    need_program()
+    import torch_unet
+    from torch_example import make
+    model, x = make(lambda engine: torch_unet.build(engine, 8, 16), "fbgemm")
+    report = lastbit.verify(lastbit.torch.dump(model, x, tmp_path / "run"))
+    assert [layer["name"] for layer in report.layers if layer["verdict"] != "identical"] == ["up2", "up1"]
+    assert all("cannot be judged" in layer["reason"] for layer in report.layers if layer["verdict"] == "not_checked")

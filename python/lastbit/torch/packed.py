@@ -6,7 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lastbit.isa import detect
 from lastbit.torch.call import Call, Weight
 
-#: Weights seen before they were packed, for the packs that cannot give them back: hash -> (pack, weight).
+#: Weights seen before they were packed, for the packs that cannot give them back: hash -> (pack, weight, bias).
 #: A pack is kept with its entry, so that its hash (an address) is not used again.
 KEPT = {}
 
@@ -16,16 +16,17 @@ def identity(pack):
 
 
 def keep(call):
-    """Remembers the weight of a direct transposed convolution while it is being packed."""
-    if call.base != "conv_transpose2d_prepack":
-        return
-    weight = call["weight"]
-    if direct_transposed(weight.shape, call["groups"], call["stride"], call["padding"], call["dilation"]):
-        KEPT[identity(call.out)] = (call.out, weight.clone())
+    """Remembers the weight of a convolution whose pack will not give it back, while it is being packed."""
+    lost = call.base in ("conv3d_prepack", "conv_transpose3d_prepack") and torch.backends.quantized.engine == "qnnpack"
+    if call.base == "conv_transpose2d_prepack":
+        lost = direct_transposed(call["weight"].shape, call["groups"], call["stride"], call["padding"], call["dilation"])
+    if lost:
+        weight, bias = call["weight"].clone(), call["bias"]
+        KEPT[identity(call.out)] = (call.out, weight, None if bias is None else bias.clone())
 
 
 class keep_weights(TorchDispatchMode):
-    """Around `convert` or `load_state_dict`: keeps the weights that FBGEMM's packs would lose.
+    """Around `convert` or `load_state_dict`: keeps the weights that some packs would lose.
 
         with lastbit.torch.keep_weights():
             model = torch.ao.quantization.convert(model)
@@ -62,46 +63,45 @@ class Conv:
     """A convolution's pack, read. One spatial dimension is kept by PyTorch as two, the first 1."""
 
     def __init__(self, pack, dims, transposed, engine):
-        weight, bias = pack.unpack()
+        key = identity(pack)
+        weight, bias, self.lost = KEPT[key][1:] + (None,) if key in KEPT else self._unpack(pack, transposed, engine)
 
         def spatial(values):
             return [int(value) for value in values][-dims:]
 
-        self.groups = int(pack.groups())
         self.attributes = {"stride": spatial(pack.stride()), "padding": spatial(pack.padding())}
         if transposed:
             self.attributes["output_padding"] = spatial(pack.output_padding())
-        self.attributes.update(dilation=spatial(pack.dilation()), groups=self.groups)
-        self.output_padding = any(pack.output_padding())
-        self.zero_points = zero_points(weight)
-        self.per_channel = weight.qscheme() not in (torch.per_tensor_affine, torch.per_tensor_symmetric)
-        self.transposed = transposed
-        key = identity(pack)
-        self.lost = None
-        kept = KEPT.get(key)
-        if kept is not None:
-            weight = kept[1]
-        elif transposed and self.packed_by_fbgemm(engine) and direct_transposed(
-                weight.shape, self.groups, pack.stride(), pack.padding(), pack.dilation()):
-            self.lost = ("FBGEMM's pack of a direct transposed convolution returns uninitialised memory "
-                         "for the weight; convert the model inside lastbit.torch.keep_weights()")
-        squeeze = dims == 1
-        self.weight = None if self.lost else Weight(weight, (key, "weight"), squeeze)
+        self.attributes.update(dilation=spatial(pack.dilation()), groups=int(pack.groups()))
+        self.on_onednn = weight is not None and may_be_onednn(pack, weight, transposed)
+        self.weight = None if self.lost else Weight(weight, (key, "weight"), squeeze=dims == 1)
         self.bias = None if bias is None else Weight(bias, (key, "bias"))
 
-    def may_be_onednn(self):
-        """Engine x86 gives a convolution to oneDNN iff the processor has VNNI and this holds."""
-        return (self.groups <= 100 and not any(self.zero_points) and not self.output_padding
-                and not (self.transposed and self.per_channel))
+    @staticmethod
+    def _unpack(pack, transposed, engine):
+        """(weight, bias, why the weight is lost)"""
+        try:
+            weight, bias = pack.unpack()
+        except RuntimeError as error:  # QNNPACK unpacks no 3-d convolution
+            return None, None, f"the pack does not give its weight back ({str(error).splitlines()[0]}); {_ADVICE}"
+        on_fbgemm = engine == "fbgemm" or (engine == "x86" and not (
+            detect() == "avx512_vnni" and may_be_onednn(pack, weight, transposed)))
+        if transposed and on_fbgemm and direct_transposed(weight.shape, int(pack.groups()), pack.stride(), pack.padding(),
+                                                          pack.dilation()):
+            return weight, bias, ("FBGEMM's pack of a direct transposed convolution returns uninitialised memory "
+                                  f"for the weight; {_ADVICE}")
+        return weight, bias, None
 
-    def packed_by_fbgemm(self, engine):
-        return engine == "fbgemm" or (engine == "x86" and not (detect() == "avx512_vnni" and self.may_be_onednn()))
+
+_ADVICE = "convert the model inside lastbit.torch.keep_weights()"
 
 
-def zero_points(weight):
-    if weight.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
-        return [weight.q_zero_point()]
-    return weight.q_per_channel_zero_points().tolist()
+def may_be_onednn(pack, weight, transposed):
+    """Engine x86 gives a convolution to oneDNN iff the processor has VNNI and this holds."""
+    per_tensor = weight.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric)
+    zero_points = [weight.q_zero_point()] if per_tensor else weight.q_per_channel_zero_points().tolist()
+    return (int(pack.groups()) <= 100 and not any(zero_points) and not any(pack.output_padding())
+            and not (transposed and not per_tensor))
 
 
 def cell(params):

@@ -40,7 +40,7 @@ def _convolution(dims, transposed, dynamic, activation, add):
             inputs["a"] = call["qaccum"]
         if conv.lost:
             attributes["not_judged"] = conv.lost
-        return [Layer(op, inputs, {"y": call.out}, attributes, engine=True, onednn=conv.may_be_onednn())]
+        return [Layer(op, inputs, {"y": call.out}, attributes, engine=True, onednn=conv.on_onednn)]
     return handler
 
 
