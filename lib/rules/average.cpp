@@ -69,7 +69,6 @@ class Rule {
     so_ = y.quantized() ? static_cast<float>(y.scale_of(0)) : 1.0f;
     zi_ = x.integer_zero_point();
     zo_ = y.integer_zero_point();
-    include_pad_ = layer.attributes.boolean("count_include_pad", true) && !layer.attributes.has("divisor_override");
     if (rule_ == "mean_float") tail_ = quantize_rule(cell.get("rounding", "outside"), layer.place);
     if (rule_ == "channels") {
       const std::string width = cell.get("width", "0");
@@ -112,10 +111,9 @@ class Rule {
       return nearest(std::clamp(v, lo, hi), events) + zo_;
     }
     if (rule_ == "float_sum") {
-      const std::int64_t d = include_pad_ ? a.kernel : a.divisor;  // the whole kernel, also where ceil_mode lets it hang over
       float v = 0;
       for_each_tap(*a.windows, a.position, [&](std::int64_t i) { v = v + si_ * static_cast<float>(x[static_cast<std::size_t>(plane_start + i)] - zi_); });
-      return bounded(nearest(v / static_cast<float>(d) / so_ + static_cast<float>(zo_), events), events);
+      return bounded(nearest(v / static_cast<float>(a.divisor) / so_ + static_cast<float>(zo_), events), events);
     }
     const float m = si_ / so_ / static_cast<float>(a.divisor);
     if (rule_ == "inside") return bounded(nearest(static_cast<float>(acc) * m + static_cast<float>(zo_), events), events);
@@ -138,7 +136,7 @@ class Rule {
   Range range_;
   float si_ = 1, so_ = 1;
   std::int64_t zi_ = 0, zo_ = 0, body_end_ = 0;
-  bool body_multiplies_ = true, include_pad_ = true;
+  bool body_multiplies_ = true;
   QuantizeRule body_{}, tail_{};
 };
 

@@ -11,8 +11,7 @@
 //   mean_float   dequantized, added up in float32 in the runtime's order, divided by n, quantized: an interval
 //   full_kernel  clamp(rne(f32(f32(acc) * m)) + zo), m = f32(f32(si) / f32(f32(so) * f32(k))), k: the whole kernel, whatever
 //                count_include_pad and divisor_override say
-//   float_sum    v = sum of f32(si * (x - zi)) in float32, in order; clamp(rne(f32(f32(f32(v / d) / so) + zo))); with
-//                count_include_pad d is the whole kernel, also where ceil_mode lets a window hang over the padding
+//   float_sum    v = sum of f32(si * (x - zi)) in float32, in order; clamp(rne(f32(f32(f32(v / d) / so) + zo)))
 //   range        clamp(rne(clamp(f32(f32(acc) * m), qmin - zo, qmax - zo)) + zo), m as in full_kernel
 //   integer_away sum / n rounded half away from zero, with n / 2 cut to an integer: scales and zero points play no part
 // d is divisor_override, else n, else with count_include_pad the elements read and the padding, without what ceil_mode lets hang

@@ -36,7 +36,9 @@ FloatRange float_sum(std::span<const float> terms) {
   const double n = static_cast<double>(terms.size());
   // All terms are multiples of `grain`: partial sums up to 2^24 grains are held exactly.
   if (size <= grain * 0x1p24) return {static_cast<float>(sum), static_cast<float>(sum)};
-  const double u = 0x1p-24, gamma = (n - 1) * u / (1 - (n - 1) * u);
+  const double u = 0x1p-24;
+  if (!((n - 1) * u < 0.5)) return {-HUGE_VALF, HUGE_VALF};
+  const double gamma = (n - 1) * u / (1 - (n - 1) * u);
   const double bound = size * (gamma + n * 0x1p-52);  // and this sum's own rounding, in float64
   return inside(sum - bound, sum + bound);
 }
