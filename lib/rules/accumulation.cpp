@@ -126,6 +126,40 @@ AccumulationInput read_operands(const Layer& layer, const Geometry& g, const std
   return in;
 }
 
+namespace {
+
+void mark(Accumulated& r, std::size_t i, std::int64_t value, Events what) {
+  if (r.events.empty()) r.events.resize(r.acc.size());
+  r.acc[i] = value;
+  r.events[i] |= what;
+  r.exact = false;
+}
+
+/// The register under the sum. A wrap of every partial sum is a wrap of the final one; saturation depends on the order, taps
+/// ascending, channel fastest.
+void narrow(const Geometry& g, const Operands& operands, const Cell& cell, Accumulated& r) {
+  if (const std::string model = cell.get("register"); !model.empty()) {  // "24-wrap", "24-saturate": audit's what-if
+    const int bits = std::stoi(model);
+    const bool saturates = model.find("saturate") != std::string::npos;
+    for (std::size_t i = 0; i < r.acc.size(); ++i) {
+      if (!saturates) {
+        if (const auto v = wrap(r.acc[i], bits); v != r.acc[i]) mark(r, i, v, event::wrapped);
+        continue;
+      }
+      std::int64_t sum = 0, size = 0;
+      for_each_product(g, operands, static_cast<std::int64_t>(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { size += std::abs(x * w); });
+      if (bits_of(size) <= bits) continue;
+      for_each_product(g, operands, static_cast<std::int64_t>(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum = saturate(sum + x * w, bits); });
+      if (sum != r.acc[i]) mark(r, i, sum, event::saturated);
+    }
+  } else if (cell.get("accumulator", "int32") == "int32") {
+    for (std::size_t i = 0; i < r.acc.size(); ++i)
+      if (const auto wrapped = wrap32(r.acc[i]); wrapped != r.acc[i]) mark(r, i, wrapped, event::wrapped);
+  }
+}
+
+}  // namespace
+
 Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometry& g, const AccumulationInput& in) {
   const Operands operands{in.x, in.w, in.x_zero_point, in.w_zero_point};
   Accumulated r;
@@ -162,14 +196,7 @@ Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometr
         r.exact = false;
       }
   }
-  if (cell.get("accumulator", "int32") == "int32")
-    for (std::size_t i = 0; i < r.acc.size(); ++i)
-      if (const auto wrapped = wrap32(r.acc[i]); wrapped != r.acc[i]) {
-        if (r.events.empty()) r.events.resize(r.acc.size());
-        r.acc[i] = wrapped;
-        r.events[i] |= event::wrapped;
-        r.exact = false;
-      }
+  narrow(g, operands, cell, r);
   return r;
 }
 
