@@ -37,6 +37,7 @@ std::vector<Cell> xnnpack_accumulate();
 /// Operators that quantize x when it arrives: a cell by the versions of ATen's quantize_per_tensor, and the dynamic
 /// convolutions of a table with static ones.
 std::vector<Cell> quantized_when_it_arrives(Cell);
+std::vector<Cell> pytorch_tables();
 std::vector<Cell> dynamic_convolutions(const std::vector<Cell>& profile);
 
 /// Between floats and integers.

@@ -12,7 +12,8 @@ namespace lastbit::cells {
 
 std::vector<Cell> pytorch_common() {
   const auto rounding = [](const std::string& rule) { return std::map<std::string, std::string>{{"rounding", rule}}; };
-  return {
+  std::vector<Cell> cells = pytorch_tables();
+  append(cells, {
       {{"quantize"}, {}, "quantize", {}, rounding("outside")},
       {{"quantize"}, {"build:debian"}, "quantize", {}, rounding("outside_int64")},
       {{"quantize"}, {"version==2.13.0"}, "quantize", {}, rounding("inside_fused")},
@@ -39,7 +40,8 @@ std::vector<Cell> pytorch_common() {
       {{"matmul"}, {"build:debian"}, "float_quantize", {}, rounding("outside_int64")},
       {{"matmul"}, {"version==2.13.0"}, "float_quantize", {}, rounding("inside_fused")},
       {{"move"}, {}, "copy", {}, {}},
-  };
+  });
+  return cells;
 }
 
 }  // namespace lastbit::cells
