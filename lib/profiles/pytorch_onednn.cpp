@@ -6,6 +6,8 @@
 //
 //   ideep/include/ideep/operators/conv.hpp, inner_product.hpp   (branch ideep_pytorch)
 //   oneDNN 3.12 src/cpu/x64/jit_brgemm_*                        store_output
+#include <algorithm>
+
 #include "lib/cells/cells.hpp"
 
 namespace lastbit::profiles {
@@ -53,6 +55,14 @@ Profile pytorch_onednn() {
       p.cells.push_back(c);
     }
   cells::append(p.cells, cells::quantized_when_it_arrives({{"quantize_dynamic"}, {}, "choose_quantize", {}, {}}));
+  // The sum is a post-op before the output's scale: fused, with a scale that ideep inverts twice.
+  for (Cell c : std::vector<Cell>(p.cells)) {
+    if (std::find(c.ops.begin(), c.ops.end(), "conv") == c.ops.end()) continue;
+    c.ops = {"conv2d_add"};
+    c.stages = {"float", "multiply 1 / f32(1 / si)", "multiply f32(sw)", "add f32(bias)"};
+    c.with.insert({{"sum_scale", "1 / f32(1 / f64(f32(sa)))"}, {"inverse", "1 / (1 / f32(1 / so))"}});
+    p.cells.push_back(c);
+  }
   cells::append(p.cells, cells::dynamic_convolutions(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());

@@ -18,6 +18,7 @@ Profile pytorch_x86() {
   p.evidence = "measured: PyTorch 2.13.0 on AVX-512 VNNI; without VNNI it is pytorch-fbgemm";
   p.for_producer = {"framework:pytorch", "engine:x86"};
   for (Cell cell : pytorch_onednn().cells) {
+    if (cell.ops == std::vector<std::string>{"conv2d_add"} && cell.when.empty()) p.cells.push_back(cell);
     if (cell.ops != std::vector<std::string>{"conv", "conv_transpose"} || !cell.when.empty()) continue;
     cell.when = {"vnni", "groups<=100", "!weight_zero_point", "!output_padding"};
     cell.ops = {"conv"};
