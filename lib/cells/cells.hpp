@@ -39,6 +39,8 @@ std::vector<Cell> xnnpack_accumulate();
 std::vector<Cell> quantized_when_it_arrives(Cell);
 std::vector<Cell> pytorch_tables();
 std::vector<Cell> dynamic_convolutions(const std::vector<Cell>& profile);
+/// The linear layers inside LSTM and GRU are those of linear_dynamic.
+std::vector<Cell> recurrent_layers(const std::vector<Cell>& profile);
 
 /// Between floats and integers.
 std::vector<Cell> onnxruntime_quantize();

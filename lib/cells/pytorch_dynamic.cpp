@@ -36,4 +36,15 @@ std::vector<Cell> dynamic_convolutions(const std::vector<Cell>& profile) {
   return all;
 }
 
+std::vector<Cell> recurrent_layers(const std::vector<Cell>& profile) {
+  std::vector<Cell> all;
+  for (Cell c : profile) {
+    if (c.ops != std::vector<std::string>{"linear_dynamic"}) continue;
+    c.ops = {"recurrent"};
+    c.rule = "per_step";
+    all.push_back(std::move(c));
+  }
+  return all;
+}
+
 }  // namespace lastbit::cells

@@ -14,6 +14,7 @@ std::vector<Cell> pytorch_tables() {
       {{"embedding"}, {"weight:uint4"}, "fused_rows", {}, {{"mean", "ignored"}, {"half", "yes"}}},
       {{"embedding"}, {"weight:uint2"}, "fused_rows", {}, {{"mean", "ignored"}, {"half", "yes"}}},
       {{"quantize_rowwise"}, {}, "min_range", {}, {}},
+      {{"lstm_gates", "gru_gates"}, {}, "ranges", {}, {}},
   };
 }
 

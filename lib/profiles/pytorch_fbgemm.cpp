@@ -46,6 +46,7 @@ Profile pytorch_fbgemm() {
   }
   cells::append(p.cells, cells::quantized_when_it_arrives({{"quantize_dynamic"}, {}, "choose_quantize", {}, {}}));
   cells::append(p.cells, cells::dynamic_convolutions(p.cells));
+  cells::append(p.cells, cells::recurrent_layers(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());

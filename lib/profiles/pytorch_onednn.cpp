@@ -64,6 +64,7 @@ Profile pytorch_onednn() {
     p.cells.push_back(c);
   }
   cells::append(p.cells, cells::dynamic_convolutions(p.cells));
+  cells::append(p.cells, cells::recurrent_layers(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());

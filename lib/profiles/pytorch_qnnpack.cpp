@@ -39,6 +39,7 @@ Profile pytorch_qnnpack() {
     c.with["reduce_range"] = "ignored";
     p.cells.push_back(c);
   }
+  cells::append(p.cells, cells::recurrent_layers(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_norms());

@@ -1,0 +1,202 @@
+// recurrent.cpp: see recurrent.hpp.
+#include "lib/rules/recurrent.hpp"
+
+#include <algorithm>
+
+#include "lib/error.hpp"
+#include "lib/rules/dynamic.hpp"
+#include "lib/rules/gates.hpp"
+#include "lib/rules/pointwise.hpp"
+#include "lib/rules/unordered_sum.hpp"
+
+namespace lastbit {
+namespace {
+
+void expect_input(const Layer& layer, const std::string& port, const Shape& shape, bool leading_one = false) {
+  const Tensor& t = layer.in(port);
+  Shape with_one = shape;
+  with_one.insert(with_one.begin(), 1);
+  if (!is_float(t.dtype) || (t.shape != shape && !(leading_one && t.shape == with_one)))
+    throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t.dtype)) + " " + to_string(t.shape) + ", expected floats " + to_string(shape));
+}
+
+// ---- gates alone -----------------------------------------------------------------------------------------------------
+
+template <bool lstm>
+void check_gates(const Layer& layer) {
+  const Tensor& state = layer.in(lstm ? "c" : "h");
+  if (state.rank() < 1) throw Error(layer.place, "found a state without axes, expected [..., H]");
+  Shape gates = state.shape;
+  gates.back() *= lstm ? 4 : 3;
+  for (const char* port : {"ih", "hh"}) expect_input(layer, port, gates);
+  for (const char* port : {"h_out", "c_out"}) expect_shape(layer, port, state.shape);
+}
+
+template <bool lstm>
+Result run_gates(const Layer& layer, const Cell&) {
+  const Tensor& state = layer.in(lstm ? "c" : "h");
+  const auto ih = layer.in("ih").f32(), hh = layer.in("hh").f32(), before = state.f32();
+  const std::int64_t H = state.dim(-1), gates = lstm ? 4 : 3;
+  Result r;
+  r.kernel = "float";
+  Computed& h = r.outputs["h_out"] = float_output(state.shape);
+  if (lstm) r.outputs["c_out"] = float_output(state.shape);
+  for (std::int64_t i = 0; i < state.size(); ++i) {
+    const auto gate = [&](const std::vector<float>& v, std::int64_t k) { return v[static_cast<std::size_t>((i / H * gates + k) * H + i % H)]; };
+    const auto sum = [&](std::int64_t k) { return gate(ih, k) + gate(hh, k); };
+    const float s = before[static_cast<std::size_t>(i)];
+    if constexpr (lstm) {
+      const LstmStep step = lstm_step(sum(0), sum(1), sum(2), sum(3), {s, s});
+      put(h, i, step.h);
+      put(r.outputs["c_out"], i, step.c);
+    } else {
+      put(h, i, gru_step(sum(0), sum(1), gate(ih, 2), gate(hh, 2), s));
+    }
+  }
+  return r;
+}
+
+// ---- whole layers ----------------------------------------------------------------------------------------------------
+
+struct Sizes {
+  std::int64_t T, N, I, H;
+  bool batch_first;
+  Shape y() const { return batch_first ? Shape{N, T, H} : Shape{T, N, H}; }
+  /// Element (t, n, k) of a sequence of rows of length `width`.
+  std::size_t at(std::int64_t t, std::int64_t n, std::int64_t k, std::int64_t width) const {
+    return static_cast<std::size_t>(((batch_first ? n * T + t : t * N + n)) * width + k);
+  }
+};
+
+Sizes sizes_of(const Layer& layer, std::int64_t gates) {
+  const Tensor &x = layer.in("x"), &w = layer.in("weight_hh");
+  if (x.rank() != 3 || w.rank() != 2) throw Error(layer.place, "found x " + to_string(x.shape) + " and weight_hh " + to_string(w.shape) + ", expected 3 and 2 axes");
+  const bool batch_first = layer.attributes.boolean("batch_first", false);
+  Sizes s{x.dim(batch_first ? 1 : 0), x.dim(batch_first ? 0 : 1), x.dim(2), w.dim(1), batch_first};
+  if (w.dim(0) != gates * s.H || layer.in("weight_ih").shape != Shape{gates * s.H, s.I})
+    throw Error(layer.place, "found the weights " + to_string(layer.in("weight_ih").shape) + " and " + to_string(w.shape) + ", expected [" + std::to_string(gates) + "H, I] and [" + std::to_string(gates) + "H, H]");
+  return s;
+}
+
+template <bool lstm>
+void check_layer(const Layer& layer) {
+  const Sizes s = sizes_of(layer, lstm ? 4 : 3);
+  expect_input(layer, "x", layer.in("x").shape);
+  expect_input(layer, "h", {s.N, s.H}, true);
+  if (lstm) expect_input(layer, "c", {s.N, s.H}, true);
+  for (const char* port : {"bias_ih", "bias_hh"})
+    if (layer.find(port)) expect_input(layer, port, {(lstm ? 4 : 3) * s.H});
+  for (const char* port : {"weight_ih", "weight_hh"})
+    if (is_float(layer.in(port).dtype)) throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(layer.in(port).dtype)) + ", expected an integer type");
+  if (!layer.has_out("y")) throw Error(layer.place, "found no output \"y\", expected one: every step starts from the one before");
+  expect_shape(layer, "y", s.y());
+  expect_shape(layer, "h_n", layer.in("h").shape);
+  if (lstm) expect_shape(layer, "c_n", layer.in("c").shape);
+}
+
+/// One linear_dynamic: rows of x times a weight of the layer.
+std::vector<float> linear(const Layer& layer, const Cell& cell, const Tensor& x, const std::string& weight, const std::string& bias) {
+  Layer part;
+  part.name = layer.name, part.op = "linear_dynamic", part.place = layer.place, part.producer = layer.producer, part.facts = layer.facts;
+  if (layer.attributes.has("reduce_range")) part.attributes.values["reduce_range"] = layer.attributes.boolean("reduce_range");
+  part.attributes.place = layer.place;
+  part.inputs = {{"x", x}, {"weight", layer.in(weight)}};
+  if (layer.find(bias)) part.inputs["bias"] = layer.in(bias);
+  Shape shape = x.shape;
+  shape.back() = layer.in(weight).dim(0);
+  part.outputs["y"] = Tensor::of_floats("y", shape, std::vector<float>(static_cast<std::size_t>(count(shape))));
+  const Layer plain = static_layer(part, quantize_dynamic_input(part, cell, x), part.op);
+  const Geometry g = linear_geometry(plain);
+  return run_accumulation(plain, cell, g, read_operands(plain, g), shape).outputs.at("y").f;
+}
+
+template <bool lstm>
+Result run_layer(const Layer& layer, const Cell& cell) {
+  const Sizes s = sizes_of(layer, lstm ? 4 : 3);
+  const std::int64_t G = (lstm ? 4 : 3) * s.H;
+  const auto ih = linear(layer, cell, layer.in("x"), "weight_ih", "bias_ih");
+  const auto observed = layer.out().f32();
+  auto hidden = layer.in("h").f32();
+  std::vector<FloatRange> memory;
+  if (lstm) for (const float c : layer.in("c").f32()) memory.push_back({c, c});
+  Result r;
+  r.kernel = "float";
+  Computed& y = r.outputs["y"] = float_output(s.y());
+  Computed last = float_output(layer.in("h").shape), last_c = last;
+  std::vector<FloatRange> at_end(hidden.size());
+  std::vector<std::pair<std::size_t, FloatRange>> all;
+  for (std::int64_t t = 0; t < s.T; ++t) {
+    const auto hh = linear(layer, cell, Tensor::of_floats("h", {s.N, s.H}, hidden), "weight_hh", "bias_hh");
+    for (std::int64_t n = 0; n < s.N; ++n)
+      for (std::int64_t k = 0; k < s.H; ++k) {
+        const auto i = static_cast<std::size_t>(n * s.H + k);
+        const auto input = [&](std::int64_t gate) { return ih[s.at(t, n, gate * s.H + k, G)]; };
+        const auto state = [&](std::int64_t gate) { return hh[static_cast<std::size_t>(n * G + gate * s.H + k)]; };
+        const auto sum = [&](std::int64_t gate) { return input(gate) + state(gate); };
+        if constexpr (lstm) {
+          const LstmStep step = lstm_step(sum(0), sum(1), sum(2), sum(3), memory[i]);
+          memory[i] = step.c;
+          at_end[i] = step.h;
+        } else {
+          at_end[i] = gru_step(sum(0), sum(1), input(2), state(2), hidden[i]);
+        }
+        all.emplace_back(s.at(t, n, k, s.H), at_end[i]);
+      }
+    for (std::int64_t n = 0; n < s.N; ++n)
+      for (std::int64_t k = 0; k < s.H; ++k) hidden[static_cast<std::size_t>(n * s.H + k)] = observed[s.at(t, n, k, s.H)];
+  }
+  if (s.T == 0)
+    for (std::size_t i = 0; i < hidden.size(); ++i) at_end[i] = {hidden[i], hidden[i]};
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [i, range] : all) put(y, static_cast<std::int64_t>(i), range);
+  for (std::size_t i = 0; i < at_end.size(); ++i) put(last, static_cast<std::int64_t>(i), at_end[i]);
+  r.outputs["h_n"] = std::move(last);
+  if (lstm) {
+    for (std::size_t i = 0; i < memory.size(); ++i) put(last_c, static_cast<std::int64_t>(i), memory[i]);
+    r.outputs["c_n"] = std::move(last_c);
+  }
+  return r;
+}
+
+void layer_facts(const Layer& layer, std::set<std::string>& f) {
+  if (layer.find("bias_ih")) f.insert("bias");
+  const auto& q = layer.in("weight_ih").q;
+  if (q.axis >= 0 || q.scale.size() > 1) f.insert("per_channel");
+}
+
+}  // namespace
+
+Operator recurrent_layer(bool lstm) {
+  Operator op{.name = lstm ? "lstm_dynamic" : "gru_dynamic",
+              .families = {"recurrent"},
+              .formula = lstm ? "per step: i, f, g, o = linear_dynamic(x) + linear_dynamic(h); c = sigmoid(f) * c + sigmoid(i) * tanh(g); h = sigmoid(o) * tanh(c)"
+                              : "per step: r, z = sigmoid(linear_dynamic(x) + linear_dynamic(h)); n = tanh(xn + r * hn); h = (h - n) * z + n",
+              .inputs = {{"x", "float32 [T, N, I]"}, {"h", "float32 [1, N, H] or [N, H]"}, {"weight_ih", "int8 [gates * H, I]"}, {"weight_hh", "int8 [gates * H, H]"}, {"bias_ih", "float32 [gates * H]", true}, {"bias_hh", "float32 [gates * H]", true}},
+              .outputs = {{"y", "float32 [T, N, H]"}, {"h_n", "like h", true}},
+              .attributes = {{"reduce_range", "true or false"}, {"batch_first", "true or false: x and y are [N, T, ...]"}},
+              .rules = {"per_step"},
+              .check = lstm ? check_layer<true> : check_layer<false>,
+              .run = lstm ? run_layer<true> : run_layer<false>,
+              .real = nullptr,
+              .facts = layer_facts};
+  if (lstm) op.inputs.insert(op.inputs.begin() + 2, {"c", "like h"}), op.outputs.push_back({"c_n", "like c", true});
+  return op;
+}
+
+Operator recurrent_gates(bool lstm) {
+  Operator op{.name = lstm ? "lstm_gates" : "gru_gates",
+              .families = {},
+              .formula = lstm ? "i, f, g, o = ih + hh; c_out = sigmoid(f) * c + sigmoid(i) * tanh(g); h_out = sigmoid(o) * tanh(c_out)"
+                              : "r, z = sigmoid(ih + hh); n = tanh(ih_n + r * hh_n); h_out = (h - n) * z + n",
+              .inputs = {{"ih", "float32 [..., gates * H]"}, {"hh", "like ih"}, {lstm ? "c" : "h", "float32 [..., H]"}},
+              .outputs = {{"h_out", "float32 [..., H]", true}},
+              .attributes = {},
+              .rules = {"ranges"},
+              .check = lstm ? check_gates<true> : check_gates<false>,
+              .run = lstm ? run_gates<true> : run_gates<false>,
+              .real = nullptr};
+  if (lstm) op.outputs.push_back({"c_out", "like c", true});
+  return op;
+}
+
+}  // namespace lastbit
