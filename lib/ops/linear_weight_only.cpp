@@ -1,0 +1,150 @@
+// linear_weight_only: y[r, o] = sum_i x[r, i] * ((w[o, i] - zw) * sw + weight_bias) + bias[o], in floats
+#include <algorithm>
+#include <bit>
+
+#include "lib/error.hpp"
+#include "lib/num/round.hpp"
+#include "lib/rules/accumulation.hpp"
+#include "lib/rules/pointwise.hpp"
+#include "lib/rules/unordered_sum.hpp"
+
+namespace lastbit::ops {
+namespace {
+
+Shape output_shape(const Layer& layer) {
+  Shape s = layer.in("x").shape;
+  s.back() = layer.in("weight").dim(0);
+  return s;
+}
+
+std::int64_t group_of(const Tensor& w) { return w.q.group_size > 0 ? w.q.group_size : std::max<std::int64_t>(w.dim(1), 1); }
+std::int64_t groups_of(const Tensor& w) { return (w.dim(1) + group_of(w) - 1) / group_of(w); }
+
+void check(const Layer& layer) {
+  if (!is_float(layer.in("x").dtype)) throw Error(layer.place + ": input \"x\"", "found " + std::string(name(layer.in("x").dtype)) + ", expected a float type");
+  linear_geometry(layer);
+  const Tensor& w = layer.in("weight");
+  if (is_float(w.dtype) || !w.q.quantized()) throw Error(layer.place + ": input \"weight\"", "found " + std::string(name(w.dtype)) + ", expected quantized integers");
+  if (const Tensor* b = layer.find("weight_bias"); b && b->shape != Shape{w.dim(0), groups_of(w)})
+    throw Error(layer.place + ": input \"weight_bias\"", "found the shape " + to_string(b->shape) + ", expected " + to_string({w.dim(0), groups_of(w)}));
+  if (const Tensor* b = layer.find("bias"); b && b->size() != w.dim(0))
+    throw Error(layer.place + ": input \"bias\"", "found " + std::to_string(b->size()) + " elements, expected " + std::to_string(w.dim(0)));
+  const std::string compute = layer.attributes.text("compute", "float32"), activation = layer.attributes.text("activation", "none");
+  if (compute != "float32" && compute != "bfloat16") throw Error(layer.place + ": attribute \"compute\"", "found \"" + compute + "\", expected float32 or bfloat16");
+  if (activation != "none" && activation != "relu") throw Error(layer.place + ": attribute \"activation\"", "found \"" + activation + "\", expected none or relu");
+  const std::int64_t level = layer.attributes.integer("accuracy_level", 0);
+  if (level < 0 || level > 4) throw Error(layer.place + ": attribute \"accuracy_level\"", "found " + std::to_string(level) + ", expected 0 to 4");
+  expect_shape(layer, "y", output_shape(layer));
+}
+
+/// Nearest bfloat16, ties to even: the upper half of a float32.
+float bfloat16(float v) {
+  if (v != v) return v;
+  const auto bits = std::bit_cast<std::uint32_t>(v);
+  return std::bit_cast<float>((bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u);
+}
+
+/// rule float: every float32 step in an unknown order. A weight passes through two roundings (product, weight_bias) before its
+/// K products and sums.
+UnorderedSum float_row(const std::vector<double>& x, const Tensor& w, const Tensor* shift, std::int64_t row, std::int64_t o) {
+  const std::int64_t K = w.dim(1), size = group_of(w), groups = groups_of(w);
+  UnorderedSum sum;
+  for (std::int64_t k = 0; k < K; ++k) {
+    const std::int64_t at = o * K + k;
+    const double a = x[static_cast<std::size_t>(row * K + k)], v = (static_cast<double>(w.integer(at)) - w.zero_point_at(at)) * static_cast<double>(static_cast<float>(w.scale_at(at)));
+    sum.multiply_add(a, v);
+    if (!shift) continue;
+    sum.multiply_add(a, shift->value(o * groups + k / size));
+    --sum.roundings;  // one term in the sum; its own addition is counted below
+  }
+  sum.roundings += shift ? 2 : 1;
+  return sum;
+}
+
+/// rule int8_blocks: x is quantized by blocks of the weight's groups: s = f32(max|x| / 127), q = rne(f32(x * f32(127 / max|x|))).
+/// Integer dots are exact; floats: three steps for a block's scale, a sum over blocks in each of up to 16 lanes, the sum of the
+/// lanes, and the zero points' part, another sum over blocks.
+UnorderedSum block_row(const std::vector<double>& x, const Tensor& w, std::int64_t row, std::int64_t o) {
+  const std::int64_t K = w.dim(1), size = group_of(w), groups = groups_of(w);
+  UnorderedSum sum;
+  for (std::int64_t from = 0; from < K; from += size) {
+    const std::int64_t to = std::min(from + size, K);
+    float most = 0;
+    for (std::int64_t k = from; k < to; ++k) most = std::max(most, static_cast<float>(std::fabs(x[static_cast<std::size_t>(row * K + k)])));
+    if (most == 0.0f) continue;
+    const float scale = most / 127.0f, inverse = 127.0f / most;
+    double dot = 0, size_of_dot = 0;
+    for (std::int64_t k = from; k < to; ++k) {
+      const float v = static_cast<float>(x[static_cast<std::size_t>(row * K + k)]) * inverse;
+      const double q = static_cast<double>(rne(static_cast<double>(v))), code = static_cast<double>(w.integer(o * K + k)), zero = w.zero_point_at(o * K + k);
+      dot += q * (code - zero);
+      size_of_dot += std::fabs(q) * (std::fabs(code) + std::fabs(zero));
+    }
+    const double unit = static_cast<double>(scale) * static_cast<double>(static_cast<float>(w.scale_at(o * K + from)));
+    sum.value += unit * dot;
+    sum.magnitude += unit * size_of_dot;
+  }
+  sum.roundings = 2 * groups + 20;
+  return sum;
+}
+
+Result run(const Layer& layer, const Cell& cell) {
+  const Tensor &w = layer.in("weight"), *shift = layer.find("weight_bias"), *bias = layer.find("bias");
+  const auto x = layer.in("x").f64();
+  const bool blocks = cell.rule == "int8_blocks", half = layer.attributes.text("compute", "float32") == "bfloat16", relu = layer.attributes.text("activation", "none") == "relu";
+  if (blocks && shift) throw Error(layer.place + ": input \"weight_bias\"", "found one, expected none where x is quantized by blocks");
+  const Geometry g = linear_geometry(layer);
+  Result r;
+  r.kernel = "float";
+  Computed& y = r.outputs["y"] = float_output(output_shape(layer));
+  for (std::int64_t row = 0; row < g.batch; ++row)
+    for (std::int64_t o = 0; o < g.out_channels; ++o) {
+      UnorderedSum sum = blocks ? block_row(x, w, row, o) : float_row(x, w, shift, row, o);
+      if (bias) sum.add(bias->value(o));
+      FloatRange v = range_of(sum);
+      if (relu) v = {std::max(v.lo, 0.0f), std::max(v.hi, 0.0f)};
+      if (half) v = {bfloat16(v.lo), bfloat16(v.hi)};
+      put(y, row * g.out_channels + o, v);
+    }
+  return r;
+}
+
+Real real(const Layer& layer, const Result&) {
+  const Tensor &x = layer.in("x"), &w = layer.in("weight"), *shift = layer.find("weight_bias"), *bias = layer.find("bias");
+  const Geometry g = linear_geometry(layer);
+  const std::int64_t K = g.in_channels, O = g.out_channels, size = group_of(w), groups = groups_of(w);
+  const bool relu = layer.attributes.text("activation", "none") == "relu";
+  return pointwise(g.batch * O, [=, &x, &w]<class T>(std::int64_t i) {
+    const std::int64_t row = i / O, o = i % O;
+    T sum(0);
+    for (std::int64_t k = 0; k < K; ++k) {
+      T v = dequantized<T>(w, o * K + k);
+      if (shift) v = v + T(shift->value(o * groups + k / size));
+      sum += T(x.value(row * K + k)) * v;
+    }
+    if (bias) sum += T(bias->value(o));
+    return relu ? max(sum, T(0)) : sum;
+  });
+}
+
+void facts(const Layer& layer, std::set<std::string>& f) {
+  if (layer.attributes.has("accuracy_level")) f.insert("accuracy_level:" + std::to_string(layer.attributes.integer("accuracy_level")));
+}
+
+}  // namespace
+
+Operator linear_weight_only() {
+  return {.name = "linear_weight_only",
+          .families = {},
+          .formula = "y[r,o] = sum_i x[r,i] * ((w[o,i] - zw) * sw + weight_bias) + bias[o]",
+          .inputs = {{"x", "float32, float16 [..., I]"}, {"weight", "uint4, int4, uint8, int8 [O, I], one scale a channel or a group"}, {"weight_bias", "float32 [O, groups]", true}, {"bias", "float32 [O]", true}},
+          .outputs = {{"y", "float32"}},
+          .attributes = {{"compute", "float32, bfloat16"}, {"accuracy_level", "0 to 4 (ONNX Runtime); 4 quantizes x by blocks"}, {"activation", "none, relu"}},
+          .rules = {"float", "int8_blocks"},
+          .check = check,
+          .run = run,
+          .real = real,
+          .facts = facts};
+}
+
+}  // namespace lastbit::ops
