@@ -96,8 +96,8 @@ Result aten_activation(const Layer& layer, const Cell& cell, const std::function
   const Tensor& x = layer.in("x");
   const Tensor& y = layer.out();
   const AtenKernel kernel(layer, cell, y);
-  const auto strides = memory_strides(x);
-  return map_values(x, y.shape, vector_body(x.shape, {strides, strides}, kernel.block()), [&](std::int64_t q, bool body) {
+  const auto out_strides = memory_strides(y.shape, y.memory_layout.empty() ? x.memory_layout : y.memory_layout);
+  return map_values(x, y.shape, vector_body(x.shape, {out_strides, memory_strides(x)}, kernel.block()), [&](std::int64_t q, bool body) {
     Mapped m;
     const float real = kernel.dequantize(x, q, body), v = f(real, body);
     m.q = static_cast<std::int32_t>(kernel.quantize(v, body, m.events));
