@@ -31,7 +31,10 @@ std::vector<Cell> tflite_elementwise(const std::string& rule) {
 }
 
 std::vector<Cell> tflite_builtin_elementwise() {
+  const std::vector<std::string> scaled{"fixed double_away f32(si) * f32(sw) / f32(so)"};
   return {
+      {{"mul"}, {"a:int8"}, "stages", scaled, {{"bound", "half_away"}, {"int16_vector", "16"}}},
+      {{"mul"}, {"a:uint8", "!scalar:a", "!scalar:b"}, "stages", scaled, {{"bound", "half_away"}, {"int16_vector", "8"}}},
       {{"sigmoid", "tanh"}, {"x:int16", "x_4096ths"}, "gemmlowp16", {}, {}},
       {{"tanh"}, {"x:int16", "x_2048ths"}, "gemmlowp16", {}, {}},
       {{"softmax"}, {"!x:int16"}, "float_table", {}, {}},

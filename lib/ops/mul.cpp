@@ -1,10 +1,16 @@
 // mul: y = requantize((a - za) * (b - zb)), with NumPy's broadcasting. The product of two 8-bit differences fits float32, so a
 // profile's stages say everything: si is a's scale, sw is b's.
+//
+// With "int16_vector" N (LiteRT's NEON kernels, on x86 too) the stages end before the zero point: in vectors of N the scaled
+// product is saturated to int16 and the zero point added in wrapping int16, so what is far beyond the range may come out at its
+// other end.
 #include <algorithm>
+#include <charconv>
 
 #include "lib/error.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/sum.hpp"
+#include "lib/rules/tensor_iterator.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -22,9 +28,22 @@ Result run(const Layer& layer, const Cell& cell) {
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   y.acc.resize(y.q.size());
+  std::int64_t block = 0;
+  const std::string text = cell.get("int16_vector", "0");
+  std::from_chars(text.data(), text.data() + text.size(), block);
+  const auto body = block > 0 ? vector_body(out.shape, {strides_of(out.shape), operand_strides(a, out.shape), operand_strides(b, out.shape)}, block) : std::vector<char>();
+  const std::int64_t zo = out.q.integer_zero_point();
   for (std::size_t i = 0; i < y.q.size(); ++i) {
     y.acc[i] = (qa[static_cast<std::size_t>(ia[i])] - za) * (qb[static_cast<std::size_t>(ib[i])] - zb);
-    y.q[i] = static_cast<std::int32_t>(requantize(y.acc[i], 0, y.events[i]));
+    std::int64_t v = requantize(y.acc[i], 0, y.events[i]);
+    if (block > 0) {
+      const std::int64_t sum = (body[i] ? saturate(v, 16) : v) + zo;
+      v = body[i] ? wrap(sum, 16) : sum;
+      if (v != sum) y.events[i] |= event::wrapped;
+      if (v < range.min || v > range.max) y.events[i] |= event::clamped;
+      v = std::clamp(v, range.min, range.max);
+    }
+    y.q[i] = static_cast<std::int32_t>(v);
   }
   if (!y.acc.empty()) {
     const auto [lo, hi] = std::minmax_element(y.acc.begin(), y.acc.end());
