@@ -275,6 +275,31 @@ def test_a_view_of_an_overwritten_tensor_is_not_taken_for_the_old_one(tmp_path):
     assert used.min() == 117  # what the view holds after relu_, not before
 
 
+def test_a_tensor_added_to_itself_in_place_is_read_as_it_was(tmp_path):
+    def model(x):
+        y = x.dequantize()
+        y.add_(y)
+        return q(y)
+    folder, top = dumped(model, q(X), tmp_path)
+    add, last = top["layers"][1:]
+    assert add["inputs"] == {"self": "dequantize.y", "other": "dequantize.y"}
+    assert last["inputs"] == {"x": add["outputs"]["y"]}
+
+
+@pytest.mark.skipif("onednn" not in torch.backends.quantized.supported_engines, reason="this PyTorch has no oneDNN")
+def test_a_convolution_added_to_its_own_input(tmp_path):
+    torch.backends.quantized.engine = "onednn"
+    pack = Q.conv2d_prepack(w(8, 8, 1, 1), None, [1, 1], [0, 0], [1, 1], 1)
+
+    def model(x):
+        y = q(x)
+        return Q.conv2d_add_relu(y, y, pack, 0.1, 100)
+    folder, top = dumped(model, X, tmp_path)
+    layer = top["layers"][1]
+    assert (layer["op"], layer["attributes"]["activation"]) == ("conv2d_add", "relu")
+    assert layer["inputs"]["x"] == layer["inputs"]["a"] == "quantize_per_tensor.y"
+
+
 def test_a_quantized_input_and_no_quantize(tmp_path):
     folder, top = dumped(torch.relu, q(X), tmp_path)
     assert [layer["op"] for layer in top["layers"]] == ["relu"]

@@ -71,7 +71,7 @@ def flat(values):
 
 @dataclass
 class Layer:
-    """One layer of the dump. `inputs` hold tensors, Weights, Integers, Named or None (left out)."""
+    """One layer of the dump. `inputs` hold tensors, Weights, Integers, Arrays or None (left out)."""
 
     op: str
     inputs: dict
@@ -81,13 +81,6 @@ class Layer:
     onednn: bool = True     # engine "x86": whether this layer may go to oneDNN (else FBGEMM)
     suffix: str = ""        # tells the layers of one call apart
     moves: bool = False     # bits move, none changes
-
-
-@dataclass
-class Named:
-    """A tensor that is in the dump already."""
-
-    name: str
 
 
 @dataclass

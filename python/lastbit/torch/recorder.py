@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper
 
 from lastbit.errors import LastbitError, LastbitWarning
 from lastbit.torch import packed, tensors
-from lastbit.torch.call import Array, Call, Integers, Layer, Named, Weight, flat
+from lastbit.torch.call import Array, Call, Integers, Layer, Weight, flat
 from lastbit.torch.operators import TABLE
 
 #: The same values under another object: no layer, the same tensor of the dump.
@@ -150,8 +150,6 @@ class Recorder(TorchDispatchMode):
 
     def _name(self, value, suggestion):
         """The name of an operator's input; written now if the dump does not have it."""
-        if isinstance(value, Named):
-            return value.name
         if isinstance(value, (Weight, Array)):
             return self._constant(value, suggestion)
         tensor, keys = (value.tensor, _keys(value)) if isinstance(value, Integers) else (value, None)
@@ -228,20 +226,26 @@ class Recorder(TorchDispatchMode):
         return known.keys if known is not None and known.keys and "axis" not in known.keys else None
 
     def _before_write(self, call):
-        """An operator that overwrites an argument: what stood there goes to disk, and loses its name after."""
-        for name in [*call.written, *_WRITTEN.get(call.name, ())]:
-            tensor = call[name]
-            if name == "out" or not isinstance(tensor, torch.Tensor):
+        """An operator that overwrites an argument: what stands there goes to disk, and loses its name after.
+
+        Other arguments may be the same tensor, or views of it: the layer reads what they held before.
+        """
+        for written in [*call.written, *_WRITTEN.get(call.name, ())]:
+            tensor = call[written]
+            if written == "out" or not isinstance(tensor, torch.Tensor):
                 continue
-            known = Named(self._name(tensor, f"{self._unique(self._base(call))}.{name}"))
-            keys = self._find(tensor).keys
-            self._overwritten[id(tensor)] = tensor
-            call.arguments[name] = copy = tensor.clone()
-            self._bind(copy, known.name, keys)
             storage = tensor.untyped_storage().data_ptr()
+            for name, value in call.arguments.items():
+                if isinstance(value, torch.Tensor) and value.untyped_storage().data_ptr() == storage:
+                    known = self._name(value, f"{self._unique(self._base(call))}.{name}")
+                    keys = self._find(value).keys
+                    call.arguments[name] = copy = value.clone()
+                    self._bind(copy, known, keys)
+                    self._overwritten[id(value)] = value
+            kept = {id(value) for value in call.tensors()}
             for key, entry in list(self._known.items()):
                 other = entry.ref()
-                if other is None or (other is not copy and other.untyped_storage().data_ptr() == storage):
+                if other is None or (key not in kept and other.untyped_storage().data_ptr() == storage):
                     del self._known[key]
 
 
