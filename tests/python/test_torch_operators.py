@@ -300,6 +300,19 @@ def test_a_convolution_added_to_its_own_input(tmp_path):
     assert layer["inputs"]["x"] == layer["inputs"]["a"] == "quantize_per_tensor.y"
 
 
+def test_packs_that_come_and_go_are_not_taken_for_one_another(tmp_path):
+    weights = [w(7, 7, seed=seed) for seed in range(6)]
+
+    def model(x):
+        y = q(x)
+        for weight in weights:
+            y = Q.linear(y, Q.linear_prepack(weight, None), 0.1, 100)  # each pack is freed before the next is made
+        return y
+    folder, top = dumped(model, X, tmp_path)
+    stored = [np.load(folder / top["tensors"][layer["inputs"]["weight"]]["file"]) for layer in top["layers"][1:]]
+    assert [array.tolist() for array in stored] == [weight.int_repr().tolist() for weight in weights]
+
+
 def test_a_quantized_input_and_no_quantize(tmp_path):
     folder, top = dumped(torch.relu, q(X), tmp_path)
     assert [layer["op"] for layer in top["layers"]] == ["relu"]

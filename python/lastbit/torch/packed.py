@@ -6,13 +6,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lastbit.isa import detect
 from lastbit.torch.call import Call, Weight
 
-#: Weights seen before they were packed, for the packs that cannot give them back: hash -> (pack, weight, bias).
-#: A pack is kept with its entry, so that its hash (an address) is not used again.
+#: Weights seen before they were packed, for the packs that cannot give them back: identity -> (weight, bias).
 KEPT = {}
 
 
-def identity(pack):
-    return hash(pack)
+class identity:
+    """The same pack has the same identity. It holds the pack: an address that is free would be used again."""
+
+    def __init__(self, pack):
+        self.pack = pack
+
+    def __hash__(self):
+        return hash(self.pack)
+
+    def __eq__(self, other):
+        return isinstance(other, identity) and hash(self.pack) == hash(other.pack)
 
 
 def keep(call):
@@ -22,7 +30,7 @@ def keep(call):
         lost = direct_transposed(call["weight"].shape, call["groups"], call["stride"], call["padding"], call["dilation"])
     if lost:
         weight, bias = call["weight"].clone(), call["bias"]
-        KEPT[identity(call.out)] = (call.out, weight, None if bias is None else bias.clone())
+        KEPT[identity(call.out)] = (weight, None if bias is None else bias.clone())
 
 
 class keep_weights(TorchDispatchMode):
@@ -64,7 +72,7 @@ class Conv:
 
     def __init__(self, pack, dims, transposed, engine):
         key = identity(pack)
-        weight, bias, self.lost = KEPT[key][1:] + (None,) if key in KEPT else self._unpack(pack, transposed, engine)
+        weight, bias, self.lost = (*KEPT[key], None) if key in KEPT else self._unpack(pack, transposed, engine)
 
         def spatial(values):
             return [int(value) for value in values][-dims:]

@@ -5,7 +5,6 @@ by value. Tensors are written when they are first seen and not kept.
 """
 
 import warnings
-import weakref
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
@@ -13,7 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper
 from lastbit.errors import LastbitError, LastbitWarning
 from lastbit.torch import packed, tensors
 from lastbit.torch.call import Array, Call, Integers, Layer, Weight, flat
+from lastbit.torch.identity import Identities, equal, integer_keys
 from lastbit.torch.operators import TABLE
+from lastbit.torch.operators.own import own_name
 
 #: The same values under another object: no layer, the same tensor of the dump.
 _ALIASES = {"aten::detach", "aten::alias", "aten::lift_fresh", "aten::dropout"}
@@ -37,9 +38,8 @@ class Recorder(TorchDispatchMode):
         self._paths = paths
         self._platform = platform
         self._progress = progress
-        self._known = {}        # id -> _Known
+        self._tensors = Identities()
         self._keyed = {}        # key of a Weight or Array -> (name, what keeps the key alive)
-        self._lazy = {}         # id -> (transposed view, Call): a layer only if somebody else wants it
         self._overwritten = {}  # the tensors that the operator at hand writes over
         self._names = set()
         self._constants = {id(tensor): (path, tensor) for path, tensor in constants}
@@ -48,7 +48,7 @@ class Recorder(TorchDispatchMode):
         """Names the model's inputs; they are written when an operator reads them."""
         values = [value for value in flat([values]) if isinstance(value, torch.Tensor)]
         for index, value in enumerate(values):
-            self._bind(value, None, suggestion="input" if len(values) == 1 else f"input.{index}")
+            self._tensors.bind(value, None, suggestion="input" if len(values) == 1 else f"input.{index}")
 
     # -- the mode --------------------------------------------------------------------------------
 
@@ -57,8 +57,8 @@ class Recorder(TorchDispatchMode):
         if any(is_traceable_wrapper_subclass(value) for value in flat([args, list(kwargs.values())])):
             return NotImplemented  # its own operators, on the plain tensors inside, come next
         call = Call(func, args, kwargs)
-        call.transposed_of, call.is_traced = self._transposed_of, self._is_traced
-        traced = any(self._is_traced(tensor) for tensor in call.tensors())
+        call.transposed_of, call.is_traced = self._tensors.transposed_of, self._tensors.is_traced
+        traced = any(self._tensors.is_traced(tensor) for tensor in call.tensors())
         self._overwritten = {}
         if traced or call.is_quantized:
             self._before_write(call)
@@ -66,22 +66,22 @@ class Recorder(TorchDispatchMode):
         if isinstance(out, torch.ScriptObject):
             packed.keep(call)
         elif call.name == "aten::t":
-            self._lazy[id(out)] = (out, call)
+            self._tensors.transpose(call)
         elif (traced or call.is_quantized) and call.outputs():
             self._record(call)
         return out
 
     def _record(self, call):
         if call.name in _ALIASES or self._same_tensor(call):
-            known = self._find(call.x)
+            known = self._tensors.find(call.x)
             if known is not None:
-                return self._bind(call.outputs()[0], known.name, known.keys)
-        if self._activate(call):
-            return
+                return self._tensors.bind(call.outputs()[0], known.name, known.keys)
         self.quantized += call.is_quantized
         self.floating += not call.is_quantized
+        if self._activate(call):
+            return
         base = self._base(call)
-        for layer in self._layers(base, call) or [_own_name(call)]:
+        for layer in self._layers(base, call) or [own_name(call)]:
             self._emit(base, layer)
 
     def _layers(self, base, call):
@@ -104,7 +104,7 @@ class Recorder(TorchDispatchMode):
     def _activate(self, call):
         """relu (or relu6) of a float linear or convolution that nobody else has read is its fused activation."""
         relu6 = call.name == "aten::hardtanh" and (call["min_val"], call["max_val"]) == (0, 6)
-        known = self._find(call.x) if (relu6 or call.name == "aten::relu") and not call.is_quantized else None
+        known = self._tensors.find(call.x) if (relu6 or call.name == "aten::relu") and not call.is_quantized else None
         layer = self.dump.layers[-1] if self.dump.layers else None
         if known is None or layer is None or layer["outputs"].get("y") != known.name or known.name is None:
             return False
@@ -112,8 +112,7 @@ class Recorder(TorchDispatchMode):
             return False
         before, layer["outputs"]["y"] = known.name, None
         self.dump.forget(before)
-        for key in [key for key, other in self._known.items() if other.name == before]:
-            del self._known[key]
+        self._tensors.forget_name(before)
         layer["outputs"]["y"] = self._write(call.outputs()[0], before)
         layer["attributes"]["activation"] = "relu6" if relu6 else "relu"
         return True
@@ -152,13 +151,12 @@ class Recorder(TorchDispatchMode):
         """The name of an operator's input; written now if the dump does not have it."""
         if isinstance(value, (Weight, Array)):
             return self._constant(value, suggestion)
-        tensor, keys = (value.tensor, _keys(value)) if isinstance(value, Integers) else (value, None)
-        if id(tensor) in self._lazy and self._lazy[id(tensor)][0] is tensor and self._find(tensor) is None:
-            call = self._lazy.pop(id(tensor))[1]
-            if self._is_traced(call.x):
-                self._emit(self._base(call), TABLE[call.name](call)[0])
-        known = self._find(tensor)
-        if known is not None and known.name is not None and (keys is None or _equal(keys, known.keys)):
+        tensor, keys = (value.tensor, integer_keys(value)) if isinstance(value, Integers) else (value, None)
+        view = self._tensors.take_view(tensor)
+        if view is not None and self._tensors.is_traced(view.x):
+            self._emit(self._base(view), TABLE[view.name](view)[0])
+        known = self._tensors.find(tensor)
+        if known is not None and known.name is not None and (keys is None or equal(keys, known.keys)):
             return known.name
         path = self._constants.get(id(tensor), (None,))[0]
         return self._write(tensor, path or (known and known.suggestion) or suggestion, keys,
@@ -168,15 +166,15 @@ class Recorder(TorchDispatchMode):
         if isinstance(value, Array):
             return self._constant(value, suggestion, constant=False)
         if isinstance(value, Integers):
-            return self._write(value.tensor, suggestion, _keys(value))
+            return self._write(value.tensor, suggestion, integer_keys(value))
         return self._write(value, suggestion, keys)
 
     def _write(self, tensor, suggestion, keys=None, constant=False, traced=True):
         array, described = tensors.describe(tensor)
         name = self.dump.tensor(self.dump.unique(suggestion), array, constant=constant, **{**described, **(keys or {})})
-        self._bind(tensor, name, keys, traced=traced)
+        self._tensors.bind(tensor, name, keys, traced=traced)
         if id(tensor) in self._overwritten:
-            self._known[id(tensor)].version = _NEXT
+            self._tensors.overwritten(tensor)
         return name
 
     def _constant(self, value, suggestion, constant=True):
@@ -195,34 +193,9 @@ class Recorder(TorchDispatchMode):
             self._keyed[value.key] = (name, value.key)
         return name
 
-    # -- tensors: identity -------------------------------------------------------------------------
-
-    def _bind(self, tensor, name, keys=None, suggestion=None, traced=True):
-        self._known[id(tensor)] = _Known(weakref.ref(tensor), _version(tensor), name, keys, suggestion, traced)
-
-    def _find(self, tensor):
-        known = self._known.get(id(tensor)) if isinstance(tensor, torch.Tensor) else None
-        if known is None or known.ref() is not tensor:
-            return None
-        version = _version(tensor)
-        if known.version is _NEXT:
-            known.version = version
-        return known if known.version == version else None
-
-    def _is_traced(self, tensor):
-        """Whether it came of the model's input or of a recorded layer."""
-        if id(tensor) in self._lazy and self._lazy[id(tensor)][0] is tensor:
-            return self._is_traced(self._lazy[id(tensor)][1].x)
-        known = self._find(tensor)
-        return known is not None and known.traced
-
-    def _transposed_of(self, tensor):
-        view, call = self._lazy.get(id(tensor), (None, None))
-        return call.x if view is tensor else None
-
     def _inherited(self, layer):
         """PT2E moves plain integers about: their one scale goes with them."""
-        known = self._find(next(iter(layer.inputs.values())))
+        known = self._tensors.find(next(iter(layer.inputs.values())))
         return known.keys if known is not None and known.keys and "axis" not in known.keys else None
 
     def _before_write(self, call):
@@ -238,69 +211,9 @@ class Recorder(TorchDispatchMode):
             for name, value in call.arguments.items():
                 if isinstance(value, torch.Tensor) and value.untyped_storage().data_ptr() == storage:
                     known = self._name(value, f"{self._unique(self._base(call))}.{name}")
-                    keys = self._find(value).keys
+                    keys = self._tensors.find(value).keys
                     call.arguments[name] = copy = value.clone()
-                    self._bind(copy, known, keys)
+                    self._tensors.bind(copy, known, keys)
                     self._overwritten[id(value)] = value
             kept = {id(value) for value in call.tensors()}
-            for key, entry in list(self._known.items()):
-                other = entry.ref()
-                if other is None or (key not in kept and other.untyped_storage().data_ptr() == storage):
-                    del self._known[key]
-
-
-#: PyTorch counts an overwrite up only after the operator is back: the version seen next is the right one.
-_NEXT = object()
-
-
-class _Known:
-    __slots__ = ("ref", "version", "name", "keys", "suggestion", "traced")
-
-    def __init__(self, *values):
-        for slot, value in zip(self.__slots__, values):
-            setattr(self, slot, value)
-
-
-def _version(tensor):
-    try:
-        return tensor._version
-    except RuntimeError:
-        return None  # inference tensors do not count
-
-
-def _keys(value):
-    """The manifest keys of a PT2E integer tensor."""
-    number = lambda v: v.detach().numpy() if isinstance(v, torch.Tensor) else v
-    keys = {"scale": number(value.scale), "zero_point": number(value.zero_point), "axis": value.axis,
-            "qmin": value.qmin, "qmax": value.qmax}
-    return {key: item for key, item in keys.items() if item is not None}
-
-
-def _equal(a, b):
-    if b is None or a.keys() != b.keys():
-        return False
-    return all((a[key] == b[key]) if not hasattr(a[key], "shape") else a[key].tolist() == getattr(b[key], "tolist", list)()
-               for key in a)
-
-
-def _own_name(call):
-    """An operator without a name in the format: its own, with its tensors and its arguments."""
-    inputs, attributes = {}, {}
-    for name, value in call.arguments.items():
-        if name == "out" or value is None:
-            continue
-        if isinstance(value, torch.Tensor):
-            inputs[name] = value
-        elif isinstance(value, (list, tuple)) and any(isinstance(item, torch.Tensor) for item in value):
-            inputs.update({f"{name}{index}": item for index, item in enumerate(value) if isinstance(item, torch.Tensor)})
-        else:
-            attributes[name] = value if _is_plain(value) else str(value)
-    outputs = call.outputs()
-    names = ["y"] if len(outputs) == 1 else [f"y{index}" for index in range(len(outputs))]
-    return Layer(str(call.func), inputs, dict(zip(names, outputs)), attributes)
-
-
-def _is_plain(value):
-    if isinstance(value, (list, tuple)):
-        return all(_is_plain(item) for item in value)
-    return isinstance(value, (bool, int, str)) or (isinstance(value, float) and value - value == 0)
+            self._tensors.forget_storage(storage, kept)
