@@ -95,27 +95,39 @@ Result run(const Layer& layer, const Cell& cell) {
   return result;
 }
 
-/// The position in exact rationals: from integers where no scales are named.
+/// A source position as the rational (first * below + above) / below.
+struct Ratio {
+  std::int64_t first, second, above, below;
+};
+
+/// From the sizes alone; a named scale goes through exact_weight.
+Ratio ratio(const Resampling& r, std::size_t axis, bool align, std::int64_t o) {
+  const std::int64_t in = r.in[axis], out = r.out[axis];
+  std::int64_t above = 0, below = 1;
+  if (align && out > 1) above = o * (in - 1), below = out - 1;
+  if (!align) above = std::max<std::int64_t>((2 * o + 1) * in - out, 0), below = 2 * out;
+  const std::int64_t first = std::min(above / below, in - 1);
+  return {first, std::min(first + 1, in - 1), above - first * below, below};
+}
+
+bool named_scale(const Resampling& r, std::size_t axis, bool align) { return !align && !r.scales.empty() && r.scales[axis] > 0; }
+
 template <class T>
-struct ExactPlace {
+struct Weight {
   std::int64_t first, second;
   T w1;
 };
 
 template <class T>
-ExactPlace<T> exact_place(const Resampling& r, std::size_t axis, bool align, std::int64_t o) {
-  const std::int64_t in = r.in[axis], out = r.out[axis];
-  std::int64_t above = 0, below = 1;  // position = above / below
-  if (align && out > 1) above = o * (in - 1), below = out - 1;
-  else if (!align && (r.scales.empty() || r.scales[axis] <= 0)) above = std::max<std::int64_t>((2 * o + 1) * in - out, 0), below = 2 * out;
-  else if (!align) {
+Weight<T> exact_weight(const Resampling& r, std::size_t axis, bool align, std::int64_t o) {
+  if (named_scale(r, axis, align)) {
     const double at = std::max((static_cast<double>(o) + 0.5) / r.scales[axis] - 0.5, 0.0);
-    const std::int64_t first = at < static_cast<double>(in - 1) ? to_integer(at, Rounding::floor).value : in - 1;
+    const std::int64_t in = r.in[axis], first = at < static_cast<double>(in - 1) ? to_integer(at, Rounding::floor).value : in - 1;
     const T w1 = at > 0 ? T(static_cast<double>(o) + 0.5) / T(r.scales[axis]) - T(0.5) - T(static_cast<double>(first)) : T(0.0);
     return {first, std::min(first + 1, in - 1), w1};
   }
-  const std::int64_t first = std::min(above / below, in - 1);
-  return {first, std::min(first + 1, in - 1), T(static_cast<double>(above - first * below)) / T(static_cast<double>(below))};
+  const Ratio p = ratio(r, axis, align, o);
+  return {p.first, p.second, T(static_cast<double>(p.above)) / T(static_cast<double>(p.below))};
 }
 
 Real real(const Layer& layer, const Result&) {
@@ -123,9 +135,18 @@ Real real(const Layer& layer, const Result&) {
   const auto r = std::make_shared<const Resampling>(resampling_of(layer, 2));
   const bool align = layer.attributes.boolean("align_corners", false);
   const std::int64_t high = r->out[0], wide = r->out[1];
-  return pointwise(x.dim(0) * x.dim(1) * high * wide, [&x, r, align, high, wide]<class T>(std::int64_t i) -> T {
-    const auto h = exact_place<T>(*r, 0, align, i / wide % high), w = exact_place<T>(*r, 1, align, i % wide);
+  // Where the weights are ratios of small integers, the whole element is one integer, a scale and a divisor.
+  const bool integers = !named_scale(*r, 0, align) && !named_scale(*r, 1, align) && high < (1 << 20) && wide < (1 << 20);
+  return pointwise(x.dim(0) * x.dim(1) * high * wide, [&x, r, align, high, wide, integers]<class T>(std::int64_t i) -> T {
     const std::int64_t plane = i / wide / high * x.dim(2) * x.dim(3);
+    if (!std::is_arithmetic_v<T> && integers) {
+      const Ratio h = ratio(*r, 0, align, i / wide % high), w = ratio(*r, 1, align, i % wide);
+      const auto code = [&](std::int64_t row, std::int64_t column) { return x.integer(plane + row * x.dim(3) + column) - x.q.integer_zero_point(); };
+      const std::int64_t w0 = w.below - w.above, top = code(h.first, w.first) * w0 + code(h.first, w.second) * w.above;
+      const std::int64_t bottom = code(h.second, w.first) * w0 + code(h.second, w.second) * w.above;
+      return T(top * (h.below - h.above) + bottom * h.above) * T(x.q.scale_of(0)) / T(h.below * w.below);
+    }
+    const auto h = exact_weight<T>(*r, 0, align, i / wide % high), w = exact_weight<T>(*r, 1, align, i % wide);
     const auto value = [&](std::int64_t row, std::int64_t column) { return dequantized<T>(x, plane + row * x.dim(3) + column); };
     const T one(1.0), w0 = one - w.w1, h0 = one - h.w1;
     const T top = w0 * value(h.first, w.first) + w.w1 * value(h.first, w.second);

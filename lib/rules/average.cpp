@@ -116,6 +116,7 @@ class Rule {
       return bounded(nearest(v / static_cast<float>(a.divisor) / so_ + static_cast<float>(zo_), events), events);
     }
     const float m = si_ / so_ / static_cast<float>(a.divisor);
+    ensure(rule_ == "inside" || rule_ == "channels", "a mean by a rule it does not have");
     if (rule_ == "inside") return bounded(nearest(static_cast<float>(acc) * m + static_cast<float>(zo_), events), events);
     if (a.channel < body_end_ && body_multiplies_) return bounded(nearest(static_cast<float>(acc) * m, events) + zo_, events);
     return quantize_value(a.channel < body_end_ ? body_ : tail_, static_cast<float>(acc), static_cast<double>(1.0f / m), static_cast<double>(zo_), range_, events);

@@ -81,6 +81,9 @@ Windows pool_windows(const Layer& layer, int dims) {
     w.kernel[a] = kernel[i];
     w.shape.push_back(out[a]);
   }
+  std::int64_t taps = 1;
+  for (const auto k : kernel)
+    if (__builtin_mul_overflow(taps, k, &taps) || taps >= limit) throw Error(layer.place + ": attribute \"kernel_size\"", "found " + to_string(kernel) + ", expected a window of fewer than 2147483648 elements");
   expect_shape(layer, "y", w.shape);
   for (std::size_t a = 0; a < 3; ++a) {
     if (a < 3 - n) { w.axis[a].push_back({}); continue; }
