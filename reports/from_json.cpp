@@ -1,86 +1,16 @@
 // from_json.cpp: the inverse of formats/json.cpp. What it reads may come from anywhere, so every type and range is looked at.
 #include "reports/from_json.hpp"
 
-#include <cmath>
-#include <limits>
-#include <nlohmann/json.hpp>
-
 #include "lib/error.hpp"
+#include "reports/json_place.hpp"
 #include "reports/words.hpp"
 
 namespace lastbit {
 namespace {
 
-using Json = nlohmann::json;
-
-std::string shown(const Json& j) {
-  const std::string text = j.dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() <= 40 ? text : text.substr(0, 37) + "...";
-}
-
-// A place in the document: "FILE: layers[3].events.tie".
-struct At {
-  const Json& json;
-  std::string file, path;
-
-  [[noreturn]] void refuse(const std::string& expected) const { throw Error(path.empty() ? file : file + ": " + path, "found " + shown(json) + ", expected " + expected); }
-  At inside(const Json& j, const std::string& step) const { return {j, file, path.empty() || step[0] == '[' ? path + step : path + "." + step}; }
-
-  At operator[](const char* key) const {
-    if (!json.is_object()) refuse("an object");
-    const auto it = json.find(key);
-    if (it == json.end()) throw Error(file + ": " + inside(json, key).path, "found nothing, expected a value");
-    return inside(*it, key);
-  }
-  bool has(const char* key) const { return json.is_object() && json.contains(key); }
-
-  std::string text() const {
-    if (!json.is_string()) refuse("a string");
-    return json.get<std::string>();
-  }
-  std::int64_t integer() const {
-    if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-      refuse("an integer of 64 bits");
-    if (!json.is_number_integer()) refuse("an integer");
-    return json.get<std::int64_t>();
-  }
-  std::int64_t counted() const {
-    if (!json.is_number_integer() || integer() < 0) refuse("an integer >= 0");
-    return integer();
-  }
-  int bits() const {
-    if (counted() > 1024) refuse("a number of bits");
-    return static_cast<int>(counted());
-  }
-  double number() const {
-    if (json.is_string()) {
-      const std::string word = json.get<std::string>();
-      if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
-      if (word == "inf") return std::numeric_limits<double>::infinity();
-      if (word == "-inf") return -std::numeric_limits<double>::infinity();
-    }
-    if (!json.is_number()) refuse("a number, \"nan\", \"inf\" or \"-inf\"");
-    return json.get<double>();
-  }
-  // A value of an element, back to the engine's spelling.
-  std::string printed() const {
-    if (json.is_null()) return "";
-    if (json.is_number_integer()) return std::to_string(integer());
-    if (json.is_number_float()) return words::shortest(json.get<double>());
-    return text();
-  }
-
-  template <typename Read>
-  auto list(Read read) const {
-    if (!json.is_array()) refuse("an array");
-    std::vector<decltype(read(*this))> all;
-    for (std::size_t i = 0; i < json.size(); ++i) all.push_back(read(inside(json[i], "[" + std::to_string(i) + "]")));
-    return all;
-  }
-  std::vector<std::string> texts() const { return list([](const At& at) { return at.text(); }); }
-  std::vector<std::int64_t> integers() const { return list([](const At& at) { return at.integer(); }); }
-  std::vector<std::int64_t> counts() const { return list([](const At& at) { return at.counted(); }); }
-};
+using reading::Json;
+using reading::json_from;
+using At = reading::JsonPlace;
 
 Verdict verdict(const At& at) {
   const std::string word = at.text();
@@ -188,6 +118,13 @@ LayerReport layer(const At& at) {
   return l;
 }
 
+GateOutcome gate(const At& at) {
+  GateOutcome outcome;
+  outcome.findings = at["findings"].list([](const At& f) { return GateFinding{f["rule"].text(), f["dump"].text(), f["layer"].text(), f["sentence"].text()}; });
+  outcome.notes = at["notes"].texts();
+  return outcome;
+}
+
 std::map<std::string, std::string> producer(const At& at) {
   if (!at.json.is_object()) at.refuse("an object of strings");
   std::map<std::string, std::string> fields;
@@ -195,35 +132,10 @@ std::map<std::string, std::string> producer(const At& at) {
   return fields;
 }
 
-// nlohmann/json builds its values on the heap, but its destructor and our walk recurse: depth is limited before parsing.
-void limit_depth(const std::string& text, const std::string& place) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > 64) throw Error(place, "found values nested deeper than 64, expected a report");
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-}
-
 }  // namespace
 
 Report report_from_json(const std::string& text, const std::string& place) {
-  limit_depth(text, place);
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::exception& e) {
-    throw Error(place, std::string("found no JSON: ") + e.what());
-  }
+  const Json json = json_from(text, place);
   const At root{json, place, ""};
   Report report;
   if (root["tool"]["name"].text() != "lastbit") root["tool"]["name"].refuse("\"lastbit\"");
@@ -232,6 +144,7 @@ Report report_from_json(const std::string& text, const std::string& place) {
   report.layers = root["layers"].list(layer);
   if (root.has("dumps")) report.dumps = root["dumps"].texts();
   if (root.has("producers")) report.producers = root["producers"].list(producer);
+  if (root.has("gate")) report.gate = gate(root["gate"]);
   if (!report.producers.empty() && report.producers.size() != report.dumps.size()) root["producers"].refuse("one a dump");
   report.producers.resize(report.dumps.size());
   for (const LayerReport& l : report.layers) report.chained = report.chained || l.chained;

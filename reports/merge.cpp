@@ -35,6 +35,7 @@ Report merged(const std::vector<Part>& parts) {
   for (const auto& [report, place] : parts) {
     if (report.version != whole.version)
       throw Error(place, "found version " + report.version + ", expected " + whole.version + " as in " + parts[0].place);
+    if (report.gate) throw Error(place, "found a report of the gate, expected one of verify: a policy is judged over the whole");
     if (report.chained != whole.chained)
       throw Error(place, std::string("found a report made with") + (report.chained ? "" : "out") + " --chained, expected all the same");
     if (report.command != whole.command) whole.command.clear();

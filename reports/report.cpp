@@ -21,6 +21,12 @@ bool differs(const LayerReport& layer) {
   return layer.verdict == Verdict::different || (layer.chained && layer.chained->mismatches > 0);
 }
 
+bool fails(const Report& report, const LayerReport& layer) {
+  if (!report.gate) return differs(layer);
+  const auto about = [&](const GateFinding& f) { return f.layer == layer.name && f.dump == layer.dump; };
+  return std::any_of(report.gate->findings.begin(), report.gate->findings.end(), about);
+}
+
 Verdict Report::verdict() const {
   if (first_divergence()) return Verdict::different;
   const auto blind = [](const LayerReport& layer) { return layer.verdict == Verdict::not_checked; };
@@ -41,6 +47,7 @@ std::int64_t Report::elements() const {
 }
 
 int Report::exit_status() const {
+  if (gate) return elements() == 0 ? 5 : gate->passed() ? 0 : 1;
   if (first_divergence()) return 1;
   return elements() == 0 ? 5 : 0;
 }

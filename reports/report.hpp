@@ -100,6 +100,19 @@ struct LayerReport {
   std::vector<std::string> notes;        // warnings worth a line
 };
 
+/// One sentence of the gate about one layer, or, without a layer, about the whole.
+struct GateFinding {
+  std::string rule;                      // "exact", "max_lsb", "baseline", "stale", ...
+  std::string dump, layer, sentence;
+};
+
+/// A policy's judgement over a report; `lastbit gate` alone makes it.
+struct GateOutcome {
+  std::vector<GateFinding> findings;     // each fails the gate
+  std::vector<std::string> notes;
+  bool passed() const { return findings.empty(); }
+};
+
 struct Report {
   std::string tool = "lastbit", version;
   std::vector<std::string> command;      // as given, without the program's path
@@ -107,6 +120,7 @@ struct Report {
   std::vector<std::map<std::string, std::string>> producers;  // one a dump
   std::vector<LayerReport> layers;       // in order of dumps, then of layers
   bool chained = false;
+  std::optional<GateOutcome> gate;
 
   Verdict verdict() const;               // different if any layer is (chained counted), else not_checked if any, else identical
   const LayerReport* first_divergence() const;
@@ -115,6 +129,8 @@ struct Report {
 };
 
 std::string_view name(Verdict);
+/// What fails: where a gate judged, what it found; else what differs.
+bool fails(const Report&, const LayerReport&);
 /// Own mismatches, or, where the layer was chained, inherited ones.
 bool differs(const LayerReport&);
 

@@ -26,6 +26,16 @@ std::string fixed(double value, int decimals) {
   return std::string(text, end.ptr);
 }
 
+std::string canonical(const std::string& text) {
+  const bool cut = text.size() > 3 && text.compare(text.size() - 3, 3, "...") == 0;
+  const char* end = text.data() + text.size() - (cut ? 3 : 0);
+  std::int64_t whole = 0;
+  if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc() && read.ptr == end) return std::string(text.data(), end);
+  double real = 0;
+  if (const auto read = std::from_chars(text.data(), end, real); read.ec == std::errc() && read.ptr == end) return shortest(real);
+  return text;
+}
+
 std::string with_sign(std::int64_t value) { return (value > 0 ? "+" : "") + std::to_string(value); }
 
 std::string count(std::int64_t n, std::string_view one, std::string_view many) {
@@ -74,6 +84,11 @@ Report printable(Report report) {
   clean(report.version);
   clean_all(report.command);
   clean_all(report.dumps);
+  if (report.gate) {
+    clean_all(report.gate->notes);
+    for (GateFinding& f : report.gate->findings)
+      for (std::string* text : {&f.rule, &f.dump, &f.layer, &f.sentence}) clean(*text);
+  }
   for (LayerReport& l : report.layers) {
     for (std::string* text : {&l.dump, &l.name, &l.op, &l.profile, &l.reason, &l.command}) clean(*text);
     clean_all(l.notes);
@@ -85,8 +100,10 @@ Report printable(Report report) {
         clean_all(c.group);
       }
     for (auto* elements : {&l.worst, &l.first})
-      for (WorstElement& e : *elements)
+      for (WorstElement& e : *elements) {
+        for (std::string* text : {&e.expected, &e.observed, &e.exact}) *text = canonical(*text);
         for (std::string* text : {&e.output, &e.expected, &e.observed, &e.exact, &e.events}) clean(*text);
+      }
   }
   return report;
 }
@@ -111,6 +128,14 @@ std::string verdict_sentence(const Report& report) {
       return "not_checked: " + std::to_string(blind) + " of " + count(layers, "layer") + "; the rest is identical in " + elements;
     default: return "identical: " + count(layers, "layer") + ", " + elements + ", no bit differs" + (open ? "; " + std::to_string(open) + " more undefined" : "");
   }
+}
+
+std::string gate_sentence(const Report& report) {
+  const GateOutcome& gate = *report.gate;
+  if (gate.passed())
+    return "gate passed: " + count(static_cast<std::int64_t>(report.layers.size()), "layer") + ", " + count(report.elements(), "element");
+  const auto more = static_cast<std::int64_t>(gate.findings.size()) - 1;
+  return "gate failed: " + gate.findings.front().sentence + (more ? " (and " + count(more, "more finding") + ")" : "");
 }
 
 std::int64_t largest_error(const LayerReport& layer) {

@@ -13,6 +13,8 @@ namespace lastbit::words {
 std::string shortest(double);
 /// A fixed number of decimals, correctly rounded.
 std::string fixed(double, int decimals);
+/// A printed number as it reads back from JSON: "1.50..." (digits cut off) is 1.5. Anything else stays.
+std::string canonical(const std::string&);
 /// +3, -1, 0.
 std::string with_sign(std::int64_t);
 /// "1 element", "2 elements".
@@ -25,11 +27,13 @@ std::string shell(const std::vector<std::string>& arguments);
 
 /// Bytes that would move a terminal's cursor or break XML become "?". Line feeds too.
 std::string printable(std::string);
-/// The same for every string of a report.
+/// The same for every string of a report; its printed numbers become canonical.
 Report printable(Report);
 
 /// In two lines or fewer: the verdict and its counts, without names.
 std::string verdict_sentence(const Report&);
+/// "gate passed: ..." or "gate failed: ..." with the first finding.
+std::string gate_sentence(const Report&);
 /// "conv1 (conv2d): 12 of 50176 elements differ, max 1 LSB"; own or, if only those, inherited mismatches.
 std::string divergence_sentence(const LayerReport&);
 /// Name of the cause that explains most, "unexplained" when there are mismatches without any, else empty.

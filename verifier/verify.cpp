@@ -12,6 +12,7 @@
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
 #include "lib/num/round.hpp"
+#include "reports/words.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
 #include "verifier/evaluate.hpp"
@@ -152,7 +153,8 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   r.name = job.entry->name;
   r.op = job.entry->op;
   r.position = job.entry - job.dump->layers().data();
-  r.command = "lastbit verify " + r.dump + " --layer '" + r.name + "'" + (options.profile.empty() ? "" : " --profile " + options.profile);
+  r.command = words::shell({"lastbit", "verify", r.dump, "--layer", r.name});
+  if (!options.profile.empty()) r.command += " " + words::shell({"--profile", options.profile});
   const ChosenProfile chosen = choose_profile(*job.dump, *job.entry, options.profile);
   r.profile = chosen.label;
   const Operator* op = find_operator(job.entry->op);

@@ -14,8 +14,9 @@ using Json = nlohmann::ordered_json;
 Json number(double value) { return value - value == 0 ? Json(value) : Json(words::shortest(value)); }
 
 // A number as the engine printed it: an integer stays one, "-0" keeps its sign, nan and inf are strings.
-Json number(const std::string& text) {
-  if (text.empty()) return nullptr;
+Json number(const std::string& printed) {
+  if (printed.empty()) return nullptr;
+  const std::string text = words::canonical(printed);
   const char* end = text.data() + text.size();
   std::int64_t whole = 0;
   if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc() && read.ptr == end && text != "-0") return whole;
@@ -24,14 +25,8 @@ Json number(const std::string& text) {
   return text;
 }
 
-// The exact value may end in "...": digits that were not printed.
-Json exact(const std::string& text) {
-  const bool cut = text.size() > 3 && text.compare(text.size() - 3, 3, "...") == 0;
-  return number(cut ? text.substr(0, text.size() - 3) : text);
-}
-
 Json element(const WorstElement& e) {
-  Json j{{"index", e.index}, {"expected", number(e.expected)}, {"observed", number(e.observed)}, {"acc", nullptr}, {"exact", exact(e.exact)},
+  Json j{{"index", e.index}, {"expected", number(e.expected)}, {"observed", number(e.observed)}, {"acc", nullptr}, {"exact", number(e.exact)},
          {"lsb", e.lsb}, {"output", e.output}, {"events", e.events}};
   if (e.acc) j["acc"] = *e.acc;
   if (!e.explain.empty()) j["explain"] = e.explain;
@@ -124,6 +119,11 @@ std::string render(const Report& report, const FormatOptions&) {
   Json j{{"tool", {{"name", report.tool}, {"version", report.version}}}, {"verdict", name(report.verdict())}, {"first_divergence", nullptr},
          {"command", report.command}, {"dumps", report.dumps}, {"producers", report.producers}, {"layers", Json::array()}};
   if (const LayerReport* first = report.first_divergence()) j["first_divergence"] = first->name;
+  if (report.gate) {
+    Json findings = Json::array();
+    for (const GateFinding& f : report.gate->findings) findings.push_back({{"rule", f.rule}, {"dump", f.dump}, {"layer", f.layer}, {"sentence", f.sentence}});
+    j["gate"] = {{"passed", report.gate->passed()}, {"findings", findings}, {"notes", report.gate->notes}};
+  }
   for (const LayerReport& l : report.layers) j["layers"].push_back(layer(l, report.chained));
   std::string out;
   write(j, 0, out);

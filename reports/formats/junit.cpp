@@ -19,14 +19,24 @@ Counts count(const Report& report, const std::string* dump) {
   for (const LayerReport& l : report.layers) {
     if (dump && l.dump != *dump) continue;
     ++n.tests;
-    n.failures += differs(l);
-    n.skipped += !differs(l) && l.verdict == Verdict::not_checked;
+    n.failures += fails(report, l);
+    n.skipped += !fails(report, l) && l.verdict == Verdict::not_checked;
   }
   return n;
 }
 
-std::string body(const LayerReport& l) {
-  std::string out = words::divergence_sentence(l) + "\n";
+// The gate's sentences about a layer; with an empty name those about the whole.
+std::string findings(const Report& report, const std::string& dump, const std::string& layer) {
+  std::string out;
+  if (report.gate)
+    for (const GateFinding& f : report.gate->findings)
+      if (f.layer == layer && (layer.empty() || f.dump == dump)) out += f.sentence + "\n";
+  return out;
+}
+
+std::string body(const Report& report, const LayerReport& l) {
+  std::string out = findings(report, l.dump, l.name);
+  if (differs(l)) out += words::divergence_sentence(l) + "\n";
   for (const CauseFound& c : l.causes) out += c.name + " explains " + std::to_string(c.explains) + " of " + std::to_string(c.of) + ": " + c.sentence + "\n";
   if (l.unexplained) out += words::unexplained_sentence(l) + "\n";
   for (const WorstElement& e : l.worst)
@@ -35,16 +45,17 @@ std::string body(const LayerReport& l) {
   return out + (l.command.empty() ? "" : "repeat: " + l.command + "\n");
 }
 
-void add_case(pugi::xml_node suite, const LayerReport& l) {
+void add_case(pugi::xml_node suite, const Report& report, const LayerReport& l) {
   pugi::xml_node test = suite.append_child("testcase");
   test.append_attribute("name") = l.name.c_str();
   test.append_attribute("classname") = l.dump.c_str();
-  if (differs(l)) {
+  if (fails(report, l)) {
     pugi::xml_node failure = test.append_child("failure");
     const std::string cause = words::leading_cause(l);
-    failure.append_attribute("type") = cause.empty() ? "inherited" : cause.c_str();
-    failure.append_attribute("message") = words::divergence_sentence(l).c_str();
-    failure.append_child(pugi::node_pcdata).set_value(body(l).c_str());
+    failure.append_attribute("type") = cause.empty() ? report.gate ? "gate" : "inherited" : cause.c_str();
+    const std::string found = findings(report, l.dump, l.name);
+    failure.append_attribute("message") = (found.empty() ? words::divergence_sentence(l) : found.substr(0, found.find('\n'))).c_str();
+    failure.append_child(pugi::node_pcdata).set_value(body(report, l).c_str());
   } else if (l.verdict == Verdict::not_checked) {
     test.append_child("skipped").append_attribute("message") = l.reason.c_str();
   }
@@ -54,6 +65,22 @@ void add_counts(pugi::xml_node node, const Counts& n) {
   node.append_attribute("tests") = static_cast<long long>(n.tests);
   node.append_attribute("failures") = static_cast<long long>(n.failures);
   node.append_attribute("errors") = 0;
+}
+
+// What the gate says of no single layer is a case of its own.
+void add_gate(pugi::xml_node all, const Report& report) {
+  const std::string found = findings(report, "", "");
+  pugi::xml_node suite = all.append_child("testsuite");
+  suite.append_attribute("name") = "gate";
+  add_counts(suite, {1, !found.empty(), 0});
+  pugi::xml_node test = suite.append_child("testcase");
+  test.append_attribute("name") = "baseline and policy";
+  test.append_attribute("classname") = "gate";
+  if (found.empty()) return;
+  pugi::xml_node failure = test.append_child("failure");
+  failure.append_attribute("type") = "gate";
+  failure.append_attribute("message") = found.substr(0, found.find('\n')).c_str();
+  failure.append_child(pugi::node_pcdata).set_value(found.c_str());
 }
 
 // Dumps in the order of the report, then those that only layers name.
@@ -72,7 +99,10 @@ std::string render(const Report& given, const FormatOptions&) {
   declaration.append_attribute("encoding") = "UTF-8";
   pugi::xml_node all = document.append_child("testsuites");
   all.append_attribute("name") = "lastbit";
-  add_counts(all, count(report, nullptr));
+  Counts total = count(report, nullptr);
+  if (report.gate) total.tests += 1, total.failures += !findings(report, "", "").empty();
+  add_counts(all, total);
+  if (report.gate) add_gate(all, report);
   for (const std::string& dump : suites(report)) {
     const Counts n = count(report, &dump);
     pugi::xml_node suite = all.append_child("testsuite");
@@ -80,7 +110,7 @@ std::string render(const Report& given, const FormatOptions&) {
     add_counts(suite, n);
     suite.append_attribute("skipped") = static_cast<long long>(n.skipped);
     for (const LayerReport& l : report.layers)
-      if (l.dump == dump) add_case(suite, l);
+      if (l.dump == dump) add_case(suite, report, l);
   }
   std::ostringstream out;
   document.save(out, "  ", pugi::format_indent, pugi::encoding_utf8);

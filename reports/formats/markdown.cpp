@@ -65,11 +65,22 @@ std::string detail(const LayerReport& l) {
   return out;
 }
 
+std::string gate(const Report& report) {
+  if (!report.gate) return "";
+  const auto& findings = report.gate->findings;
+  std::string out = std::string("## lastbit gate: ") + (report.gate->passed() ? "passed" : "failed") + "\n\n";
+  for (std::size_t i = 0; i < std::min(listed_layers, findings.size()); ++i) out += "- " + escaped(findings[i].sentence) + "\n";
+  if (findings.size() > listed_layers) out += "- " + words::count(static_cast<std::int64_t>(findings.size() - listed_layers), "more finding") + "\n";
+  for (const std::string& note : report.gate->notes) out += "- note: " + escaped(note) + "\n";
+  return out + "\n";
+}
+
 std::string render(const Report& given, const FormatOptions&) {
   const Report report = words::printable(given);
   const std::string sentence = words::verdict_sentence(report);
   const std::size_t colon = sentence.find(':');
-  std::string out = "## lastbit: " + escaped(sentence.substr(0, colon)) + "\n\n" + escaped(sentence.substr(colon + 2)) + "\n";
+  std::string out = gate(report);
+  out += "## lastbit: " + escaped(sentence.substr(0, colon)) + "\n\n" + escaped(sentence.substr(colon + 2)) + "\n";
   const LayerReport* first = report.first_divergence();
   if (first) out += "\n**First divergence:** " + escaped(words::divergence_sentence(*first)) + "\n";
   out += table(report);

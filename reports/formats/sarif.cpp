@@ -39,6 +39,7 @@ std::string uri(const std::string& path) {
 struct Finding {
   const LayerReport* layer;
   std::string rule, level, text, about;
+  std::string dump = {};       // where there is no layer
 };
 
 std::vector<Finding> findings_of(const LayerReport& l) {
@@ -53,21 +54,38 @@ std::vector<Finding> findings_of(const LayerReport& l) {
   return all;
 }
 
+// Under a gate only what it found is a result; a finding about the whole stands at the first dump.
+std::vector<Finding> findings_of(const Report& report) {
+  std::vector<Finding> all;
+  if (!report.gate) {
+    for (const LayerReport& l : report.layers)
+      for (Finding& f : findings_of(l)) all.push_back(std::move(f));
+    return all;
+  }
+  for (const GateFinding& g : report.gate->findings) {
+    const auto layer = std::find_if(report.layers.begin(), report.layers.end(), [&](const LayerReport& l) { return l.dump == g.dump && l.name == g.layer; });
+    all.push_back({layer == report.layers.end() ? nullptr : &*layer, "gate:" + g.rule, "error", g.sentence, "The gate's rule " + g.rule + "."});
+    all.back().dump = g.dump.empty() && !report.dumps.empty() ? report.dumps.front() : g.dump;
+  }
+  return all;
+}
+
 Json result(const Finding& f, std::size_t rule_index) {
-  const LayerReport& l = *f.layer;
+  LayerReport whole;
+  whole.dump = f.dump;
+  whole.name = "gate";
+  const LayerReport& l = f.layer ? *f.layer : whole;
   Json location{{"physicalLocation", {{"artifactLocation", {{"uri", uri(l.dump + "/manifest.json")}}}, {"region", {{"startLine", 1}}}}},
                 {"logicalLocations", Json::array({{{"name", l.name}, {"fullyQualifiedName", l.dump + "/" + l.name}, {"kind", "module"}}})}};
   Json j{{"ruleId", f.rule}, {"ruleIndex", rule_index}, {"level", f.level}, {"message", {{"text", f.text}}}, {"locations", Json::array({location})},
-         {"partialFingerprints", {{"lastbitFinding/v1", fingerprint({l.dump, l.name, f.rule})}}},
+         {"partialFingerprints", {{"lastbitFinding/v1", fingerprint(f.layer ? std::vector{l.dump, l.name, f.rule} : std::vector{l.dump, f.rule, f.text})}}},
          {"properties", {{"op", l.op}, {"profile", l.profile}, {"elements", l.elements}, {"mismatches", l.mismatches}, {"max_lsb", l.max_lsb},
                          {"unexplained", l.unexplained}, {"repeat", l.command}}}};
   return j;
 }
 
 std::string render(const Report& report, const FormatOptions&) {
-  std::vector<Finding> findings;
-  for (const LayerReport& l : report.layers)
-    for (Finding& f : findings_of(l)) findings.push_back(std::move(f));
+  const std::vector<Finding> findings = findings_of(report);
   std::vector<std::string> names;
   Json rules = Json::array(), results = Json::array();
   for (const Finding& f : findings) {

@@ -13,6 +13,7 @@ using words::count;
 constexpr std::size_t few_layers = 24;       // up to here every layer has its own line
 constexpr std::size_t detailed_layers = 3;   // differing layers shown with their elements
 constexpr std::size_t worst_elements = 20;   // over all of them
+constexpr std::size_t gate_findings = 20;
 constexpr std::size_t bar_columns = 40;
 constexpr std::size_t histogram_rows = 12;
 
@@ -62,6 +63,18 @@ struct Text {
 
   void line(const std::string& text) { out += wrapped(text, "", columns); }
 
+  void gate() {
+    if (!report.gate) return;
+    const std::string sentence = wrapped(words::gate_sentence(report), "", columns);
+    const std::size_t colon = sentence.find(':');
+    out += paint(report.gate->passed() ? Verdict::identical : Verdict::different, sentence.substr(0, colon)) + sentence.substr(colon);
+    const auto& findings = report.gate->findings;
+    for (std::size_t i = 0; findings.size() > 1 && i < std::min(findings.size(), gate_findings); ++i) out += wrapped("- " + findings[i].sentence, "  ", columns);
+    if (findings.size() > gate_findings) out += "  - " + count(static_cast<std::int64_t>(findings.size() - gate_findings), "more finding") + "\n";
+    for (const std::string& note : report.gate->notes) out += wrapped("note: " + note, "  ", columns);
+    out += "\n";
+  }
+
   void head() {
     const std::string sentence = words::verdict_sentence(report);
     const std::size_t colon = sentence.find(':');
@@ -91,6 +104,7 @@ struct Text {
     if (report.first_divergence()) last = std::max<std::size_t>(last, 26);
     w.op = std::min<std::size_t>(w.op, report.first_divergence() ? 10 : 16);
     const std::size_t others = w.op + w.elements + w.mismatches + w.lsb + last + 5 + (w.chained ? w.chained + 1 : 0);
+    if (report.layers.size() > few_layers) w.name = std::max<std::size_t>(w.name, 12);  // "(999 layers)"
     w.name = std::min(w.name, std::max<std::size_t>(12, columns > others ? columns - others : 0));
     return w;
   }
@@ -236,6 +250,7 @@ struct Text {
   }
 
   std::string render() {
+    gate();
     head();
     if (!report.layers.empty()) table();
     details();

@@ -48,6 +48,12 @@ std::string head(const Report& report) {
   const std::string verdict(name(report.verdict()));
   std::string out = "<header class=\"" + verdict + "\">\n<h1><span class=\"badge " + verdict + "\">" + escaped(sentence.substr(0, colon)) + "</span>" +
                     escaped(sentence.substr(colon + 1)) + "</h1>\n";
+  if (report.gate) {
+    out += "<p><span class=\"badge " + std::string(report.gate->passed() ? "identical\">gate passed" : "different\">gate failed") + "</span></p>\n<ul>";
+    for (const GateFinding& f : report.gate->findings) out += element("li", f.sentence);
+    for (const std::string& note : report.gate->notes) out += element("li", "note: " + note);
+    out += "</ul>\n";
+  }
   if (const LayerReport* first = report.first_divergence()) {
     const auto i = static_cast<std::size_t>(first - report.layers.data());
     out += "<p>First divergence: <a href=\"#layer-" + std::to_string(i) + "\">" + escaped(words::divergence_sentence(*first)) + "</a></p>\n";

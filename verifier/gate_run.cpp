@@ -1,0 +1,69 @@
+// gate_run.cpp: see gate_run.hpp.
+#include "verifier/gate_run.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "lib/dump/dump.hpp"
+#include "lib/error.hpp"
+#include "lib/profile/profile.hpp"
+
+namespace lastbit {
+namespace {
+
+// NAME@isa of the arithmetic that made a record, so that the command in the report repeats the difference. A profile that was read from a
+// file has a name that the program does not know: then the dump chooses.
+std::string profile_of(const DumpRecord& known) {
+  const ProfileChoice choice = ProfileChoice::parse(known.profile);
+  const auto& all = all_profiles();
+  if (std::none_of(all.begin(), all.end(), [&](const Profile& p) { return p.name == choice.name; })) return "";
+  const auto isa = known.producer.find("isa");
+  return choice.name + (!choice.isa.empty() ? "@" + choice.isa : isa != known.producer.end() ? "@" + isa->second : "");
+}
+
+}  // namespace
+
+GateInput verify_for_gate(const VerifyOptions& options, const Baseline* baseline) {
+  GateInput all;
+  all.layer_glob = options.layer_glob;
+  all.report.version = options.version;
+  all.report.command = options.command;
+  std::set<std::string> seen;
+  for (const std::string& path : options.dumps) {
+    VerifyOptions one = options;
+    one.dumps = {path};
+    if (const DumpRecord* known = baseline ? record_of(*baseline, path, options.dumps.size() == 1) : nullptr) {
+      if (one.profile.empty()) one.profile = profile_of(*known);
+      one.as_producer = Producer{known->producer};
+    }
+    Report report = verify_dumps(one);
+    const Dump dump = Dump::open(path, one.profile.empty());
+    if (!seen.insert(dump.name()).second) throw Error(dump.name(), "found the same dump twice, expected each once");
+    for (LayerReport& layer : report.layers) {
+      all.facts.push_back(facts_of(dump, dump.layers().at(static_cast<std::size_t>(layer.position))));
+      all.report.layers.push_back(std::move(layer));
+    }
+    all.report.dumps.push_back(report.dumps.at(0));
+    all.report.producers.push_back(report.producers.at(0));
+  }
+  return all;
+}
+
+std::vector<DumpRecord> records(const GateInput& in, const std::string& reason) {
+  std::vector<DumpRecord> all;
+  for (std::size_t d = 0; d < in.report.dumps.size(); ++d) {
+    DumpRecord dump{in.report.dumps[d], "", in.report.producers[d], {}};
+    std::set<std::string> profiles;
+    for (std::size_t i = 0; i < in.report.layers.size(); ++i) {
+      const LayerReport& layer = in.report.layers[i];
+      if (layer.dump != dump.dump) continue;
+      dump.layers.push_back(record(layer, in.facts[i], reason));
+      if (!layer.profile.empty()) profiles.insert(layer.profile);
+    }
+    if (profiles.size() == 1) dump.profile = *profiles.begin();
+    all.push_back(std::move(dump));
+  }
+  return all;
+}
+
+}  // namespace lastbit
