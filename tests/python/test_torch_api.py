@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
-from runtimes import need, need_program
+from runtimes import need, need_module, need_program
 
 need("torch")
 
@@ -46,6 +46,21 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
     files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file())
     assert all((one / file).read_bytes() == (two / file).read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("name", ["fx", "mobilenet_v2_qat", "pt2e"])
+def test_inference_mode_makes_no_difference(tmp_path, name):
+    """There PyTorch hands over linear and conv2d whole; elsewhere taken apart."""
+    if name == "pt2e":
+        need_module("torchao")
+    model, x = models.make(name, "qnnpack")
+    tops = []
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            run = lastbit.torch.dump(model, x, tmp_path / mode.__name__)
+        tops.append(json.loads((run / "manifest.json").read_text()))
+    assert [(layer["op"], layer["attributes"]) for layer in tops[0]["layers"]] == [
+        (layer["op"], layer["attributes"]) for layer in tops[1]["layers"]]
 
 
 def test_nothing_is_left_behind(tmp_path):

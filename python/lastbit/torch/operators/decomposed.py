@@ -67,6 +67,21 @@ def convolution(call):
     return [Layer(f"{op}{dims}d", {"x": call.x, "weight": call["weight"], "bias": call["bias"]}, {"y": call.out}, attributes)]
 
 
+@operator(*(f"aten::conv{transposed}{dims}d" for transposed in ("", "_transpose") for dims in (1, 2, 3)))
+def composite_convolution(call):
+    """The same before PyTorch takes it apart: under torch.inference_mode."""
+    if isinstance(call["padding"], str):
+        return None
+    dims = call.x.dim() - 2
+    attributes = {"variant": "float", "activation": "none"}
+    for name in ("stride", "padding", *(["output_padding"] if "transpose" in call.base else []), "dilation"):
+        value = call[name] if isinstance(call[name], (list, tuple)) else [call[name]]
+        attributes[name] = list(value) * (dims if len(value) == 1 else 1)
+    attributes["groups"] = call["groups"]
+    op = call.base if call.base[-2] == str(dims) else None
+    return op and [Layer(op, {"x": call.x, "weight": call["weight"], "bias": call["bias"]}, {"y": call.out}, attributes)]
+
+
 @operator("aten::linear")
 def linear(call):
     return [Layer("linear", {"x": call.x, "weight": call["weight"], "bias": call["bias"]}, {"y": call.out},
