@@ -33,6 +33,9 @@ std::vector<Cell> onnxruntime_accumulate();
 std::vector<Cell> tflite_reference_accumulate(const std::string& rule);
 std::vector<Cell> tflite_ruy_accumulate(const std::string& rule);
 std::vector<Cell> xnnpack_accumulate();
+std::vector<Cell> tflm_accumulate(const std::string& rule);
+/// `bounds`: "tosa_inexact" for what INEXACT_ROUND allows, else empty.
+std::vector<Cell> tosa_accumulate(const std::string& rule, const std::string& bounds);
 
 /// Operators that quantize x when it arrives: a cell by the versions of ATen's quantize_per_tensor, and the dynamic
 /// convolutions of a table with static ones.

@@ -28,7 +28,7 @@ std::vector<Cell> quantized_when_it_arrives(Cell cell) {
 std::vector<Cell> dynamic_convolutions(const std::vector<Cell>& profile) {
   std::vector<Cell> all;
   for (Cell c : profile) {
-    if (std::find(c.ops.begin(), c.ops.end(), "conv") == c.ops.end()) continue;
+    if (c.rule != "accumulate" || std::find(c.ops.begin(), c.ops.end(), "conv") == c.ops.end()) continue;
     c.ops = {"conv_dynamic"};
     std::erase(c.when, "x:uint8");  // it becomes that
     append(all, quantized_when_it_arrives(c));

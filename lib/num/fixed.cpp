@@ -7,15 +7,17 @@
 
 namespace lastbit {
 
-FixedMultiplier quantize_multiplier(double real) {
+FixedMultiplier quantize_multiplier(double real, int bits) {
   if (real == 0) return {};
   int shift = 0;
   const double q = std::frexp(real, &shift);                     // |q| in [1/2, 1)
-  std::int64_t m = to_integer(q * 2147483648.0, Rounding::half_away).value;
+  std::int64_t m = to_integer(std::ldexp(q, bits), Rounding::half_away).value << (31 - bits);
   if (m == std::int64_t{1} << 31) m /= 2, ++shift;               // rounded up to 1.0
   if (shift < -31) return {};                                    // flushed to zero
   return {static_cast<std::int32_t>(m), shift};
 }
+
+double value(FixedMultiplier by) { return std::ldexp(static_cast<double>(by.m), by.shift - 31); }
 
 std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, bool& tie, bool& wrapped) {
   const int left = by.shift > 0 ? by.shift : 0;
@@ -30,11 +32,12 @@ std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, 
     const std::int64_t m15 = by.m < 0x7FFF0000 ? (by.m + 0x8000) >> 16 : 0x7FFF;
     return static_cast<std::int64_t>(once(Wide{x} * m15, 15 - by.shift, Rounding::half_up));
   }
+  if (rule == FixedRule::scale16) return static_cast<std::int64_t>(once(Wide{x} * (by.m >> 16), 15 - by.shift, Rounding::half_up));
   const Wide wanted = Wide{x} << left;
-  const std::int64_t shifted = wrap(wanted, 32);
+  const std::int64_t shifted = rule == FixedRule::double_away_saturating ? saturate(wanted, 32) : wrap(wanted, 32);
   wrapped |= shifted != wanted;
   const Wide high = once(Wide{shifted} * by.m, 31, rule == FixedRule::floor_up ? Rounding::floor : Rounding::half_up);
-  return static_cast<std::int64_t>(once(high, right, rule == FixedRule::double_away ? Rounding::half_away : Rounding::half_up));
+  return static_cast<std::int64_t>(once(high, right, rule == FixedRule::double_away || rule == FixedRule::double_away_saturating ? Rounding::half_away : Rounding::half_up));
 }
 
 std::int64_t multiply_rndnu(std::int64_t x, float scale, bool& tie) {

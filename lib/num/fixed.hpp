@@ -12,8 +12,10 @@ struct FixedMultiplier {
 };
 
 /// tflite/kernels/internal/quantization_util.cc, QuantizeMultiplier: mantissa rounded half away from zero to 31 bits;
-/// below 2^-32 the multiplier is flushed to zero.
-FixedMultiplier quantize_multiplier(double real);
+/// below 2^-32 the multiplier is flushed to zero. TOSA's 16-bit multipliers keep 15 bits (the low 16 of m are 0).
+FixedMultiplier quantize_multiplier(double real, int bits = 31);
+/// The real number that it stands for, exactly.
+double value(FixedMultiplier);
 
 /// The ways two integers are multiplied and shifted back. In all of them x is shifted left by max(shift, 0) first.
 enum class FixedRule {
@@ -22,6 +24,8 @@ enum class FixedRule {
   single,       // once, half up                                ruy Arm, TFLITE_SINGLE_ROUNDING, TOSA single round
   floor_up,     // floor at 2^-31, then half up                 TFLite avx2_utils
   reduced,      // 16-bit multiplier on a 64-bit accumulator    TFLite int16x8 with int64 bias
+  double_away_saturating,  // the left shift saturates        gemmlowp
+  scale16,      // the same, multiplier rounded once to 15 bits TOSA apply_scale_16
   rndnu,        // 24 bits of a float32, once, half up          XNNPACK uint8 on NEON
   rndnu16,      // 15 bits after a rounding shift to int16      XNNPACK uint8 on NEON without dot product
   q8,           // 1/256ths, once, half up                      XNNPACK integers to integers

@@ -1,5 +1,6 @@
 // requantize: y = clamp(round((x - zx) * sx / sy) + zy): integers to other qparams or another type
 #include "lib/error.hpp"
+#include "lib/rules/inexact.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
 
@@ -25,6 +26,9 @@ Result run(const Layer& layer, const Cell& cell) {
     const Requantizer requantize(cell.stages, c, layer.place);
     for (std::size_t i = 0; i < y.q.size(); ++i)
       y.q[i] = static_cast<std::int32_t>(requantize(x.integer(static_cast<std::int64_t>(i)) - x.q.integer_zero_point(), static_cast<std::int64_t>(i), y.events[i]));
+    if (cell.get("bounds") == "tosa_inexact")
+      for (std::int64_t i = 0; i < x.size(); ++i)
+        add_inexact(y, i, x.integer(i) - x.q.integer_zero_point(), quantize_multiplier(x.q.scale_of(0) / out.q.scale_of(0)), out.q.integer_zero_point(), range);
     return r;
   }
   const QuantizeRule rule = quantize_rule(cell.get("rounding", "outside"), layer.place);

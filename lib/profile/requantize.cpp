@@ -30,11 +30,11 @@ struct Step {
   bool a_single = false;                 // the expression's own type
 };
 
-constexpr std::array<std::string_view, 8> fixed_names{"double_away", "double_up", "single", "floor_up", "reduced", "rndnu", "rndnu16", "q8"};
+constexpr std::array<std::string_view, 10> fixed_names{"double_away", "double_up", "single", "floor_up", "reduced", "double_away_saturating", "scale16", "rndnu", "rndnu16", "q8"};
 
 FixedRule fixed_rule(const std::string& name, const std::string& place) {
   const auto it = std::find(fixed_names.begin(), fixed_names.end(), name);
-  if (it == fixed_names.end()) throw Error(place, "found the fixed-point rule \"" + name + "\", expected double_away, double_up, single, floor_up, reduced, rndnu, rndnu16 or q8");
+  if (it == fixed_names.end()) throw Error(place, "found the fixed-point rule \"" + name + "\", expected double_away, double_up, single, floor_up, reduced, double_away_saturating, scale16, rndnu, rndnu16 or q8");
   return static_cast<FixedRule>(it - fixed_names.begin());
 }
 
@@ -132,7 +132,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
       s.tail = fixed_rule(tail, place);
       s.tail_from = context.lanes / n * n;
     }
-    for (const double v : s.a) s.multiplier.push_back(quantize_multiplier(v));
+    for (const double v : s.a) s.multiplier.push_back(quantize_multiplier(v, s.fixed == FixedRule::scale16 ? 15 : 31));
   } else if (verb == "round") {
     const auto [mode, overflow] = cut(rest, ' ');
     const auto it = std::find(rounding_names.begin(), rounding_names.end(), mode);

@@ -12,7 +12,7 @@
 //   fma A ; B             x = fma(A, B, x)              one rounding
 //   muladd A ; B          x = fma(x, A, B)              one rounding
 //   activation            relu, leaky_relu or tanh on a float x (nothing when none is fused; relu is then a clamp again)
-//   fixed RULE EXPR       x = round(x * EXPR)           RULE: double_away double_up single floor_up reduced rndnu rndnu16 q8
+//   fixed RULE EXPR       x = round(x * EXPR)           RULE: a name of FixedRule, num/fixed.hpp
 //   fixed R/N/TAIL EXPR   the same by R in whole blocks of N channels (elements), by TAIL in the rest: vector lanes and a loop
 //   round MODE OVERFLOW   x = integer(x)                OVERFLOW: int_min (cvtps2dq), saturate (vcvtn), exact
 //   zero_point            x += zo                       as an integer, or f32(x + f32(zo)) on a float x
@@ -20,7 +20,8 @@
 //   range                 x clamped to [min - zo, max - zo], before the zero point is added
 //   clamp                 x clamped to [min, max]: the stored range and a fused activation's
 //
-// Names in EXPR: si sw so (scales, float64), zi zo, bias (of the channel), alpha; `bias` is 0 without a bias.
+// Names in EXPR: si sw so (scales, float64), zi zo, bias and its scale sb (of the channel; 1 for a float
+// bias, si * sw for integers without one), alpha. Stages that name a bias are left out without one.
 #pragma once
 #include <cstdint>
 #include <memory>

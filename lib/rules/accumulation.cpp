@@ -7,6 +7,7 @@
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
 #include "lib/rules/float_products.hpp"
+#include "lib/rules/inexact.hpp"
 #include "lib/rules/onednn_pairs.hpp"
 
 namespace lastbit {
@@ -230,7 +231,8 @@ RequantizeContext requantize_context(const Layer& layer, const Cell& cell, const
   const bool alike = scales <= 1 && !bias;
   for (std::int64_t o = 0; o < (alike ? 1 : channels); ++o) {
     const double sw = scales == 0 ? 1.0 : weight.q.scale_of(scales > 1 ? o % scales : 0);
-    c.channels.push_back({{"si", in.x_scale}, {"sw", sw}, {"so", so}, {"zi", static_cast<double>(in.x_zero_point)}, {"zo", zo},
+    const double sb = !bias || is_float(bias->dtype) ? 1.0 : bias->q.quantized() ? bias->scale_at(o) : in.x_scale * sw;
+    c.channels.push_back({{"si", in.x_scale}, {"sw", sw}, {"sb", sb}, {"so", so}, {"zi", static_cast<double>(in.x_zero_point)}, {"zo", zo},
                           {"bias", bias ? biases[static_cast<std::size_t>(o)] : 0.0}, {"alpha", alpha}});
   }
   return c;
@@ -269,6 +271,11 @@ Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g,
     if (to_float) y.f[at] = requantize.to_float(a.acc[at], channel, y.events[at]);
     else y.q[at] = static_cast<std::int32_t>(requantize(a.acc[at], channel, y.events[at]));
     y.acc[at] = requantize.with_bias(a.acc[at], channel);
+    if (cell.get("bounds") == "tosa_inexact" && !to_float) {
+      const auto& c = requantize.context();
+      const Names& n = c.channels.size() == 1 ? c.channels[0] : c.channels[static_cast<std::size_t>(channel)];
+      add_inexact(y, i, y.acc[at], quantize_multiplier(n.at("si") * n.at("sw") / n.at("so")), static_cast<std::int64_t>(n.at("zo")), {c.min, c.max});
+    }
   }
   if (!y.acc.empty()) {
     const auto [lo, hi] = std::minmax_element(y.acc.begin(), y.acc.end());

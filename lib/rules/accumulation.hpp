@@ -37,6 +37,7 @@ struct Accumulated {
 ///   pair_order    flat (taps ascending, channel fastest), channels_first, onednn (lib/rules/onednn_pairs.hpp)
 ///   pair_outside  zero_point, zero: what a tap outside the input holds
 ///   pair_offset   what the runtime adds to int8 inputs to make them uint8 (0): 128
+///   bounds        tosa_inexact: every result that TOSA's INEXACT_ROUND allows (lib/rules/inexact.hpp)
 ///   bound         half_even, half_away, half_even_with_zero_point: how a fused relu6's 6 becomes an integer
 Accumulated accumulate_layer(const Layer&, const Cell&, const Geometry&, const AccumulationInput&);
 

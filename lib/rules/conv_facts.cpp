@@ -66,12 +66,13 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
 }
 
 Result run_convolution(const Layer& layer, const Cell& cell, const Geometry& g, const Shape& shape) {
-  if (cell.rule == "float") return run_float_products(layer, g, shape);
+  if (cell.rule == "float") return run_float_products(layer, cell, g, shape);
+  if (is_float(layer.in("x").dtype)) throw Error(layer.place + ": input \"x\"", "found " + std::string(name(layer.in("x").dtype)) + ", expected an integer type (a float layer between q/dq pairs has the variant \"float\")");
   return run_accumulation(layer, cell, g, read_operands(layer, g), shape);
 }
 
 Real real_convolution(const Layer& layer, const Result& result, const Geometry& g) {
-  return is_float(layer.in("weight").dtype) ? real_float_products(layer, g) : real_accumulation(layer, result, g, read_operands(layer, g));
+  return is_float(layer.in("weight").dtype) || is_float(layer.in("x").dtype) ? real_float_products(layer, g) : real_accumulation(layer, result, g, read_operands(layer, g));
 }
 
 }  // namespace lastbit

@@ -7,6 +7,7 @@
 #include "lib/error.hpp"
 #include "lib/rules/accumulation.hpp"
 #include "lib/rules/pointwise.hpp"
+#include "lib/rules/quantize_value.hpp"
 
 namespace lastbit {
 
@@ -52,36 +53,58 @@ void terms(const Geometry& g, const std::vector<std::int32_t>& source, std::int6
   }
 }
 
-void floats_only(const Layer& layer) {
-  for (const char* port : {"x", "weight", "bias"})
-    if (const Tensor* t = layer.find(port); t && !is_float(t->dtype))
-      throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t->dtype)) + ", expected float32 in a float operator");
-  const std::string activation = layer.attributes.text("activation", "none");
-  if (activation != "none" && activation != "relu") throw Error(layer.place + ": attribute \"activation\"", "found \"" + activation + "\", expected none or relu in a float operator");
+/// The float32 values of a port: those of a float tensor, or (q - z) * s in float32 of a quantized one.
+std::vector<float> single_values(const Layer& layer, const std::string& port) {
+  const Tensor& t = layer.in(port);
+  if (is_float(t.dtype)) return t.f32();
+  if (!t.q.quantized()) throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t.dtype)) + " without a scale, expected float32 or a quantized tensor in a float operator");
+  std::vector<float> v;
+  for (std::int64_t i = 0; i < t.size(); ++i) v.push_back((static_cast<float>(t.integer(i)) - static_cast<float>(t.zero_point_at(i))) * static_cast<float>(t.scale_at(i)));
+  return v;
+}
+
+template <class T>
+T real_of(const Tensor& t, std::int64_t i) {
+  return t.q.quantized() ? dequantized<T>(t, i) : T(t.value(i));
 }
 
 }  // namespace
 
-Result run_float_products(const Layer& layer, const Geometry& g, const Shape& out_shape) {
-  floats_only(layer);
-  if (!layer.has_out("y") || !is_float(layer.out().dtype)) throw Error(layer.place + ": output \"y\"", "found no float output, expected one in a float operator");
-  const auto x = layer.in("x").f64(), w = layer.in("weight").f64();
-  const Tensor* bias = layer.find("bias");
-  const bool relu = layer.attributes.text("activation", "none") == "relu";
+Result run_float_products(const Layer& layer, const Cell& cell, const Geometry& g, const Shape& out_shape) {
+  const std::string activation = layer.attributes.text("activation", "none");
+  if (activation != "none" && activation != "relu") throw Error(layer.place + ": attribute \"activation\"", "found \"" + activation + "\", expected none or relu in a float operator");
+  const Tensor& out = layer.out();
+  const auto x = single_values(layer, "x"), w = single_values(layer, "weight");
+  const auto bias = layer.find("bias") ? single_values(layer, "bias") : std::vector<float>();
+  const bool to_float = is_float(out.dtype), relu = activation == "relu";
   const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
-  if (bias && bias->size() != channels) throw Error(layer.place + ": input \"bias\"", "found " + std::to_string(bias->size()) + " elements, expected " + std::to_string(channels));
+  if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != channels) throw Error(layer.place + ": input \"bias\"", "found " + std::to_string(bias.size()) + " elements, expected " + std::to_string(channels));
   const auto source = sources(g);
   Result r;
   r.kernel = "float";
-  Computed& y = r.outputs["y"] = float_output(out_shape);
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(y.f.size()); ++i) {
+  Computed& y = r.outputs["y"] = to_float ? float_output(out_shape) : quantized_output(out_shape);
+  const std::int64_t n = count(out_shape);
+  const QuantizeRule rule = to_float ? QuantizeRule::outside : quantize_rule(cell.get("rounding", "outside"), layer.place);
+  const Range range = to_float ? Range{} : stored_range(out);
+  for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t channel = i / P % channels;
     UnorderedSum sum;
-    terms(g, source, i / P / channels, channel, i % P, [&](std::int64_t a, std::int64_t b) { sum.multiply_add(x[static_cast<std::size_t>(a)], w[static_cast<std::size_t>(b)]); });
-    if (bias) sum.add(bias->value(channel));
+    terms(g, source, i / P / channels, channel, i % P, [&](std::int64_t a, std::int64_t b) { sum.multiply_add(static_cast<double>(x[static_cast<std::size_t>(a)]), static_cast<double>(w[static_cast<std::size_t>(b)])); });
+    if (!bias.empty()) sum.add(static_cast<double>(bias[static_cast<std::size_t>(channel)]));
     FloatRange v = range_of(sum);
     if (relu) v = {std::max(v.lo, 0.0f), std::max(v.hi, 0.0f)};
-    put(y, i, v);
+    if (to_float) {
+      put(y, i, v);
+      continue;
+    }
+    const auto at = static_cast<std::size_t>(i);
+    Events ignored = 0;
+    const float middle = std::clamp(static_cast<float>(sum.value), v.lo, v.hi);
+    y.q[at] = static_cast<std::int32_t>(quantize_value(rule, middle, out.scale_at(i), out.zero_point_at(i), range, y.events[at]));
+    const auto lo = quantize_value(rule, v.lo, out.scale_at(i), out.zero_point_at(i), range, ignored), hi = quantize_value(rule, v.hi, out.scale_at(i), out.zero_point_at(i), range, ignored);
+    if (lo == hi) continue;
+    y.undefined.push_back({i, static_cast<double>(lo), static_cast<double>(hi)});
+    y.events[at] |= event::undefined;
   }
   return r;
 }
@@ -94,8 +117,8 @@ Real real_float_products(const Layer& layer, const Geometry& g) {
   return pointwise(g.batch * channels * P, [&x, &w, bias, relu, g, channels, P, source]<class T>(std::int64_t i) {
     const std::int64_t channel = i / P % channels;
     T sum(0);
-    terms(g, *source, i / P / channels, channel, i % P, [&](std::int64_t a, std::int64_t b) { sum += T(x.value(a)) * T(w.value(b)); });
-    if (bias) sum += T(bias->value(channel));
+    terms(g, *source, i / P / channels, channel, i % P, [&](std::int64_t a, std::int64_t b) { sum += real_of<T>(x, a) * real_of<T>(w, b); });
+    if (bias) sum += real_of<T>(*bias, channel);
     return relu ? max(sum, T(0)) : sum;
   });
 }

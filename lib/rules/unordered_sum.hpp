@@ -37,8 +37,9 @@ FloatRange range_of(const UnorderedSum&);
 void put(Computed& y, std::int64_t i, FloatRange);
 
 struct Geometry;
-/// The float operator between a dequantize and a quantize: x, weight and bias are float32. Rule "float".
-Result run_float_products(const Layer&, const Geometry&, const Shape& out_shape);
+/// The float operator between a dequantize and a quantize: x, weight and bias are float32, or the whole of it in one layer:
+/// integers are dequantized to float32 one by one, and a quantized y is quantized by the cell's "rounding". Rule "float".
+Result run_float_products(const Layer&, const Cell&, const Geometry&, const Shape& out_shape);
 Real real_float_products(const Layer&, const Geometry&);
 
 }  // namespace lastbit

@@ -1,0 +1,25 @@
+// cmsis_nn_single: CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING: one rounding, half up.
+//
+// The predicated MVE form (arm_requantize_mve_pred) still rounds twice in that build (CMSIS-NN issue 170): the last vector of a
+// row may differ on such a device.
+#include "lib/cells/cells.hpp"
+
+namespace lastbit::profiles {
+
+Profile cmsis_nn_single() {
+  Profile p{
+      .name = "cmsis-nn-single",
+      .title = "CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING",
+      .sources = {"CMSIS-NN 99f736a6",
+                  "Include/arm_nnsupportfunctions.h: arm_nn_requantize under CMSIS_NN_USE_SINGLE_ROUNDING"},
+      .evidence = "formula only: arm_nn_requantize was compiled on x86 and agrees; no kernel was run on a device",
+      .for_producer = {},
+      .replaces = "",
+      .replaces_when = {},
+      .isas = {},
+      .cells = {}};
+  cells::append(p.cells, cells::tflm_accumulate("single"));
+  return p;
+}
+
+}  // namespace lastbit::profiles
