@@ -22,6 +22,11 @@ Profile pytorch_onednn() {
   };
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
   const auto conv = stages("f32(sw)"), linear = stages("1 / f32(1 / sw)"), linear_per_channel = stages("1 / (1 / f32(sw))");
+  // Below AVX-512 a linear layer is gemm_s8u8s32, whose epilogue multiplies by the product of the scales.
+  const auto product = [](const std::string& weight) {
+    return std::vector<std::string>{"float", "multiply (1 / f32(1 / si)) * (" + weight + ")", "add f32(bias)", "activation", "multiply 1 / (1 / f32(1 / so))", "zero_point", "clamp", "round half_even int_min"};
+  };
+  const auto gemm = product("1 / f32(1 / sw)"), gemm_per_channel = product("1 / (1 / f32(sw))");
   Profile p{
       .name = "pytorch-onednn",
       .title = "PyTorch >= 2.1, engine onednn (oneDNN 3.x)",
@@ -38,18 +43,21 @@ Profile pytorch_onednn() {
           {{"conv", "conv_transpose"}, {"no_vnni", "avx2", "x:uint8"}, "accumulate", conv, pairs("avx2")},
           {{"conv", "conv_transpose"}, {"no_vnni", "avx512", "x:uint8"}, "accumulate", conv, pairs("avx512")},
           {{"conv", "conv_transpose"}, {"no_avx2", "x:uint8"}, "accumulate", conv, pairs("avx")},
-          {{"linear"}, {"no_vnni", "avx2", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx2")},
-          {{"linear"}, {"no_vnni", "avx2", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx2")},
+          {{"linear"}, {"no_vnni", "avx2", "x:uint8", "!per_channel"}, "accumulate", gemm, pairs("avx2")},
+          {{"linear"}, {"no_vnni", "avx2", "x:uint8", "per_channel"}, "accumulate", gemm_per_channel, pairs("avx2")},
           {{"linear"}, {"no_vnni", "avx512", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx512")},
           {{"linear"}, {"no_vnni", "avx512", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx512")},
-          {{"linear"}, {"no_avx2", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx")},
-          {{"linear"}, {"no_avx2", "x:uint8", "per_channel"}, "accumulate", linear_per_channel, pairs("avx")},
+          {{"linear"}, {"no_avx2", "x:uint8", "!per_channel"}, "accumulate", gemm, pairs("avx")},
+          {{"linear"}, {"no_avx2", "x:uint8", "per_channel"}, "accumulate", gemm_per_channel, pairs("avx")},
       }};
   // ideep quantizes x by the reciprocal of the twice inverted scale, zero point inside, not fused.
   for (const auto& [cpu, with] : {std::pair{std::vector<std::string>{}, exact}, std::pair{std::vector<std::string>{"no_vnni", "avx2"}, pairs("avx2")},
                                   std::pair{std::vector<std::string>{"no_vnni", "avx512"}, pairs("avx512")}, std::pair{std::vector<std::string>{"no_avx2"}, pairs("avx")}})
     for (const auto& [weight, scale] : {std::pair{"!per_channel", "1 / f32(1 / sw)"}, std::pair{"per_channel", "1 / (1 / f32(sw))"}}) {
-      Cell c{{"linear_dynamic"}, cpu, "accumulate", {"float", "multiply 1 / f32(1 / si)", std::string("multiply ") + scale, "add f32(bias)", "activation"}, with};
+      const std::string x = "1 / f32(1 / si)", w = scale;
+      std::vector<std::string> steps{"float", "multiply " + x, "multiply " + w, "add f32(bias)", "activation"};
+      if (with.count("kernels") && with.at("kernels") != "avx512") steps = {"float", "multiply (" + x + ") * (" + w + ")", "add f32(bias)", "activation"};  // gemm_s8u8s32: the scales' product first
+      Cell c{{"linear_dynamic"}, cpu, "accumulate", steps, with};
       c.when.push_back(weight);
       c.with.insert({{"choose", "pytorch"}, {"rounding", "inside"}, {"quantize_scale", "1 / f32(1 / si)"}});
       p.cells.push_back(c);
