@@ -29,7 +29,6 @@ Pair add2(Pair a, Pair b) {
   const float t = (a.x - (s - v)) + (b.x - v);
   return {s, t + (a.y + b.y)};
 }
-Pair multiply(float a, float b) { const float s = a * b; return {s, fused(a, b, -s)}; }
 Pair multiply(Pair a, float b) { const float s = a.x * b; return {s, fused(a.y, b, fused(a.x, b, -s))}; }
 Pair multiply(Pair a, Pair b) { const float s = a.x * b.x; return {s, fused(a.x, b.y, fused(a.y, b.x, fused(a.x, b.x, -s)))}; }
 Pair square(Pair a) { const float s = a.x * a.x; return {s, fused(a.x + a.x, a.y, fused(a.x, a.x, -s))}; }
@@ -103,33 +102,6 @@ float tanhf(float x) {
     y = q.x + q.y;
   }
   return std::copysign(y, x);
-}
-
-float erff(float x) {
-  if (x != x) return x;
-  const float a = std::fabs(x);
-  // Three polynomials: below 1.1 in a^2, then exponents of 1 - exp(...) below 2.4 and from there on.
-  struct Polynomial {
-    float c[5];
-    double d, e;
-  };
-  static constexpr Polynomial low{{0.7089292194e-4f, -0.7768311189e-3f, 0.5159463733e-2f, -0.2683781274e-1f, 0.1128318012f}, -0.376125876000657465175213237214, 1.12837916021059138255978217023};
-  static constexpr Polynomial middle{{-0.1792667899e-4f, 0.3937633010e-3f, -0.3949181177e-2f, 0.2445474640e-1f, -0.1070996150f}, -0.634588905908410389971210809210, -1.12879855826694507209862753992};
-  static constexpr Polynomial high{{-0.9495757695e-5f, 0.2481465926e-3f, -0.2918176819e-2f, 0.2059706673e-1f, -0.9901899844e-1f}, -0.643598050547891613081201721633, -1.12461487742845562801052956293};
-  const bool small = a < 1.1f;
-  const Polynomial& p = small ? low : a < 2.4f ? middle : high;
-  const float u = small ? a * a : a;
-  float t = p.c[0];
-  for (int k = 1; k < 5; ++k) t = fused(t, u, p.c[k]);
-  const auto split = [](double v) { const auto h = static_cast<float>(v); return Pair{h, static_cast<float>(v - static_cast<double>(h))}; };
-  Pair d = add2(multiply(t, u), split(p.d));
-  d = add2(multiply(d, u), split(p.e));
-  d = multiply(d, a);
-  if (!small) {
-    const Pair e = exp_pair(d);
-    d = add(1.0f, Pair{-e.x, -e.y});
-  }
-  return std::copysign(a < 4.0f ? d.x + d.y : 1.0f, x);
 }
 
 }  // namespace lastbit::sleef
