@@ -2,9 +2,11 @@
 //
 // Everything is a 31-bit multiplier with two roundings (half up, then half away from zero); 8-bit sigmoid and tanh are tables of
 // a float function, rounded half away; hard swish works in 16 bits. The optimized kernels on x86 change softmax and, for
-// power-of-two scales, int16 sigmoid and tanh.
+// power-of-two scales, int16 sigmoid and tanh; and 8-bit ADD and MUL (not SUB) in whole vectors, of 8 elements for uint8, 16
+// for int8, but 8 in ADD where one operand is a single value along the span: NEON code, on x86 through NEON_2_SSE.
 //
 //   tflite/kernels/activations.cc, add.cc, sub.cc, mul.cc, concatenation.cc
+//   tflite/kernels/internal/optimized/optimized_ops.h, optimized/integer_ops/{add,mul}.h   AddElementwise, MulElementwise
 //   tflite/kernels/internal/reference/{add,hard_swish,softmax,leaky_relu,prelu}.h, integer_ops/{add,mul,logistic,tanh,lut}.h
 #include "lib/cells/cells.hpp"
 
@@ -32,9 +34,16 @@ std::vector<Cell> tflite_elementwise(const std::string& rule) {
 
 std::vector<Cell> tflite_builtin_elementwise() {
   const std::vector<std::string> scaled{"fixed double_away f32(si) * f32(sw) / f32(so)"};
+  const auto sum = [](const std::string& vectors, const std::string& inputs) {
+    return std::map<std::string, std::string>{{"left", "20"}, {"fixed", "double_away"}, {"bound", "half_away"}, {"vectors", vectors}, {"inputs", inputs}};
+  };
   return {
+      {{"add"}, {"a:uint8"}, "gemmlowp", {}, sum("8", "floor")},
+      {{"add"}, {"a:int8"}, "gemmlowp", {}, sum("16", "one_rounding")},
+      {{"add"}, {"a:int8", "scalar:a"}, "gemmlowp", {}, sum("8", "one_rounding")},
+      {{"add"}, {"a:int8", "scalar:b"}, "gemmlowp", {}, sum("8", "one_rounding")},
       {{"mul"}, {"a:int8"}, "stages", scaled, {{"bound", "half_away"}, {"int16_vector", "16"}}},
-      {{"mul"}, {"a:uint8", "!scalar:a", "!scalar:b"}, "stages", scaled, {{"bound", "half_away"}, {"int16_vector", "8"}}},
+      {{"mul"}, {"a:uint8"}, "stages", scaled, {{"bound", "half_away"}, {"int16_vector", "8"}}},
       {{"sigmoid", "tanh"}, {"x:int16", "x_4096ths"}, "gemmlowp16", {}, {}},
       {{"tanh"}, {"x:int16", "x_2048ths"}, "gemmlowp16", {}, {}},
       {{"softmax"}, {"!x:int16"}, "float_table", {}, {}},

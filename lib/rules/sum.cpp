@@ -111,22 +111,41 @@ Result run_mlas(const Layer& layer, const Cell& cell, const Operands& o, int sig
   });
 }
 
+/// A number out of a cell.
+int number(const Cell& cell, const std::string& key, const std::string& fallback) {
+  int n = 0;
+  const std::string text = cell.get(key, fallback);
+  std::from_chars(text.data(), text.data() + text.size(), n);
+  return n;
+}
+
+/// with "vectors": in whole vectors of a span the inputs are scaled in one step, by "inputs" one_rounding or floor, and the
+/// result goes through 16 bits: it saturates, and adding the zero point wraps.
 Result run_gemmlowp(const Cell& cell, const Operands& o, int sign) {
   const FixedRule rule = cell.get("fixed", "double_away") == "single" ? FixedRule::single : FixedRule::double_away;
-  int left = 20;
-  const std::string text = cell.get("left", "20");
-  std::from_chars(text.data(), text.data() + text.size(), left);
+  const int left = number(cell, "left", "20");
+  const int vectors = number(cell, "vectors", "0");
+  const auto body = vectors > 0 ? vector_body(o.y.shape, {strides_of(o.y.shape), operand_strides(o.a, o.y.shape), operand_strides(o.b, o.y.shape)}, vectors) : std::vector<char>();
+  const bool floors = cell.get("inputs", "one_rounding") == "floor";
   const double twice = static_cast<double>(2 * std::max(o.sa, o.sb));
   const auto ma = quantize_multiplier(static_cast<double>(o.sa) / twice), mb = quantize_multiplier(static_cast<double>(o.sb) / twice);
   const auto mo = quantize_multiplier(twice / (static_cast<double>(std::int64_t{1} << left) * static_cast<double>(o.so)));
-  return each(o, [&](std::size_t, std::int64_t a, std::int64_t b, Events& events) {
+  const auto at_once = [&](std::int64_t x, FixedMultiplier m) -> std::int64_t {  // ratios are at most 1/2: m.shift <= 0
+    const int shift = floors ? left : left + m.shift;
+    const std::int64_t shifted = shift < 0 ? x >> std::min(-shift, 31) : x * (std::int64_t{1} << shift);
+    const std::int64_t y = doubling_high_multiply(wrap32(shifted), m.m);
+    return floors ? y >> std::min(-m.shift, 31) : y;
+  };
+  return each(o, [&](std::size_t i, std::int64_t a, std::int64_t b, Events& events) {
     bool tie = false, wrapped = false, ignored = false;
-    const std::int64_t x = multiply_fixed(rule, (a - o.za) * (std::int64_t{1} << left), ma, ignored, wrapped);
-    const std::int64_t w = multiply_fixed(rule, (b - o.zb) * (std::int64_t{1} << left), mb, ignored, wrapped);
+    const bool in_vector = !body.empty() && body[i] != 0;
+    const std::int64_t x = in_vector ? at_once(a - o.za, ma) : multiply_fixed(rule, (a - o.za) * (std::int64_t{1} << left), ma, ignored, wrapped);
+    const std::int64_t w = in_vector ? at_once(b - o.zb, mb) : multiply_fixed(rule, (b - o.zb) * (std::int64_t{1} << left), mb, ignored, wrapped);
     const std::int64_t v = multiply_fixed(rule, x + sign * w, mo, tie, wrapped);
+    const std::int64_t moved = (in_vector ? saturate(v, 16) : v) + o.zo, y = in_vector ? wrap(moved, 16) : moved;
     if (tie) events |= event::tie;
-    if (wrapped) events |= event::wrapped;
-    return clamped(v + o.zo, o.range, events);
+    if (wrapped || y != moved) events |= event::wrapped;
+    return clamped(y, o.range, events);
   });
 }
 

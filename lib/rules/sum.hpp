@@ -6,7 +6,7 @@
 //   fixed21_up     21-bit multipliers, one shift, half up (XNNPACK)
 //   mlas           v = f32 of a*A + b*B + (zo - za*A - zb*B); zero point inside the rounding. with "order": fma, plain
 //   gemmlowp       both shifted left by "left" bits, each scaled to twice the larger scale, summed, scaled back (TFLite);
-//                  with "fixed": double_away, single
+//                  with "fixed": double_away, single; "vectors" and "inputs": whole vectors of a span do it otherwise
 #pragma once
 #include "lib/layer/operator.hpp"
 

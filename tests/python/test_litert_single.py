@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from runtimes import need
+from runtimes import need, need_program
 
 need("ai_edge_litert.interpreter", "flatbuffers")
 
@@ -14,6 +14,7 @@ import recompute_litert  # noqa: E402
 from test_litert_models import needs_x86  # noqa: E402
 
 import lastbit.litert  # noqa: E402
+from lastbit import engine  # noqa: E402
 
 
 def dump(model, inputs, out, resolver):
@@ -48,6 +49,8 @@ def test_int8_add_of_the_builtin_kernels_rounds_its_inputs_once_in_whole_vectors
     assert recompute.check(tmp_path / "builtin", recompute_litert.rules) == {"y": (values["y"].size, 0)}
     _, values = dump(model, inputs, tmp_path / "ref", "ref")
     assert (values["y"] == 31).all()
+    need_program()
+    assert engine.verify(tmp_path / "builtin", tmp_path / "ref").identical
 
 
 @needs_x86
@@ -62,6 +65,8 @@ def test_add_in_vectors_wraps_beyond_sixteen_bits(tmp_path, dtype, shapes, vecto
     assert np.count_nonzero(values["y"] == low) == vectors
     assert np.count_nonzero(values["y"] == low + 255) == values["y"].size - vectors
     assert recompute.check(tmp_path / "builtin", recompute_litert.rules) == {"y": (values["y"].size, 0)}
+    need_program()
+    assert engine.verify(tmp_path / "builtin").identical
 
 
 @needs_x86
@@ -78,6 +83,8 @@ def test_every_pair_of_integers(tmp_path, kind, dtype, resolver):
         model = models.addition([65536], [65536], dtype, scales, zeros, kind)
         dump(model, {"a": a, "b": b}, tmp_path, resolver)
         assert recompute.check(tmp_path, recompute_litert.rules) == {"y": (65536, 0)}
+    need_program()
+    assert engine.verify(tmp_path).identical
 
 
 def test_a_dense_layer_that_flattens_has_a_reshape_before_it(tmp_path):
