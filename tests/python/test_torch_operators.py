@@ -300,6 +300,27 @@ def test_a_convolution_added_to_its_own_input(tmp_path):
     assert layer["inputs"]["x"] == layer["inputs"]["a"] == "quantize_per_tensor.y"
 
 
+@pytest.mark.parametrize("kind", [torch.nn.LSTMCell, torch.nn.GRUCell])
+def test_a_cells_biases_are_those_of_its_packs(kind, tmp_path):
+    """A converted cell keeps two more biases, random, that nothing reads."""
+    torch.manual_seed(4)
+    cell = kind(8, 6).eval()
+    model, x = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(cell), {kind}), torch.randn(5, 8)
+    folder, top = dumped(model, x, tmp_path)
+    layer = top["layers"][1]
+    for name in ("bias_ih", "bias_hh"):
+        assert np.load(folder / top["tensors"][layer["inputs"][name]]["file"]).tolist() == getattr(cell, name).tolist()
+        assert getattr(model[0], name).tolist() != getattr(cell, name).tolist()
+
+
+@pytest.mark.parametrize("kind", [torch.nn.LSTMCell, torch.nn.GRUCell])
+def test_lastbit_verifies_a_cell(kind):
+    need_program()
+    torch.manual_seed(4)
+    model = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(kind(8, 6)).eval(), {kind})
+    lastbit.torch.assert_bit_exact(model, torch.randn(5, 8), chained=True)
+
+
 def test_packs_that_come_and_go_are_not_taken_for_one_another(tmp_path):
     weights = [w(7, 7, seed=seed) for seed in range(6)]
 

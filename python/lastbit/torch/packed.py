@@ -115,11 +115,18 @@ def may_be_onednn(pack, weight, transposed):
 def cell(params):
     """A dynamic RNN cell's pack: its state is (kind, [b_ih, b_hh], doubles, [reduce_range], packs)."""
     state = params.__getstate__()
-    kind, biases, _, flags, packs = state[0] if isinstance(state[0], tuple) else state
+    kind, _, _, flags, packs = state[0] if isinstance(state[0], tuple) else state
     if kind != "quantized_dynamic":
         return None
-    w_ih, w_hh = (linear(pack)[0] for pack in packs)
-    key = identity(params)
-    return {"weight_ih": Weight(w_ih.tensor, (key, "weight_ih")), "weight_hh": Weight(w_hh.tensor, (key, "weight_hh")),
-            "bias_ih": Weight(biases[0], (key, "bias_ih")), "bias_hh": Weight(biases[1], (key, "bias_hh")),
-            "reduce_range": bool(flags[0]) if flags else True}
+    named = cell_weights(*packs, key=identity(params))
+    return {**named, "reduce_range": bool(flags[0]) if flags else True}
+
+
+def cell_weights(ih, hh, key=None):
+    """The biases that count are those inside the packs: the cell operators ignore the ones they are given."""
+    named = {}
+    for name, pack in (("ih", ih), ("hh", hh)):
+        for role, value in zip(("weight", "bias"), linear(pack)):
+            if value is not None:  # the packs in a cell's state are made anew whenever it is asked
+                named[f"{role}_{name}"] = value if key is None else Weight(value.tensor, (key, f"{role}_{name}"))
+    return named

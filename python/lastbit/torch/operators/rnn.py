@@ -93,12 +93,10 @@ def _pieces(call, lstm, x, hidden, cells, batch_first, directions):
 def cell(call):
     """One step: x and y are given the time axis that the operator of a dump has."""
     lstm = "lstm" in call.base
-    w_ih, w_hh = (packed.linear(call[name])[0] for name in ("w_ih", "w_hh"))
-    biases = [call.get("bias_ih", "b_ih"), call.get("bias_hh", "b_hh")]
     hidden = list(call["hx"]) if lstm else [call["hx"]]
     outputs = call.outputs()
     x, y = call["input"].unsqueeze(0), outputs[0].unsqueeze(0)
-    parameters = {"weight_ih": w_ih, "weight_hh": w_hh, "bias_ih": biases[0], "bias_hh": biases[1], "reduce_range": True}
+    parameters = {**packed.cell_weights(call["w_ih"], call["w_hh"]), "reduce_range": True}
     run = _layer(lstm, x, hidden, parameters, [y], False)
     if lstm:
         run.outputs["c_n"] = outputs[1]
