@@ -184,6 +184,22 @@ void Dump::State::load_qparams(Tensor& t, const TensorEntry& e, const std::strin
 
 namespace {
 
+/// PyTorch's float qparams belong to embeddings and weight-only products, and to what quantizes for them.
+bool takes_fractions(const std::string& op) {
+  for (const char* known : {"quantize", "dequantize", "quantize_rowwise", "embedding", "embedding_bag", "linear_weight_only"})
+    if (op == known) return true;
+  return false;
+}
+
+/// For all other operators a zero point written as a float is the integer it equals.
+void need_integer_zero_points(Tensor& t, const std::string& op, const std::string& place) {
+  const DTypeInfo& type = info(t.dtype);
+  for (const double z : t.q.zero_point)
+    if (z != std::trunc(z) || std::abs(z) > 0x1p53 || z < static_cast<double>(type.min) || z > static_cast<double>(type.max))
+      refuse(place, "the float zero point " + std::to_string(z), "an integer of " + std::string(type.name) + " for the operator " + one_line(op));
+  t.q.float_zero_point = false;
+}
+
 Tensor read_through(const Tensor& t, const TensorEntry& e, Role role, const std::string& place) {
   if (e.layout.empty()) return t;
   const std::string wanted = wanted_layout(role, e.layout);
@@ -214,6 +230,7 @@ Layer Dump::bind(const LayerEntry& entry, const std::string& isa) const {
   const auto bind_all = [&](const std::map<std::string, std::string>& names, const char* side, std::map<std::string, Tensor>& bound) {
     for (const auto& [port, name] : names) {
       Tensor t = load(name);
+      if (op && t.q.float_zero_point && !takes_fractions(entry.op)) need_integer_zero_points(t, entry.op, layer.place + ": " + side + one_line(port));
       if (spatial) t = read_through(t, tensors().at(name), port == "weight" ? weight : Role::activation, layer.place + ": " + side + one_line(port));
       bound.emplace(port, std::move(t));
     }

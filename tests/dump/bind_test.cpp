@@ -116,6 +116,18 @@ TEST_CASE("zero points may be floats", "[dump][bind]") {
   CHECK_FALSE(s.open().load("x").q.float_zero_point);
 }
 
+TEST_CASE("an operator of integers takes float zero points only when they are integers", "[dump][bind]") {
+  Sample s;
+  s.file("tensors/w.zero_point.npy", npy("<f4", "(2,)", raw<float>({-3, 127})));
+  const Dump dump = s.open();
+  CHECK_FALSE(dump.bind(dump.layers()[0]).in("weight").q.float_zero_point);
+  for (const float z : {0.5f, 128.0f}) {
+    s.file("tensors/w.zero_point.npy", npy("<f4", "(2,)", raw<float>({0, z})));
+    const Dump bad = s.open();
+    CHECK_THROWS_WITH(bad.bind(bad.layers()[0]), Catch::Contains("input weight: found the float zero point"));
+  }
+}
+
 TEST_CASE("scales by channel and group", "[dump][bind]") {
   Sample s;
   s.add("g", "uint4", npy("|u1", "(2, 5)", raw(upto(10))), {{"axis", 0}, {"group_size", 2}, {"scale", {{"file", "g.npy"}}}});
