@@ -96,8 +96,15 @@ std::int64_t Evaluated::mismatches() const {
 Evaluated evaluate(Layer layer, const Operator& op, const Cell& cell) {
   Evaluated e{std::move(layer), {}, {}};
   e.result = op.run(e.layer, cell);
-  for (const auto& [port, computed] : e.result.outputs)
-    if (e.layer.has_out(port)) e.compared.emplace(port, compare(computed, e.layer.out(port)));
+  for (const auto& [port, computed] : e.result.outputs) {
+    if (!e.layer.has_out(port)) continue;
+    const Tensor& observed = e.layer.out(port);
+    const auto [fits, other] = is_float(observed.dtype) ? std::pair(computed.f.size(), computed.q.size()) : std::pair(computed.q.size(), computed.f.size());
+    const std::string place = e.layer.place + ": output \"" + port + "\"";
+    if (fits == 0 && other > 0) throw Error(place, "found " + std::string(name(observed.dtype)) + ", expected " + (is_float(observed.dtype) ? "integers" : "floats"));
+    if (static_cast<std::int64_t>(fits) != observed.size()) throw Error(place, "found the shape " + to_string(observed.shape) + ", expected " + to_string(computed.shape));
+    e.compared.emplace(port, compare(computed, observed));
+  }
   return e;
 }
 

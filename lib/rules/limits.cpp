@@ -38,7 +38,8 @@ RequantizeContext activation_context(const Layer& layer, Range range) {
 
 void check_limits(const Layer& layer, const Limits& limits) {
   check_activation(layer);
-  if ((limits.lo && std::isnan(*limits.lo)) || (limits.hi && std::isnan(*limits.hi))) throw Error(layer.place, "found a bound that is not a number, expected numbers");
+  for (const auto& bound : {limits.lo, limits.hi})
+    if (bound && !std::isfinite(static_cast<float>(*bound))) throw Error(layer.place, "found a bound that float32 cannot hold, expected finite numbers");
 }
 
 Result run_limits(const Layer& layer, const Cell& cell, const Limits& limits) {
