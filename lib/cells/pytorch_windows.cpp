@@ -28,7 +28,8 @@ std::vector<Cell> pytorch_windows() {
       {{"adaptive_avg_pool"}, {}, "codes", {}, {}},
       {{"mean"}, {}, "float_sum", {}, {{"rounding", "outside"}}},
       {{"mean"}, {"build:debian"}, "float_sum", {}, {{"rounding", "outside_int64"}}},
-      {{"mean"}, {"version==2.13.0"}, "float_sum", {}, {{"rounding", "inside_fused"}}},
+      {{"mean"}, {"version==2.13.0"}, "float_sum", {}, {{"rounding", "inside_fused"}, {"order", "cascade"}}},
+      {{"mean"}, {"version==2.13.0", "arm"}, "float_sum", {}, {{"rounding", "inside_fused"}}},
       {{"mean"}, {"inner"}, "codes", {}, {}},
       {{"std"}, {}, "welford", {}, {{"rounding", "outside"}}},
       {{"std"}, {"build:debian"}, "welford", {}, {{"rounding", "outside_int64"}}},
@@ -49,7 +50,8 @@ std::vector<Cell> pytorch_windows() {
   c.insert(c.end(), {
       {{"adaptive_avg_pool"}, {"three_axes", "one_output"}, "mean_float", {}, {{"rounding", "outside"}}},
       {{"adaptive_avg_pool"}, {"three_axes", "one_output", "build:debian"}, "mean_float", {}, {{"rounding", "outside_int64"}}},
-      {{"adaptive_avg_pool"}, {"three_axes", "one_output", "version==2.13.0"}, "mean_float", {}, {{"rounding", "inside_fused"}}},
+      {{"adaptive_avg_pool"}, {"three_axes", "one_output", "version==2.13.0"}, "mean_float", {}, {{"rounding", "inside_fused"}, {"order", "cascade"}}},
+      {{"adaptive_avg_pool"}, {"three_axes", "one_output", "version==2.13.0", "arm"}, "mean_float", {}, {{"rounding", "inside_fused"}}},
       {{"adaptive_avg_pool"}, {"three_axes", "one_output", "contiguous"}, "mean_codes", {}, {}},
   });
   return c;

@@ -14,6 +14,7 @@
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
+#include "lib/rules/cascade_sum.hpp"
 #include "lib/rules/float_sum.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
@@ -56,7 +57,7 @@ void check(const Layer& layer) {
 
 /// One window's numbers, for a rule.
 struct Mean {
-  std::int64_t sum, n, divisor, kernel, channel;
+  std::int64_t sum, n, divisor, kernel, channel, channels;
   const Windows* windows;
   std::int64_t position;
 };
@@ -69,6 +70,7 @@ class Rule {
     so_ = y.quantized() ? static_cast<float>(y.scale_of(0)) : 1.0f;
     zi_ = x.integer_zero_point();
     zo_ = y.integer_zero_point();
+    cascade_ = cell.get("order") == "cascade" && layer.in("x").size() < 32768;
     if (rule_ == "mean_float") tail_ = quantize_rule(cell.get("rounding", "outside"), layer.place);
     if (rule_ == "channels") {
       const std::string width = cell.get("width", "0");
@@ -85,7 +87,9 @@ class Rule {
   std::array<std::int64_t, 2> any_order(const Mean& a, const std::vector<std::int32_t>& x, std::int64_t plane_start, Events& events) const {
     std::vector<float> terms;
     for_each_tap(*a.windows, a.position, [&](std::int64_t i) { terms.push_back(si_ * static_cast<float>(x[static_cast<std::size_t>(plane_start + i)] - zi_)); });
-    const FloatRange sum = float_sum(terms);
+    FloatRange sum = float_sum(terms);
+    // ATen reduces all positions of a channels last tensor at once: its channels are the columns.
+    if (cascade_ && a.channels > 1) sum.lo = sum.hi = cascade_column(terms, a.channel, a.channels, cascade_block(a.channels));
     Events other = 0;
     const auto quantized = [&](float v, Events& e) { return quantize_value(tail_, v / static_cast<float>(a.n), static_cast<double>(so_), static_cast<double>(zo_), range_, e); };
     return {quantized(sum.lo, events), quantized(sum.hi, other)};
@@ -137,7 +141,7 @@ class Rule {
   Range range_;
   float si_ = 1, so_ = 1;
   std::int64_t zi_ = 0, zo_ = 0, body_end_ = 0;
-  bool body_multiplies_ = true;
+  bool body_multiplies_ = true, cascade_ = false;
   QuantizeRule body_{}, tail_{};
 };
 
@@ -161,7 +165,7 @@ Result run(const Layer& layer, const Cell& cell) {
         y.events[at] |= event::undefined;
         continue;
       }
-      const Mean mean{sums[at], n, divisor(w, p), adaptive ? n : w.kernel_size(), plane % w.channels, &w, p};
+      const Mean mean{sums[at], n, divisor(w, p), adaptive ? n : w.kernel_size(), plane % w.channels, w.channels, &w, p};
       if (cell.rule == "mean_float") {
         const auto [lo, hi] = rule.any_order(mean, x, plane * w.in_positions(), y.events[at]);
         y.q[at] = static_cast<std::int32_t>(lo);

@@ -8,7 +8,8 @@
 //   inside       clamp(rne(f32(f32(f32(acc) * m) + f32(zo))))
 //   codes        clamp(rne(f32(f32(sum) * r))), r = f32(f32(f32(1 / kd) / kh) / kw): the codes' own mean, no zero point
 //   mean_codes   clamp(rne(f32(f32(sum) / f32(n))))
-//   mean_float   dequantized, added up in float32 in the runtime's order, divided by n, quantized: an interval
+//   mean_float   dequantized, added up in float32, divided by n, quantized: in the order of cascade_sum.hpp (order =
+//                cascade, up to 32767 elements), else an interval
 //   full_kernel  clamp(rne(f32(f32(acc) * m)) + zo), m = f32(f32(si) / f32(f32(so) * f32(k))), k: the whole kernel, whatever
 //                count_include_pad and divisor_override say
 //   float_sum    v = sum of f32(si * (x - zi)) in float32, in order; clamp(rne(f32(f32(f32(v / d) / so) + zo)))

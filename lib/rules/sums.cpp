@@ -13,6 +13,7 @@
 #include "lib/error.hpp"
 #include "lib/num/fixed.hpp"
 #include "lib/num/float.hpp"
+#include "lib/rules/cascade_sum.hpp"
 #include "lib/rules/float_sum.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
@@ -102,10 +103,14 @@ void float_sums(const Layer& layer, const Cell& cell, const Groups& g, Computed&
   const auto q = x.i32();
   const float si = static_cast<float>(x.q.scale_of(0)), n = static_cast<float>(g.size);
   const std::int64_t zi = x.q.integer_zero_point();
+  const CascadeOrder order = cell.get("order") == "cascade" ? cascade_order(x, reduced_axes(layer, "dim", x.rank())) : CascadeOrder{};
+  const bool known = order.kind != CascadeOrder::Kind::open;
+  const auto& index = known ? order.index : g.index;
   std::vector<float> terms(static_cast<std::size_t>(g.size));
   for (std::size_t o = 0; o < y.q.size(); ++o) {
-    for (std::size_t k = 0; k < terms.size(); ++k) terms[k] = si * static_cast<float>(q[static_cast<std::size_t>(g.index[o * terms.size() + k])] - zi);
-    const FloatRange sum = float_sum(terms);
+    for (std::size_t k = 0; k < terms.size(); ++k) terms[k] = si * static_cast<float>(q[static_cast<std::size_t>(index[o * terms.size() + k])] - zi);
+    FloatRange sum = float_sum(terms);
+    if (known) sum.lo = sum.hi = order.sum(terms, static_cast<std::int64_t>(o));
     const auto quantized = [&](float v, Events& events) { return quantize_value(rule, v / n, out.q.scale_of(0), out.q.zero_point_of(0), stored_range(out), events); };
     Events other = 0;
     const std::int64_t lo = quantized(sum.lo, y.events[o]);

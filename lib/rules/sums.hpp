@@ -2,7 +2,8 @@
 //
 // S: sum of a group's stored integers; n: its elements; acc = S - zx * n. m * 2^s: a FixedMultiplier.
 //   codes         clamp(rne(f32(f32(S) / f32(n)))): the codes' own mean, no zero point (mean)
-//   float_sum     dequantized, added up in float32 in the runtime's order, divided by n, quantized: an interval (mean)
+//   float_sum     dequantized, added up in float32 in the runtime's order, divided by n, quantized (mean): with order =
+//                 cascade as cascade_sum.hpp says, else, and where that does not know, an interval
 //   full_kernel   clamp(rne(f32(f32(acc) * f)) + zy), f = f32(f32(sx) / f32(f32(sy) * f32(n))) (mean)
 //   fixed         clamp(multiply(acc, m, s) + zy), m * 2^s = sx / sy; for a mean m is then divided by n, truncated:
 //                 h = min(floor(log2 n), 32, 31 + s), m = (m << h) / n, s = s - h
