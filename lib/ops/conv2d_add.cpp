@@ -21,7 +21,7 @@ void check(const Layer& layer) {
 }
 
 // t = the cell's stages (a float in real units, bias added); t = fma(f32(a - za), sum_scale, t); relu;
-// y = rne(clamp(f32(f32(t * inverse) + zo))). Cell parameters: sum_scale (an expression over sa), inverse (over so).
+// y = rne(clamp(f32(f32(t * inverse) + zo))). Cell parameters: sum_scale (an expression over sa), inverse (over so), sum (fused, separate).
 Result run(const Layer& layer, const Cell& cell) {
   const Geometry g = conv_geometry(layer, dims, false);
   const AccumulationInput in = read_operands(layer, g);
@@ -33,7 +33,7 @@ Result run(const Layer& layer, const Cell& cell) {
   const float inverse = static_cast<float>(Expression::parse(cell.get("inverse"), layer.place).evaluate({{"so", out.q.scale_of(0)}}).value);
   const Range range = stored_range(out);
   const float zo = static_cast<float>(out.q.zero_point_of(0)), lo = static_cast<float>(range.min), hi = static_cast<float>(range.max);
-  const bool relu = layer.is("activation:relu");
+  const bool relu = layer.is("activation:relu"), separate = cell.get("sum", "fused") == "separate";
   Result r;
   r.exact_accumulator = acc.exact;
   r.kernel = acc.kernel;
@@ -44,7 +44,8 @@ Result run(const Layer& layer, const Cell& cell) {
     const auto at = static_cast<std::int64_t>(i);
     r.acc_min = std::min(r.acc_min, y.acc[i]), r.acc_max = std::max(r.acc_max, y.acc[i]);
     const float added = static_cast<float>(a.integer(at) - a.q.integer_zero_point());
-    float t = fused(added, sum_scale, to_real.to_float(y.acc[i], at / P % channels, y.events[i]));
+    const float sum = added * sum_scale, conv = to_real.to_float(y.acc[i], at / P % channels, y.events[i]);
+    float t = separate ? conv + sum : fused(added, sum_scale, conv);
     if (relu) t = t > 0.0f ? t : 0.0f;
     const float scaled = t * inverse, moved = scaled + zo;
     if (moved < lo || moved > hi) y.events[i] |= event::clamped;

@@ -15,7 +15,7 @@
 namespace lastbit {
 namespace {
 
-enum class Verb { bias, bias64, to_float, to_double, multiply, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp };
+enum class Verb { bias, bias64, to_float, to_double, multiply, divide, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp };
 enum class Overflow { int_min, saturate, exact };
 
 struct Step {
@@ -110,6 +110,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
   else if (verb == "float") s.verb = Verb::to_float;
   else if (verb == "double") s.verb = Verb::to_double;
   else if (verb == "multiply") s.verb = Verb::multiply, s.a = constants(rest);
+  else if (verb == "divide") s.verb = Verb::divide, s.a = constants(rest);
   else if (verb == "add") s.verb = Verb::add, s.a = constants(rest);
   else if (verb == "fma") s.verb = Verb::fma, two();
   else if (verb == "muladd") s.verb = Verb::muladd, two();
@@ -143,7 +144,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
     else if (overflow == "saturate") s.overflow = Overflow::saturate;
     else if (overflow == "exact") s.overflow = Overflow::exact;
     else throw Error(place, "found the overflow \"" + overflow + "\", expected int_min, saturate or exact");
-  } else throw Error(place, "found the stage \"" + text + "\", expected one of bias, bias64, float, double, multiply, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp");
+  } else throw Error(place, "found the stage \"" + text + "\", expected one of bias, bias64, float, double, multiply, divide, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp");
   return s;
 }
 
@@ -187,6 +188,10 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
     case Verb::multiply:
       if (v.kind == Kind::f32) v.f = v.f * static_cast<float>(of(s.a, channel));
       else if (v.kind == Kind::f64) v.d = v.d * of(s.a, channel);
+      return;
+    case Verb::divide:
+      if (v.kind == Kind::f32) v.f = v.f / static_cast<float>(of(s.a, channel));
+      else if (v.kind == Kind::f64) v.d = v.d / of(s.a, channel);
       return;
     case Verb::add:
       if (v.kind == Kind::f32) v.f = v.f + static_cast<float>(of(s.a, channel));

@@ -8,6 +8,7 @@
 //   float                 x = f32(acc)                  loses bits above 2^24: event inexact_float
 //   double                x = f64(acc)
 //   multiply EXPR         x = x * EXPR                  one step in x's type
+//   divide EXPR           x = x / EXPR                  one step in x's type
 //   add EXPR              x = x + EXPR                  one step in x's type
 //   fma A ; B             x = fma(A, B, x)              one rounding
 //   muladd A ; B          x = fma(x, A, B)              one rounding

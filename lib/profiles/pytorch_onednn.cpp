@@ -22,11 +22,14 @@ Profile pytorch_onednn() {
   };
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
   const auto conv = stages("f32(sw)"), linear = stages("1 / f32(1 / sw)"), linear_per_channel = stages("1 / (1 / f32(sw))");
-  // Below AVX-512 a linear layer is gemm_s8u8s32, whose epilogue multiplies by the product of the scales.
+  // Below AVX-512 gemm_s8u8s32 (linear) and jit_uni_x8s8s32x (convolutions) multiply by the product of the scales. What those
+  // do not take goes to oneDNN's reference convolution: scales one after the other, and a division by the output's.
   const auto product = [](const std::string& weight) {
     return std::vector<std::string>{"float", "multiply (1 / f32(1 / si)) * (" + weight + ")", "add f32(bias)", "activation", "multiply 1 / (1 / f32(1 / so))", "zero_point", "clamp", "round half_even int_min"};
   };
-  const auto gemm = product("1 / f32(1 / sw)"), gemm_per_channel = product("1 / (1 / f32(sw))");
+  const auto gemm = product("1 / f32(1 / sw)"), gemm_per_channel = product("1 / (1 / f32(sw))"), jit = product("f32(sw)");
+  auto reference = conv;
+  reference[5] = "divide 1 / f32(1 / so)";
   Profile p{
       .name = "pytorch-onednn",
       .title = "PyTorch >= 2.1, engine onednn (oneDNN 3.x)",
@@ -40,9 +43,12 @@ Profile pytorch_onednn() {
           {{"conv", "conv_transpose"}, {}, "accumulate", conv, exact},
           {{"linear"}, {}, "accumulate", linear, exact},
           {{"linear"}, {"per_channel"}, "accumulate", linear_per_channel, exact},
-          {{"conv", "conv_transpose"}, {"no_vnni", "avx2", "x:uint8"}, "accumulate", conv, pairs("avx2")},
+          {{"conv", "conv_transpose"}, {"no_vnni", "avx2", "x:uint8"}, "accumulate", jit, pairs("avx2")},
           {{"conv", "conv_transpose"}, {"no_vnni", "avx512", "x:uint8"}, "accumulate", conv, pairs("avx512")},
-          {{"conv", "conv_transpose"}, {"no_avx2", "x:uint8"}, "accumulate", conv, pairs("avx")},
+          {{"conv"}, {"no_vnni", "avx512", "x:uint8", "onednn_gemm"}, "accumulate", jit, pairs("avx512")},
+          {{"conv", "conv_transpose"}, {"no_avx2", "x:uint8"}, "accumulate", jit, pairs("avx")},
+          {{"conv"}, {"no_vnni", "avx2", "!avx512", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
+          {{"conv"}, {"no_avx2", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
           {{"linear"}, {"no_vnni", "avx2", "x:uint8", "!per_channel"}, "accumulate", gemm, pairs("avx2")},
           {{"linear"}, {"no_vnni", "avx2", "x:uint8", "per_channel"}, "accumulate", gemm_per_channel, pairs("avx2")},
           {{"linear"}, {"no_vnni", "avx512", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx512")},
@@ -67,7 +73,8 @@ Profile pytorch_onednn() {
   for (Cell c : std::vector<Cell>(p.cells)) {
     if (std::find(c.ops.begin(), c.ops.end(), "conv") == c.ops.end()) continue;
     c.ops = {"conv2d_add"};
-    c.stages = {"float", "multiply 1 / f32(1 / si)", "multiply f32(sw)", "add f32(bias)"};
+    c.stages.erase(std::find(c.stages.begin(), c.stages.end(), "activation"), c.stages.end());
+    if (c.with.count("kernels") && c.with.at("kernels") == "avx") c.with["sum"] = "separate";  // no fused instruction there
     c.with.insert({{"sum_scale", "1 / f32(1 / f64(f32(sa)))"}, {"inverse", "1 / (1 / f32(1 / so))"}});
     p.cells.push_back(c);
   }

@@ -40,6 +40,8 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   };
   // The end padding that makes this output size: torch pads both sides alike.
   if (g.in_channels == 1) f.insert("one_channel");
+  if (g.groups > 1 && (g.in_channels % 4 || g.out_channels % 4) && (dims == 3 || g.in_channels > 1 || g.out_channels > 1)) f.insert("onednn_reference");
+  if (dims == 3 && g.groups > 1 && g.in_channels == 1 && g.out_channels == 1) f.insert("onednn_gemm");
   if (g.in_channels == 1 && g.out_channels == 1) f.insert("one_by_one");
   // TFLite has two operators: DEPTHWISE_CONV_2D stores [1, H, W, C * multiplier], CONV_2D [O, H, W, I / groups].
   const auto& axes = layer.in("weight").stored_axes;

@@ -10,7 +10,8 @@ std::vector<AttributeSpec> conv_attributes(bool transposed);
 void expect_conv_output(const Layer&, const Shape&);
 
 /// "fbgemm_depthwise": the condition of FBGEMM's depthwise kernel (FbgemmConv.cc takeDepthWiseFastPath); "fbgemm_direct":
-/// of its direct transposed convolution; "output_padding"; "one_channel" (one input channel a group); "one_by_one" (one
+/// of its direct transposed convolution; "output_padding"; "onednn_reference": groups that oneDNN's generated kernels do not take below AVX-512; "onednn_gemm": 3-d depthwise;
+/// "one_channel" (one input channel a group); "one_by_one" (one
 /// output channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes.
 void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&);
 
