@@ -31,7 +31,7 @@ Result run(const Layer& layer, const Cell& cell) {
   std::int64_t block = 0;
   const std::string text = cell.get("int16_vector", "0");
   std::from_chars(text.data(), text.data() + text.size(), block);
-  const auto body = block > 0 ? vector_body(out.shape, {strides_of(out.shape), operand_strides(a, out.shape), operand_strides(b, out.shape)}, block) : std::vector<char>();
+  const auto body = block > 0 ? vector_body(out.shape, {strides_of(out.shape), stored_strides(a, out.shape), stored_strides(b, out.shape)}, block) : std::vector<char>();
   const std::int64_t zo = out.q.integer_zero_point();
   for (std::size_t i = 0; i < y.q.size(); ++i) {
     y.acc[i] = (qa[static_cast<std::size_t>(ia[i])] - za) * (qb[static_cast<std::size_t>(ib[i])] - zb);

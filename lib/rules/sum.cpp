@@ -125,7 +125,7 @@ Result run_gemmlowp(const Cell& cell, const Operands& o, int sign) {
   const FixedRule rule = cell.get("fixed", "double_away") == "single" ? FixedRule::single : FixedRule::double_away;
   const int left = number(cell, "left", "20");
   const int vectors = number(cell, "vectors", "0");
-  const auto body = vectors > 0 ? vector_body(o.y.shape, {strides_of(o.y.shape), operand_strides(o.a, o.y.shape), operand_strides(o.b, o.y.shape)}, vectors) : std::vector<char>();
+  const auto body = vectors > 0 ? vector_body(o.y.shape, {strides_of(o.y.shape), stored_strides(o.a, o.y.shape), stored_strides(o.b, o.y.shape)}, vectors) : std::vector<char>();
   const bool floors = cell.get("inputs", "one_rounding") == "floor";
   const double twice = static_cast<double>(2 * std::max(o.sa, o.sb));
   const auto ma = quantize_multiplier(static_cast<double>(o.sa) / twice), mb = quantize_multiplier(static_cast<double>(o.sb) / twice);

@@ -53,13 +53,20 @@ Strides memory_strides(const Shape& shape, const std::string& layout) {
 
 Strides memory_strides(const Tensor& t) { return memory_strides(t.shape, t.memory_layout); }
 
-Strides operand_strides(const Tensor& t, const Shape& output) {
-  const Strides own = memory_strides(t);
+namespace {
+
+Strides over_output(const Strides& own, const Shape& shape, const Shape& output) {
   Strides s(output.size(), 0);
-  const std::size_t lead = output.size() - t.shape.size();
-  for (std::size_t i = 0; i < own.size(); ++i) s[lead + i] = t.shape[i] == 1 && output[lead + i] != 1 ? 0 : own[i];
+  const std::size_t lead = output.size() - shape.size();
+  for (std::size_t i = 0; i < own.size(); ++i) s[lead + i] = shape[i] == 1 && output[lead + i] != 1 ? 0 : own[i];
   return s;
 }
+
+}  // namespace
+
+Strides operand_strides(const Tensor& t, const Shape& output) { return over_output(memory_strides(t), t.shape, output); }
+
+Strides stored_strides(const Tensor& t, const Shape& output) { return over_output(strides_of(t.shape), t.shape, output); }
 
 std::vector<char> vector_body(const Shape& shape, const std::vector<Strides>& operands, std::int64_t block) {
   std::vector<char> body(static_cast<std::size_t>(count(shape)), 0);

@@ -13,6 +13,8 @@ std::vector<std::int64_t> memory_strides(const Shape&, const std::string& memory
 
 /// One operand as TensorIterator sees it: strides over the output's axes, 0 where it is broadcast.
 std::vector<std::int64_t> operand_strides(const Tensor&, const Shape& output);
+/// The same for a runtime that holds tensors in the order of the file, whatever its axes are called (TFLite).
+std::vector<std::int64_t> stored_strides(const Tensor&, const Shape& output);
 
 /// For every element of the output, row-major: 1 if a vector of the body computes it. ATen sorts the axes by the strides of the
 /// output, then of the inputs, merges those that lie together, and walks rows of the innermost one; of a row of n elements the
