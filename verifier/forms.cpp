@@ -42,6 +42,13 @@ double ulp(float v) {
   return static_cast<double>(std::bit_cast<float>(bits + 1)) - static_cast<double>(size);
 }
 
+/// 40 bins of 0.05 LSB over [-1, 1). Rounded first: the filter's last bits depend on the order of its sums.
+void add_to_histogram(std::vector<std::int64_t>& bins, double error) {
+  if (bins.empty()) bins.assign(40, 0);
+  const double bin = std::floor((rounded(std::clamp(error, -2.0, 2.0)) + 1) * 20);
+  ++bins[static_cast<std::size_t>(std::clamp(bin, 0.0, 39.0))];
+}
+
 }  // namespace
 
 FloatSummary float_form(const Layer& layer, const Real& real) {
@@ -82,6 +89,7 @@ ExactSummary exact_form(const Layer& layer, const Computed& y, const Real& real)
       const double lsb = ulp(y.f[k]), error = (static_cast<double>(y.f[k]) - value[k]) / lsb;
       s.max_error_lsb = std::max(s.max_error_lsb, std::fabs(error));
       sum += error;
+      add_to_histogram(s.histogram, error);
       ++counted;
       const double slack = real.bound[k] / lsb + 1e-9;
       if (std::fabs(error) > 0.75 + slack) ++s.not_correctly_rounded;
@@ -97,6 +105,7 @@ ExactSummary exact_form(const Layer& layer, const Computed& y, const Real& real)
     const double error = q - std::clamp(v, lo, hi);
     s.max_error_lsb = std::max(s.max_error_lsb, std::fabs(error));
     sum += error;
+    add_to_histogram(s.histogram, error);
     ++counted;
     if (v < lo - 1 - bound || v > hi + 1 + bound) {  // far outside: the clamp decides
       s.not_correctly_rounded += q != (v < lo ? lo : hi);

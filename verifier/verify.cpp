@@ -15,6 +15,7 @@
 #include "reports/words.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
+#include "verifier/error_map.hpp"
 #include "verifier/evaluate.hpp"
 #include "verifier/evidence.hpp"
 #include "verifier/forms.hpp"
@@ -89,6 +90,7 @@ void summarise(const Evaluated& e, const Operator& op, const VerifyOptions& opti
                         std::to_string(static_cast<std::int64_t>(computed.chosen->zero_point_of(0))));
     }
     for (std::size_t i = 0; i < c.differing.size() && r.first.size() < first_kept; ++i) r.first.push_back(describe(e, port, c.differing[i], shown));
+    if (!c.differing.empty() && !r.error_map) r.error_map = error_map(e.layer.out(port), op.spatial, c.differing);
     auto order = c.differing;
     const auto worse = [&](std::int64_t a, std::int64_t b) {
       const auto x = std::abs(lsb_error(computed, e.layer.out(port), a)), y = std::abs(lsb_error(computed, e.layer.out(port), b));

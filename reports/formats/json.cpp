@@ -1,4 +1,5 @@
 // json.cpp: the report for programs; docs/schemas/report.schema.json describes it. Every number stands in every layer.
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -96,11 +97,12 @@ Json layer(const LayerReport& l, bool chained) {
   return j;
 }
 
-// Indented, but what fits on a line stays on it: an index is not five lines. Text that is not UTF-8 (a name from a hostile
+// Indented, but a list of plain values and what fits on a line stay on it: an index is not five lines. Text that is not UTF-8 (a name from a hostile
 // dump) has its bad bytes replaced rather than refused.
 void write(const Json& j, std::size_t depth, std::string& out) {
   const std::string flat = j.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (!j.is_structured() || j.empty() || flat.size() + 2 * depth <= 120) {
+  const bool plain = j.is_array() && std::none_of(j.begin(), j.end(), [](const Json& value) { return value.is_structured(); });
+  if (!j.is_structured() || plain || j.empty() || flat.size() + 2 * depth <= 120) {
     out += flat;
     return;
   }

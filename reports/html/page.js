@@ -107,7 +107,7 @@
     });
   };
 
-  // Stored minus real value. Within half an LSB it is correctly rounded; exact ties lie on the dashed lines.
+  // Stored minus real value. Within half an LSB it is correctly rounded; exact ties lie on the dashed lines, those at +0.5 in the bin right of it.
   const ties = {
     id: "ties",
     afterDatasetsDraw(chart) {
@@ -130,7 +130,7 @@
     plot(parent, "plot-rounding-" + i, `Rounding error (LSB), dashed: ties (${l.exact.ties})`, {
       type: "bar",
       data: {labels: bins.map((n, at) => ((at - 20) / 20).toFixed(2)), datasets: [{label: "elements", data: bins, barPercentage: 1, categoryPercentage: 1,
-        backgroundColor: c => c.dataIndex < 10 || c.dataIndex >= 30 ? color("own") : color("plain")}]},
+        backgroundColor: c => c.dataIndex < 10 || c.dataIndex > 30 ? color("own") : color("plain")}]},
       options: {scales: {x: {title: {display: true, text: "stored - exact, LSB, from"}, grid: {display: false}}, y: {beginAtZero: true, ticks: {precision: 0}}}},
       plugins: [ties],
     });
