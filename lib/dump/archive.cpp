@@ -104,7 +104,7 @@ Tensor Archive::read(const std::string& member, const std::string& place, const 
   const std::uint64_t ratio = stat.comp_method == ZIP_CM_STORE ? 1 : stat.size > suspicious_bytes ? suspicious_ratio : deflate_limit;
   if (stat.size / ratio > stat.comp_size + 64) refuse(place, std::to_string(stat.size) + " bytes said to come from " + std::to_string(stat.comp_size), "at most " + std::to_string(ratio) + " times as many");
 
-  const Stream stream(zip_fopen_index(zip.get(), index, 0));
+  Stream stream(zip_fopen_index(zip.get(), index, 0));
   if (!stream) refuse(place, "a damaged member (" + one_line(zip_strerror(zip.get())) + ")", "a readable one");
   std::vector<std::byte> head(static_cast<std::size_t>(std::min<std::uint64_t>(stat.size, npy_longest_header + 12)));
   const std::size_t got = read_some(stream.get(), head, place);
@@ -126,6 +126,7 @@ Tensor Archive::read(const std::string& member, const std::string& place, const 
   header.array.data = {data.get(), bytes};
   Tensor t = to_tensor(header.array, data, member);
 
+  stream.reset();  // closing touches the handle, which another thread may have as soon as it is idle
   const std::lock_guard lock(state_->mutex);
   state_->idle.push_back(std::move(zip));
   return t;
