@@ -134,10 +134,8 @@ std::string place_of(const Case& c, const std::vector<std::int64_t>& left, std::
 void attribute(const Case& c, LayerReport& report) {
   const Trial trial(c);
   std::vector<Suspect> cheap, costly;
-  std::set<std::string> names;
   for (const auto& cause : all_causes())
-    for (auto& s : cause.suspects(c))
-      if (names.insert(s.name).second) (s.costly ? costly : cheap).push_back(std::move(s));
+    for (auto& s : cause.suspects(c)) (s.costly ? costly : cheap).push_back(std::move(s));
 
   std::vector<Tried> clean, near;
   bool whole = false;
@@ -165,7 +163,7 @@ void attribute(const Case& c, LayerReport& report) {
     if (!best) break;
     CauseFound f = found(c, *best, most);
     for (const auto& t : clean)
-      if (&t != best && t.explained == best->explained && t.suspect.rank <= best->suspect.rank + 9) f.group.push_back(t.suspect.name);
+      if (t.suspect.name != f.name && t.explained == best->explained && t.suspect.rank <= best->suspect.rank + 9 && std::find(f.group.begin(), f.group.end(), t.suspect.name) == f.group.end()) f.group.push_back(t.suspect.name);
     for (const auto i : best->explained) left.erase(i);
     report.causes.push_back(std::move(f));
     if (report.causes.size() == 4) break;
