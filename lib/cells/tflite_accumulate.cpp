@@ -8,6 +8,7 @@
 //   tflite/kernels/kernel_util.cc            PopulateConvolutionQuantizationParams, CalculateActivationRangeQuantized
 //   tflite/kernels/internal/common.cc        MultiplyByQuantizedMultiplier
 //   tflite/kernels/conv.cc                   EvalQuantized, EvalQuantizedPerChannel, EvalQuantizedPerChannel16x8
+//   tflite/kernels/cpu_backend_gemm_custom_gemv.h       CustomGemvImpl: vqrdmulh, vrshl
 //   tflite/kernels/internal/optimized/optimized_ops.h   Quantize: blocks of 8 channels, then a loop
 //   ruy/kernel_avx2_fma.cc, kernel_avx512.cc, kernel_arm64.cc
 #include "lib/cells/cells.hpp"
@@ -53,6 +54,11 @@ std::vector<Cell> tflite_ruy_accumulate(const std::string& rule) {
       {{"linear"}, {"x:int16", "!bias_dtype:int64"}, "accumulate", fixed(rule, in_single), int32_sum},
       {{"linear"}, {"x:int16", "!bias_dtype:int64", "several_scales"}, "accumulate", fixed(rule, in_double), int32_sum},
   };
+  // One column goes past ruy, to NEON code (SSE4.1 on x86) that rounds twice, half up.
+  for (const std::string op : {"conv", "linear"}) {
+    cells.push_back({{op}, {"gemv", "!tflite_depthwise", "!x:int16"}, "accumulate", fixed("double_up", op == "conv" ? in_double : in_single), int32_sum});
+    cells.push_back({{op}, {"gemv", "!tflite_depthwise", op == "conv" ? "x:uint8" : "several_scales", "!x:int16"}, "accumulate", fixed("double_up", op == "conv" ? in_single : in_double), int32_sum});
+  }
   for (const std::string x : {"x:int8", "x:uint8"})
     for (const std::string y : {"y:int8", "y:uint8"})
       cells.push_back({{"requantize"}, {x, y}, "stages", {"fixed " + elements + " si / so", "zero_point", "clamp"}, {}});

@@ -23,6 +23,10 @@ Real real(const Layer& layer, const Result& result) {
   return real_convolution(layer, result, g);
 }
 
+void facts(const Layer& layer, std::set<std::string>& f) {
+  if (is_gemv(linear_geometry(layer))) f.insert("gemv");
+}
+
 }  // namespace
 
 Operator linear() {
@@ -35,7 +39,8 @@ Operator linear() {
           .rules = {"accumulate", "float"},
           .check = check,
           .run = run,
-          .real = real};
+          .real = real,
+          .facts = facts};
 }
 
 }  // namespace lastbit::ops

@@ -43,6 +43,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   if (g.groups > 1 && (g.in_channels % 4 || g.out_channels % 4) && (dims == 3 || g.in_channels > 1 || g.out_channels > 1)) f.insert("onednn_reference");
   if (dims == 3 && g.groups > 1 && g.in_channels == 1 && g.out_channels == 1) f.insert("onednn_gemm");
   if (g.in_channels == 1 && g.out_channels == 1) f.insert("one_by_one");
+  if (is_gemv(g)) f.insert("gemv");
   // TFLite has two operators: DEPTHWISE_CONV_2D stores [1, H, W, C * multiplier], CONV_2D [O, H, W, I / groups].
   const auto& axes = layer.in("weight").stored_axes;
   if (!g.transposed && g.in_channels == 1 && (axes.empty() ? g.groups > 1 : axes[0] == dims + 1)) f.insert("tflite_depthwise");
@@ -66,6 +67,8 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
     if (g.in_channels != g.out_channels && g.in_channels > 1 && g.out_channels > 1) f.insert("unequal_channels");
   }
 }
+
+bool is_gemv(const Geometry& g) { return !g.transposed && g.groups == 1 && g.batch * g.positions() == 1 && g.out_channels >= 4 && g.terms() >= 8; }
 
 Result run_convolution(const Layer& layer, const Cell& cell, const Geometry& g, const Shape& shape) {
   if (cell.rule == "float") return run_float_products(layer, cell, g, shape);

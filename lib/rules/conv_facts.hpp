@@ -10,10 +10,14 @@ std::vector<AttributeSpec> conv_attributes(bool transposed);
 void expect_conv_output(const Layer&, const Shape&);
 
 /// "fbgemm_depthwise": the condition of FBGEMM's depthwise kernel (FbgemmConv.cc takeDepthWiseFastPath); "fbgemm_direct":
-/// of its direct transposed convolution; "output_padding"; "onednn_reference": groups that oneDNN's generated kernels do not take below AVX-512; "onednn_gemm": 3-d depthwise;
-/// "one_channel" (one input channel a group); "one_by_one" (one
-/// output channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes.
+/// of its direct transposed convolution; "output_padding"; "onednn_reference": groups that oneDNN's generated kernels do not
+/// take below AVX-512; "onednn_gemm": 3-d depthwise; "one_channel" (one input channel a group); "one_by_one" (one output
+/// channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes; "gemv".
 void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&);
+
+/// A matrix times one vector, as TFLite's own kernel takes it (cpu_backend_gemm_custom_gemv.h): one output position, at least 4
+/// channels and 8 terms.
+bool is_gemv(const Geometry&);
 
 /// read_operands and run_accumulation, or the float operator between q/dq pairs when the rule is "float".
 Result run_convolution(const Layer&, const Cell&, const Geometry&, const Shape& out_shape);
