@@ -12,7 +12,7 @@ def build(engine):
     import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as x86
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     model = nn.Sequential(nn.Conv2d(3, 10, 3, padding=1), nn.BatchNorm2d(10), nn.ReLU(),
-                          nn.Conv2d(10, 6, 3, 2, 1, groups=2), nn.ReLU6(), nn.Flatten(), nn.Linear(6 * 6 * 6, 4)).eval()
+                          nn.Conv2d(10, 6, 3, 2, 1, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 6 * 6, 4)).eval()
     x = torch.randn(2, 3, 12, 12)
     quantizer = x86.X86InductorQuantizer().set_global(x86.get_default_x86_inductor_quantization_config())
     prepared = prepare_pt2e(torch.export.export(model, (x,)).module(), quantizer)

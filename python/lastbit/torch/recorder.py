@@ -102,9 +102,8 @@ class Recorder(TorchDispatchMode):
         return call.out.dtype == call.x.dtype and call.out.stride() == call.x.stride()
 
     def _activate(self, call):
-        """relu (or relu6) of a float linear or convolution that nobody else has read is its fused activation."""
-        relu6 = call.name == "aten::hardtanh" and (call["min_val"], call["max_val"]) == (0, 6)
-        known = self._tensors.find(call.x) if (relu6 or call.name == "aten::relu") and not call.is_quantized else None
+        """relu of a float linear or convolution that nobody else has read is its fused activation."""
+        known = self._tensors.find(call.x) if call.name == "aten::relu" and not call.is_quantized else None
         layer = self.dump.layers[-1] if self.dump.layers else None
         if known is None or layer is None or layer["outputs"].get("y") != known.name or known.name is None:
             return False
@@ -114,7 +113,7 @@ class Recorder(TorchDispatchMode):
         self.dump.forget(before)
         self._tensors.forget_name(before)
         layer["outputs"]["y"] = self._write(call.outputs()[0], before)
-        layer["attributes"]["activation"] = "relu6" if relu6 else "relu"
+        layer["attributes"]["activation"] = "relu"
         return True
 
     # -- layers ----------------------------------------------------------------------------------
