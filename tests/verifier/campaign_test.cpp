@@ -226,7 +226,7 @@ TEST_CASE("clean layers raise no alarm, and every planted cause is found and nam
   std::vector<std::string> planted;  // by layer, empty: clean
   const auto all = plants();
   std::map<std::string, int> seen;
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 64; ++seed) {
     const Twin t(seed);
     const auto clean = compute(t, {});
     dump.layers.push_back(layer_of(t, clean, "clean" + std::to_string(seed)));
