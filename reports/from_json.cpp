@@ -25,7 +25,9 @@ std::map<std::int64_t, std::int64_t> histogram(const At& at) {
   for (const auto& [key, value] : at.json.items()) {
     const Json lsb = Json::parse(key, nullptr, false);
     if (!lsb.is_number_integer() || lsb.dump() != key) at.refuse("integers as keys");
-    bins[at.inside(lsb, key).integer()] = at.inside(value, key).counted();
+    const std::int64_t error = at.inside(lsb, key).integer();
+    if (error < -1024 || error > 1024) at.inside(lsb, key).refuse("an error of at most 1024, where larger ones are counted");
+    bins[error] = at.inside(value, key).counted();
   }
   return bins;
 }
@@ -107,6 +109,7 @@ LayerReport layer(const At& at) {
   if (at.has("near_misses")) l.near_misses = at["near_misses"].list(cause);
   l.unexplained = at["unexplained"].counted();
   numbers(at, l);
+  if (l.events.undefined > l.elements) at["events"]["undefined"].refuse("at most the number of elements");
   l.sqnr_db = at["sqnr_db"].number();
   l.cosine = at["cosine"].number();
   l.worst = at["worst"].list(element);

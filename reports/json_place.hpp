@@ -56,6 +56,7 @@ struct JsonPlace {
   }
   std::int64_t counted() const {
     if (!json.is_number_integer() || integer() < 0) refuse("an integer >= 0");
+    if (integer() > std::int64_t{1} << 40) refuse("an integer of at most 2^40");  // sums over layers stay far from 2^63
     return integer();
   }
   int bits() const {

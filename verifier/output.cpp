@@ -60,6 +60,11 @@ void add_output_options(CLI::App& app, OutputOptions& options) {
   app.parse_complete_callback([&options] { targets(options); });
 }
 
+bool shows_explanations(const OutputOptions& options) {
+  const auto all = targets(options);
+  return std::any_of(all.begin(), all.end(), [](const Target& t) { return t.format->name == "html" || t.format->name == "json"; });
+}
+
 void write_report(const Report& report, const OutputOptions& options) {
   for (const auto& [format, path] : targets(options)) {
     FormatOptions look;

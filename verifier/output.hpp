@@ -20,6 +20,8 @@ struct OutputOptions {
 };
 /// Refuses, while parsing, unknown formats and two reports on stdout. `options` must outlive the parsing.
 void add_output_options(CLI::App&, OutputOptions& options);
+/// Whether a format was asked for that shows explanations: html, or json, which html can be made of later.
+bool shows_explanations(const OutputOptions&);
 /// Writes the report once a format: to its PATH, else to stdout. Throws Error when something cannot be written.
 void write_report(const Report&, const OutputOptions&);
 /// The same for text that has no Report.

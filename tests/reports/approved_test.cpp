@@ -41,6 +41,17 @@ TEST_CASE("every format gives its approved output", "[reports]") {
 
 TEST_CASE("text in colour gives its approved output", "[reports]") { check("text-color", find_format("text").render(test::every_kind(), {true, 80})); }
 
+TEST_CASE("what a gate found gives its approved output", "[reports]") {
+  Report r = test::every_kind();
+  r.gate = GateOutcome{{{"baseline", "dumps/model a", "features.0.conv", "round:half-away: features.0.conv (conv2d): 12 of 512 elements differ, max 1 LSB, where the baseline knows 0"},
+                        {"stale", "dumps/b", "", "stale: the baseline's layer gone (conv2d) is not in dumps/b"}},
+                       {"better: classifier has 0 mismatches, the baseline 4; lastbit baseline update writes it"}};
+  for (const char* format : {"text", "json", "junit", "sarif", "markdown"}) check(std::string(format) + "-gate", find_format(format).render(r, {}));
+  r.gate = GateOutcome{};
+  CHECK(r.exit_status() == 0);
+  CHECK(find_format("text").render(r, {}).find("gate passed: 8 layers, 2376 elements\n") == 0);
+}
+
 TEST_CASE("three hundred layers stay readable as text", "[reports]") { check("text-long", find_format("text").render(test::long_network(300), {})); }
 
 TEST_CASE("an identical report is two lines and a table", "[reports]") {

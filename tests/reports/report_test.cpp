@@ -99,7 +99,10 @@ TEST_CASE("bad reports are refused with their place", "[reports]") {
   CHECK(changed("/layers/0/verdict", "fine") == "r.json: layers[0].verdict: found \"fine\", expected identical, different, not_checked or undefined_only");
   CHECK(changed("/layers/1/verdict", "identical").find("expected the verdict of 12 mismatches") != std::string::npos);
   CHECK(changed("/layers/1/histogram", {{"x", 1}}).find("expected integers as keys") != std::string::npos);
-  CHECK(changed("/layers/1/error_map/rows", 4611686018427387904).find("expected rows * columns values") != std::string::npos);
+  CHECK(changed("/layers/1/histogram", {{"9223372036854775807", 1}}).find("expected an error of at most 1024") != std::string::npos);
+  CHECK(changed("/layers/1/elements", 4611686018427387904) == "r.json: layers[1].elements: found 4611686018427387904, expected an integer of at most 2^40");
+  CHECK(changed("/layers/1/events/undefined", 513) == "r.json: layers[1].events.undefined: found 513, expected at most the number of elements");
+  CHECK(changed("/layers/1/error_map/rows", 1099511627776).find("expected rows * columns values") != std::string::npos);
   CHECK(changed("/tool/name", "other") == "r.json: tool.name: found \"other\", expected \"lastbit\"");
 }
 

@@ -7,6 +7,7 @@
 #include "lib/profile/profile.hpp"
 #include "reports/report.hpp"
 #include "reports/words.hpp"
+#include "verifier/cause.hpp"
 #include "verifier/command.hpp"
 #include "verifier/output.hpp"
 
@@ -92,6 +93,21 @@ std::string text_of_named(const std::vector<Entry>& all) {
   return out;
 }
 
+Json causes() {
+  Json list = Json::array();
+  for (const Cause& cause : all_causes()) list.push_back({{"name", cause.family}, {"about", cause.about}, {"names", cause.names}});
+  return list;
+}
+
+std::string text_of_causes() {
+  std::string out;
+  for (const Cause& cause : all_causes()) {
+    out += cause.family + "\n  " + cause.about + "\n";
+    for (const std::string& name : cause.names) out += "  - " + name + "\n";
+  }
+  return out;
+}
+
 struct Kind {
   std::string name;
   Json (*json)();
@@ -103,6 +119,7 @@ const std::vector<Kind>& kinds() {
       {"operators", operators, text_of_operators},
       {"profiles", profiles, text_of_profiles},
       {"formats", [] { return named(all_formats()); }, [] { return text_of_named(all_formats()); }},
+      {"causes", causes, text_of_causes},
       {"commands", [] { return named(all_commands()); }, [] { return text_of_named(all_commands()); }},
   };
   return all;
@@ -122,7 +139,7 @@ std::string overview() {
 }  // namespace
 
 Command list() {
-  return {"list", "operators, profiles, formats, commands", [](CLI::App& app, const Invocation&) -> std::function<int()> {
+  return {"list", "operators, profiles, formats, causes, commands", [](CLI::App& app, const Invocation&) -> std::function<int()> {
             struct Options {
               std::string kind, format = "text";
             };

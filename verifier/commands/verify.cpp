@@ -4,6 +4,7 @@
 
 #include "lib/error.hpp"
 #include "verifier/command.hpp"
+#include "verifier/explain_worst.hpp"
 #include "verifier/output.hpp"
 #include "verifier/verify.hpp"
 
@@ -43,8 +44,9 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
     o->verify.command = invocation.arguments;
     Progress progress("verify");
     o->verify.progress = [&](std::size_t done, std::size_t of) { progress(done, of); };
-    const Report report = verify_dumps(o->verify);
+    Report report = verify_dumps(o->verify);
     progress.finish();
+    if (shows_explanations(o->output)) explain_worst(report, o->verify.profile);
     write_report(report, o->output);
     return report.exit_status();
   };
