@@ -83,6 +83,7 @@ Layer bind_layer(const Dump& dump, const LayerEntry& entry, const std::string& i
   Layer layer = dump.bind(entry, isa);
   const Operator* op = find_operator(entry.op);
   if (as) set_producer(layer, op, *as);
+  if (op) check_declared(layer, *op);
   if (op && op->check) op->check(layer);
   return layer;
 }
@@ -94,7 +95,7 @@ std::int64_t Evaluated::mismatches() const {
 }
 
 Evaluated evaluate(Layer layer, const Operator& op, const Cell& cell) {
-  Evaluated e{std::move(layer), {}, {}};
+  Evaluated e{std::move(layer), {}, {}, {}};
   e.result = op.run(e.layer, cell);
   for (const auto& [port, computed] : e.result.outputs) {
     if (!e.layer.has_out(port)) continue;
@@ -105,6 +106,8 @@ Evaluated evaluate(Layer layer, const Operator& op, const Cell& cell) {
     if (static_cast<std::int64_t>(fits) != observed.size()) throw Error(place, "found the shape " + to_string(observed.shape) + ", expected " + to_string(computed.shape));
     e.compared.emplace(port, compare(computed, observed));
   }
+  for (const auto& [port, tensor] : e.layer.outputs)
+    if (!e.compared.count(port)) e.not_compared.push_back(port);
   return e;
 }
 
@@ -116,6 +119,15 @@ std::optional<Geometry> accumulation_geometry(const Layer& layer) {
   for (const int d : {1, 2, 3})
     if (layer.op.find(std::to_string(d) + "d") != std::string::npos) return conv_geometry(layer, d, layer.op.find("transpose") != std::string::npos);
   return std::nullopt;
+}
+
+double operations(const Layer& layer) {
+  if (layer.op == "matmul") {
+    const Tensor& a = layer.in("a");
+    return layer.has_out("y") && a.rank() > 0 ? 2.0 * static_cast<double>(layer.out("y").size()) * static_cast<double>(a.shape.back()) : 0;
+  }
+  const auto g = accumulation_geometry(layer);
+  return g ? 2.0 * static_cast<double>(g->batch * g->groups * g->out_channels) * static_cast<double>(g->positions()) * static_cast<double>(g->terms()) : 0;
 }
 
 std::optional<AccumulatorBounds> accumulator_bounds(const Layer& layer, const Operator&, const Cell& cell) {

@@ -34,6 +34,7 @@ struct Evaluated {
   Layer layer;
   Result result;
   std::map<std::string, Comparison> compared;  // by port
+  std::vector<std::string> not_compared;       // dumped outputs that this arithmetic does not compute
   std::int64_t mismatches() const;
 };
 /// Runs the operator by the cell and compares every output that was dumped.
@@ -47,6 +48,9 @@ std::optional<AccumulatorBounds> accumulator_bounds(const Layer&, const Operator
 
 /// Geometry of a layer that accumulates in one window (linear, conv*, conv_transpose* and their kin); none otherwise.
 std::optional<Geometry> accumulation_geometry(const Layer&);
+
+/// Multiplications and additions of the layer's accumulators; 0 for a layer that does not accumulate.
+double operations(const Layer&);
 
 /// The layer of that name; throws Error listing near names.
 const LayerEntry& find_layer(const Dump&, const std::string& name);

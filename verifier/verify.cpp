@@ -100,6 +100,7 @@ void summarise(const Evaluated& e, const Operator& op, const VerifyOptions& opti
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), worse);
     for (std::size_t i = 0; i < kept; ++i) r.worst.push_back(describe(e, port, order[i], shown));
   }
+  for (const auto& port : e.not_compared) r.notes.push_back("the output \"" + port + "\" was dumped, but " + r.profile + " does not compute it: not compared");
   std::stable_sort(r.worst.begin(), r.worst.end(), [](const WorstElement& a, const WorstElement& b) { return std::abs(a.lsb) > std::abs(b.lsb); });
   if (r.worst.size() > worst_kept) r.worst.resize(worst_kept);
   r.mean_lsb = r.elements ? rounded(static_cast<double>(sum / static_cast<long double>(r.elements))) : 0;
@@ -184,7 +185,8 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
       if (comparison.mismatches) attribute(Case(*job.dump, *job.entry, e.layer, *op, *chosen.profile, *cell, e.result.outputs.at(port), port, comparison), r);
   if (options.timings) {
     const auto ms = [](auto d) { return std::chrono::duration<double, std::milli>(d).count(); };
-    r.timing = Timing{ms(done - loaded), ms(loaded - start), 0, 0, e.result.kernel};
+    const double time_ms = ms(done - loaded);
+    r.timing = Timing{time_ms, ms(loaded - start), 0, time_ms > 0 ? operations(e.layer) / time_ms / 1e6 : 0, e.result.kernel};
   }
   if (options.chained) run.evaluated = std::move(e);
   return run;

@@ -233,6 +233,7 @@ Manifest parse_manifest(std::string_view text, const std::string& place) {
   if (const Json* producer = top.find("producer"))
     for (const auto& [key, value] : Object(*producer, place + ": \"producer\"").json.items()) {
       if (!value.is_string()) refuse(place + ": \"producer\": " + one_line(key), described(value), "a string");
+      if (key == "isa") expect_isa(one_line(value.get<std::string>()), place + ": \"producer\": isa");
       m.producer.fields.emplace(key, value.get<std::string>());
     }
   m.profile = top.text("profile", "a profile's name", false);

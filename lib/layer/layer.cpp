@@ -104,6 +104,14 @@ const Tensor& Layer::out(const std::string& port) const {
   return it->second;
 }
 
+void expect_isa(const std::string& isa, const std::string& place) {
+  static const std::vector<std::string> known{"avx512_vnni", "avx512", "avx2_vnni", "avx2", "avx", "sse4.1", "neon", "neon_dotprod", "neon_i8mm"};
+  if (isa.empty() || std::find(known.begin(), known.end(), isa) != known.end()) return;
+  std::string all;
+  for (const auto& one : known) all += (all.empty() ? "" : ", ") + one;
+  throw Error(place, "found the instruction set \"" + isa + "\", expected one of " + all);
+}
+
 std::set<std::string> common_facts(const Layer& layer) {
   std::set<std::string> facts;
   const std::string isa = layer.producer.at("isa").empty() ? "avx512_vnni" : layer.producer.at("isa");
@@ -143,8 +151,7 @@ std::set<std::string> common_facts(const Layer& layer) {
     facts.insert("activation:" + (std::holds_alternative<std::string>(a) ? std::get<std::string>(a) : std::string("clamp")));
   }
   for (const char* key : {"variant", "compute", "bias_dtype", "choose", "mode", "approximate", "input_dtype"})
-    if (layer.attributes.has(key) && std::holds_alternative<std::string>(layer.attributes.values.at(key)))
-      facts.insert(std::string(key) + ":" + std::get<std::string>(layer.attributes.values.at(key)));
+    if (layer.attributes.has(key)) facts.insert(std::string(key) + ":" + layer.attributes.text(key));
   if (layer.attributes.has("groups") && layer.find("weight") && layer.in("weight").rank() >= 2) {
     const auto groups = layer.attributes.integer("groups");
     if (groups > 1) facts.insert("grouped");

@@ -45,6 +45,9 @@ struct Attributes {
   std::vector<double> numbers(const std::string& key) const;
 };
 
+/// Throws Error unless it is an instruction set by its name in a dump: "avx512_vnni", "neon_dotprod", ... Empty: not said.
+void expect_isa(const std::string& isa, const std::string& place);
+
 struct Layer {
   std::string name, op;
   std::string place;                       // for messages: "DUMP/manifest.json: layer conv1"

@@ -1,6 +1,8 @@
 // operator.cpp: what all operators share. See operator.hpp.
 #include "lib/layer/operator.hpp"
 
+#include <algorithm>
+
 #include "lib/error.hpp"
 
 namespace lastbit {
@@ -14,7 +16,33 @@ const Operator* find_operator(const std::string& name) {
 const Cell* cell_for(const Profile& profile, const Operator& op, const Layer& layer) {
   std::vector<std::string> names{op.name};
   names.insert(names.end(), op.families.begin(), op.families.end());
-  return find_cell(profile, names, layer);
+  const Cell* cell = find_cell(profile, names, layer);
+  if (cell && !cell->rule.empty() && std::find(op.rules.begin(), op.rules.end(), cell->rule) == op.rules.end()) {
+    std::string known;
+    for (const auto& rule : op.rules) known += (known.empty() ? "" : ", ") + rule;
+    throw Error("profile \"" + profile.name + "\": " + op.name, "found the rule \"" + cell->rule + "\", expected " + (known.empty() ? "none" : "one of " + known));
+  }
+  return cell;
+}
+
+bool declares(const Operator& op, const std::string& output) {
+  return output == "accumulator" || std::any_of(op.outputs.begin(), op.outputs.end(), [&](const Port& p) { return p.name == output; });
+}
+
+void check_declared(const Layer& layer, const Operator& op) {
+  for (const auto& a : op.attributes) {
+    if (!layer.attributes.has(a.name)) continue;
+    const auto starts = [&](const char* word) { return a.what.rfind(word, 0) == 0; };
+    if (starts("true")) layer.attributes.boolean(a.name);
+    else if (starts("number") && !starts("numbers")) layer.attributes.number(a.name);
+    else if (starts("integer") && !starts("integers")) layer.attributes.integer(a.name);
+  }
+  for (const auto& [port, tensor] : layer.outputs) {
+    if (declares(op, port)) continue;
+    std::string known;
+    for (const auto& p : op.outputs) known += (known.empty() ? "" : ", ") + p.name;
+    throw Error(layer.place, "found the output \"" + port + "\", expected one of " + known + " (operator " + op.name + ")");
+  }
 }
 
 void expect_shape(const Layer& layer, const std::string& port, const Shape& expected) {

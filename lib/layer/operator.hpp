@@ -84,7 +84,13 @@ struct Operator {
 const std::vector<Operator>& all_operators();
 const Operator* find_operator(const std::string& name);
 
-/// The cell of a profile for a layer; null: this profile does not hold the operator.
+/// What an operator's own lists say: attributes of the type that they name, outputs that there are. Throws Error.
+void check_declared(const Layer&, const Operator&);
+/// Whether a dump may hold this output: one of the operator's, or the accumulator.
+bool declares(const Operator&, const std::string& output);
+
+/// The cell of a profile for a layer; null: this profile does not hold the operator. A rule that the operator does not have
+/// throws Error.
 const Cell* cell_for(const Profile&, const Operator&, const Layer&);
 
 /// Throws Error unless the observed output `port` has this shape.

@@ -27,7 +27,9 @@ const Cell* find_cell(const Profile& profile, const std::vector<std::string>& na
 
 ProfileChoice ProfileChoice::parse(const std::string& s) {
   const auto at = s.find('@');
-  return at == std::string::npos ? ProfileChoice{s, ""} : ProfileChoice{s.substr(0, at), s.substr(at + 1)};
+  if (at == std::string::npos) return {s, ""};
+  expect_isa(s.substr(at + 1), "profile \"" + s.substr(0, at) + "\"");
+  return {s.substr(0, at), s.substr(at + 1)};
 }
 
 }  // namespace lastbit

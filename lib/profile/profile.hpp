@@ -53,7 +53,7 @@ const Cell* find_cell(const Profile&, const std::vector<std::string>& names, con
 std::string to_json(const Profile&);
 Profile profile_from_json(const std::string& text, const std::string& place);
 
-/// NAME or NAME@isa.
+/// NAME or NAME@isa; an instruction set that is none throws Error.
 struct ProfileChoice {
   std::string name, isa;
   static ProfileChoice parse(const std::string&);

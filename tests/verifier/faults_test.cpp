@@ -1,4 +1,5 @@
 // faults_test.cpp: planted faults are found, in the right layer and element.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -125,4 +126,46 @@ TEST_CASE("an empty match never passes", "[verifier][faults]") {
   o.dumps = {std::string(LASTBIT_TEST_DATA) + "/models/fbgemm-seed_linear"};
   o.layer_glob = "no-such-layer";
   CHECK(verify_dumps(o).exit_status() == 5);
+}
+
+TEST_CASE("an instruction set that is none is refused by name", "[verifier][faults]") {
+  Copy copy("fbgemm-seed_linear");
+  copy.manifest["producer"]["isa"] = "avx3";
+  copy.save();
+  CHECK_THROWS_WITH(copy.verify(), Catch::Contains("avx3") && Catch::Contains("avx512_vnni"));
+  CHECK_THROWS_WITH(ProfileChoice::parse("pytorch-fbgemm@avx3"), Catch::Contains("avx3"));
+}
+
+TEST_CASE("an output that the operator does not have is refused", "[verifier][faults]") {
+  Copy copy("fbgemm-seed_linear");
+  auto& layer = copy.manifest["layers"][1];
+  layer["outputs"]["z"] = layer["outputs"]["y"];
+  layer["outputs"].erase("y");
+  copy.save();
+  CHECK_THROWS_WITH(copy.verify(), Catch::Contains("output \"z\""));
+}
+
+TEST_CASE("an attribute of another type is refused even where this layer would not read it", "[verifier][faults]") {
+  Copy copy("fbgemm-seed_linear");
+  copy.manifest["layers"][1]["attributes"]["bias_dtype"] = true;
+  copy.save();
+  CHECK_THROWS_WITH(copy.verify(), Catch::Contains("bias_dtype"));
+}
+
+TEST_CASE("every cell of every profile names a rule of the operators it is for", "[verifier][faults]") {
+  for (const Profile& profile : all_profiles())
+    for (const Operator& op : all_operators())
+      for (const Cell& cell : profile.cells) {
+        const auto named = [&](const std::string& name) { return name == op.name || std::count(op.families.begin(), op.families.end(), name) > 0; };
+        if (std::none_of(cell.ops.begin(), cell.ops.end(), named) || cell.rule.empty() || cell.rule == "unsupported") continue;
+        CAPTURE(profile.name, op.name, cell.rule);
+        CHECK(std::count(op.rules.begin(), op.rules.end(), cell.rule) == 1);
+      }
+}
+
+TEST_CASE("a rule that an operator does not have is refused", "[verifier][faults]") {
+  Profile profile = find_profile("pytorch-fbgemm");
+  const Operator& op = *find_operator("relu");
+  profile.cells.push_back({{"relu"}, {}, "frobnicate", {}, {}});
+  CHECK_THROWS_WITH(cell_for(profile, op, Layer{}), Catch::Contains("frobnicate"));
 }

@@ -1,5 +1,6 @@
 // list.cpp: `lastbit list` prints the registries: what can be checked, by which arithmetic, shown how.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -23,13 +24,27 @@ Json ports(const std::vector<Port>& all) {
   return list;
 }
 
+bool names_it(const Cell& cell, const Operator& op) {
+  return std::any_of(cell.ops.begin(), cell.ops.end(), [&](const std::string& name) {
+    return name == op.name || std::find(op.families.begin(), op.families.end(), name) != op.families.end();
+  });
+}
+
+// The profiles that hold an operator, for some layers at least: their cells say for which.
+std::vector<std::string> holders(const Operator& op) {
+  std::vector<std::string> all;
+  for (const Profile& p : all_profiles())
+    if (std::any_of(p.cells.begin(), p.cells.end(), [&](const Cell& c) { return names_it(c, op) && c.rule != "unsupported"; })) all.push_back(p.name);
+  return all;
+}
+
 Json operators() {
   Json list = Json::array();
   for (const Operator& op : all_operators()) {
     Json attributes = Json::array();
     for (const AttributeSpec& a : op.attributes) attributes.push_back({{"name", a.name}, {"what", a.what}});
     list.push_back({{"name", op.name}, {"formula", op.formula}, {"families", op.families}, {"inputs", ports(op.inputs)},
-                    {"outputs", ports(op.outputs)}, {"attributes", attributes}, {"rules", op.rules}});
+                    {"outputs", ports(op.outputs)}, {"attributes", attributes}, {"rules", op.rules}, {"profiles", holders(op)}});
   }
   return list;
 }
@@ -56,6 +71,7 @@ std::string text_of_operators() {
     out += op.name + "(" + join(names, ", ") + ")\n  " + op.formula + "\n";
     if (!attributes.empty()) out += "  attributes: " + join(attributes, ", ") + "\n";
     if (!op.rules.empty()) out += "  rules: " + join(op.rules, ", ") + "\n";
+    out += "  profiles: " + join(holders(op), ", ") + "\n";
   }
   return out;
 }
@@ -141,14 +157,19 @@ std::string overview() {
 Command list() {
   return {"list", "operators, profiles, formats, causes, commands", [](CLI::App& app, const Invocation&) -> std::function<int()> {
             struct Options {
-              std::string kind, format = "text";
+              std::string kind, profile, format = "text";
             };
             const auto options = std::make_shared<Options>();
             std::vector<std::string> names;
             for (const Kind& kind : kinds()) names.push_back(kind.name);
             app.add_option("kind", options->kind, join(names, ", ") + "; all names without one")->check(CLI::IsMember(names));
             app.add_option("--format", options->format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+            app.add_option("--profile", options->profile, "one profile as JSON, as --profile FILE.json of the other commands reads it");
             return [options] {
+              if (!options->profile.empty()) {
+                write_stdout(to_json(find_profile(options->profile)));
+                return 0;
+              }
               const bool json = options->format == "json";
               Json all = Json::object();
               std::string out;
