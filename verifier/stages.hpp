@@ -14,4 +14,9 @@ std::vector<std::string> scaled_stages(const Case&, const std::string& type, con
 /// acc + int32 bias -> fixed RULE multiplier, zero point, clamp. A float bias is rounded to si*sw first.
 std::vector<std::string> fixed_stages(const Case&, const std::string& rule, const std::string& multiplier);
 
+/// Whether stages say how the layer requantizes: it accumulates, or its cell's rule is "stages" (mul, requantize, ...).
+bool staged(const Case&);
+/// A suspect that changes the stages alone: on the accumulators, or by running the operator again.
+Suspect staged_suspect(const Case&, std::string name, std::string sentence, std::vector<std::string> stages, int rank = 10);
+
 }  // namespace lastbit

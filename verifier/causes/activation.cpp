@@ -18,6 +18,11 @@ std::vector<Suspect> suspects(const Case& c) {
   const std::int64_t zo = c.observed.q.integer_zero_point();
   if (!c.accumulates()) {
     all.push_back(rerun_suspect(c, "activation:missing", "The fused activation was not applied.", without));
+    if (zo != 0 && stored.min <= 0) {
+      Layer at_zero = without;
+      at_zero.outputs.at(c.port).q.qmin = 0;
+      all.push_back(rerun_suspect(c, "activation:at-zero", "The activation clamps at the stored value 0 instead of the zero point " + std::to_string(zo) + ".", at_zero));
+    }
     return all;
   }
   all.push_back(suspect(c, "activation:missing", "The fused activation was not applied.", {.context = [stored](RequantizeContext& context) {

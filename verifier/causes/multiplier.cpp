@@ -25,7 +25,7 @@ constexpr Association associations[] = {
 
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
-  if (!c.accumulates() || is_float(c.observed.dtype)) return all;
+  if (!staged(c) || is_float(c.observed.dtype)) return all;
   const auto& stages = c.cell.stages;
   const auto multiplications = std::count_if(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("multiply ", 0) == 0; });
   for (const auto& a : associations) {
@@ -34,9 +34,9 @@ std::vector<Suspect> suspects(const Case& c) {
       const std::string changed = std::string("multiply ") + a.expression;
       const auto other = edited(stages, [&](const std::string& s) { return s.rfind("multiply ", 0) == 0 ? changed : s; });
       if (other == stages) continue;
-      all.push_back(suspect(c, a.name, sentence, {.stages = other}));
+      all.push_back(staged_suspect(c, a.name, sentence, other));
     } else {
-      all.push_back(suspect(c, a.name, sentence, {.stages = scaled_stages(c, "float", a.expression)}));
+      all.push_back(staged_suspect(c, a.name, sentence, scaled_stages(c, "float", a.expression)));
     }
   }
   if (multiplications > 1) {  // a scale at a time: the product first
@@ -45,21 +45,30 @@ std::vector<Suspect> suspects(const Case& c) {
       if (s.rfind("multiply ", 0) != 0 || s.find("so") != std::string::npos) return s;
       return std::exchange(first, false) ? "multiply f32(si) * f32(sw)" : "";
     });
-    all.push_back(suspect(c, "multiplier:si*sw", "The two scales are multiplied with each other before the accumulator is, instead of one after the other.", {.stages = joined}));
+    all.push_back(staged_suspect(c, "multiplier:si*sw", "The two scales are multiplied with each other before the accumulator is, instead of one after the other.", joined));
   } else {
-    all.push_back(suspect(c, "multiplier:one-by-one", "The accumulator is multiplied by one scale after the other, never by their product.",
-                          {.stages = std::vector<std::string>{c.has_float_bias() ? "float" : "bias bias", c.has_float_bias() ? "multiply f32(si)" : "float",
+    all.push_back(staged_suspect(c, "multiplier:one-by-one", "The accumulator is multiplied by one scale after the other, never by their product.",
+                          std::vector<std::string>{c.has_float_bias() ? "float" : "bias bias", c.has_float_bias() ? "multiply f32(si)" : "float",
                                                               c.has_float_bias() ? "multiply f32(sw)" : "multiply f32(si)", c.has_float_bias() ? "add f32(bias)" : "multiply f32(sw)",
-                                                              "multiply 1 / f32(so)", "round half_even exact", "zero_point", "clamp"}}));
+                                                              "multiply 1 / f32(so)", "round half_even exact", "zero_point", "clamp"}));
   }
-  const auto typed = [&](const char* name, const char* words, const std::string& multiplier, const char* fixed) {
-    all.push_back(suspect(c, name, std::string("The multiplier is ") + words + ".", {.stages = scaled_stages(c, "double", multiplier)}));
-    if (fixed) all.push_back(suspect(c, name, std::string("The multiplier is ") + words + ", the bias an integer, the rounding half up.", {.stages = fixed_stages(c, fixed, multiplier)}));
+  // The multiplier alone in another type, all else as the profile has it; then with the arithmetic that goes with the type.
+  const auto typed = [&](const char* name, const std::string& words, const std::string& multiplier, const char* fixed) {
+    const auto kept = edited(stages, [&](const std::string& s) -> std::string {
+      if (s.rfind("multiply ", 0) == 0) return "multiply " + multiplier;
+      if (s.rfind("fixed ", 0) == 0) return s.substr(0, s.find(' ', 6)) + " " + multiplier;
+      return s;
+    });
+    if (multiplications < 2 && kept != stages) all.push_back(staged_suspect(c, name, "The multiplier is " + words + "; all else is as the profile has it.", kept));
+    all.push_back(staged_suspect(c, name, "The multiplier is " + words + ".", scaled_stages(c, "double", multiplier)));
+    if (fixed) all.push_back(staged_suspect(c, name, "The multiplier is " + words + ", the bias an integer, the rounding half up.", fixed_stages(c, fixed, multiplier)));
   };
   typed("multiplier:f64", "held and applied in float64", "si * sw / so", nullptr);
   typed("multiplier:q31", "an integer of 31 bits and a shift", "q31(si * sw / so)", "single");
   typed("multiplier:q15", "an integer of 15 bits and a shift", "q15(si * sw / so)", "single");
   typed("multiplier:power-of-two", "the nearest power of two", "pow2(si * sw / so)", "single");
+  // Nearest on a logarithmic scale: pow2 goes up from 1.5, its square from 2.25, so m * 1.5 / sqrt(2) goes up from sqrt(2).
+  typed("multiplier:power-of-two", "the power of two whose logarithm is nearest", "pow2(si * sw / so * 1.0606601717798212)", "single");
   return all;
 }
 

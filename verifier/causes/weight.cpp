@@ -5,8 +5,9 @@
 namespace lastbit::causes {
 namespace {
 
-/// w[o, c] taken from the bytes of its transpose, per tap and group; in and out channels swap roles.
-std::vector<std::int32_t> transposed(const Case& c) {
+/// w[o, c] taken from the bytes of its transpose, per tap and group; in and out channels swap roles. Or the other way round: the
+/// bytes of w taken for those of its transpose. The two differ where O != C.
+std::vector<std::int32_t> transposed(const Case& c, bool bytes_of_transpose) {
   const auto& g = c.geometry();
   const std::int64_t O = g.out_channels, C = g.in_channels, T = g.taps();
   const auto& w = c.input().w;
@@ -16,7 +17,9 @@ std::vector<std::int32_t> transposed(const Case& c) {
       for (std::int64_t i = 0; i < C; ++i)
         for (std::int64_t t = 0; t < T; ++t) {
           const std::int64_t flat = o * C + i;            // position in [O, C], read as [C, O]
-          r[static_cast<std::size_t>(((gi * O + o) * C + i) * T + t)] = w[static_cast<std::size_t>(((gi * O + flat % O) * C + flat / O) * T + t)];
+          const std::int64_t other = i * O + o;           // position in [C, O], read as [O, C]
+          const std::int64_t from = bytes_of_transpose ? (gi * O + flat % O) * C + flat / O : gi * O * C + other;
+          r[static_cast<std::size_t>(((gi * O + o) * C + i) * T + t)] = w[static_cast<std::size_t>(from * T + t)];
         }
   return r;
 }
@@ -52,8 +55,12 @@ std::vector<Suspect> suspects(const Case& c) {
   if (!c.accumulates()) return all;
   AccumulationInput in = c.input();
   if (c.geometry().out_channels > 1 && c.geometry().in_channels > 1) {
-    in.w = transposed(c);
+    in.w = transposed(c, true);
     all.push_back(suspect(c, "weight:transposed", "The weight's bytes were read as its transpose: input and output channels swapped.", {.input = in}));
+    if (c.geometry().out_channels != c.geometry().in_channels) {
+      in.w = transposed(c, false);
+      all.push_back(suspect(c, "weight:transposed", "The weight's bytes, output channels first, were read with input channels first.", {.input = in}));
+    }
     if (c.geometry().transposed) {
       in.w = reordered(c);
       all.push_back(suspect(c, "weight:reordered", "The weight was reordered wrongly before the run: per group its [I, O, taps] memory was viewed as [O, I, taps] and its axes swapped, twice (PyTorch 2.13, transposed convolutions of x86 and oneDNN with I/groups != O/groups).", {.input = in}, 9));

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "verifier/cause.hpp"
+#include "verifier/stages.hpp"
 
 namespace lastbit::causes {
 namespace {
@@ -50,19 +51,19 @@ void add_stale(const Case& c, std::vector<Suspect>& all) {
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   add_stale(c, all);
-  if (!c.accumulates()) return all;
+  if (!staged(c)) return all;
   const int round = find_stage(c.cell.stages, "round"), zero = find_stage(c.cell.stages, "zero_point");
   if (round < 0 || zero < 0) return all;
   auto stages = c.cell.stages;
   stages.erase(stages.begin() + zero);
   if (zero > round) {
     stages.insert(stages.begin() + round, "zero_point");
-    all.push_back(suspect(c, "zero-point:before-rounding", "The zero point is added before the rounding, so ties go to the even stored value.", {.stages = stages}));
+    all.push_back(staged_suspect(c, "zero-point:before-rounding", "The zero point is added before the rounding, so ties go to the even stored value.", stages));
   } else {
     stages = edited(stages, [](const std::string& stage) { return stage == "clamp" ? std::string() : stage; });
     stages.insert(stages.begin() + find_stage(stages, "round") + 1, "zero_point");
     stages.push_back("clamp");
-    all.push_back(suspect(c, "zero-point:after-rounding", "The zero point is added after the rounding, so ties go to even before it.", {.stages = stages}));
+    all.push_back(staged_suspect(c, "zero-point:after-rounding", "The zero point is added after the rounding, so ties go to even before it.", stages));
   }
   return all;
 }
