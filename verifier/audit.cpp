@@ -221,15 +221,16 @@ void audit_layer(const AuditOptions& options, const Dump& dump, const LayerEntry
     for (const Events ev : under.events) a.pairs.observed += (ev & event::pair_saturated) != 0;
     if (options.pairs) audit_cost(e, *op, plain.layer, *plain.cell, plain.label, a);
   }
-  if (options.acc_bits) {
+  bool wraps = report.events.wrapped > 0, saturates = report.events.saturated > 0 || report.events.pair_saturated > 0;
+  if (options.acc_bits) {  // a chosen register is in danger where it overflows, whatever the runtime's own does
     Cell narrow = *cell;
     narrow.with["register"] = std::to_string(options.acc_bits) + "-" + options.overflow;
     audit_cost(e, *op, e.layer, narrow, narrow.with["register"], a);
+    for (const Events ev : accumulate_layer(e.layer, narrow, *g, in).events) wraps |= (ev & event::wrapped) != 0, saturates |= (ev & event::saturated) != 0;
   }
   if (!options.witness.empty()) write_witness(options, dump, e, *op, *cell, *chosen.profile, *g, in, x.q.qmin, x.q.qmax, bounds, a);
   const bool own_pairs = cell->get("pairs", "none") == "int16";
-  const bool wraps = report.events.wrapped > 0, saturates = report.events.saturated > 0 || report.events.pair_saturated > 0;
-  const bool possible = a.smallest_safe_bits > 32 || (own_pairs && a.pairs.possible > 0);
+  const bool possible = a.smallest_safe_bits > (options.acc_bits ? std::min(options.acc_bits, 32) : 32) || (own_pairs && a.pairs.possible > 0);
   a.danger = wraps ? "wrap" : saturates ? "saturate" : possible ? "possible" : "none";
   report.pairs = a.pairs;
 }
