@@ -126,7 +126,7 @@ std::string verdict_sentence(const Report& report) {
     case Verdict::not_checked:
       if (report.elements() == 0) return "not_checked: nothing was compared (" + count(layers, "layer") + ")";
       return "not_checked: " + std::to_string(blind) + " of " + count(layers, "layer") + "; the rest is identical in " + elements;
-    default: return "identical: " + count(layers, "layer") + ", " + elements + ", no bit differs" + (open ? "; " + std::to_string(open) + " more undefined" : "");
+    default: return "identical: " + count(layers, "layer") + ", " + elements + ", no bit differs" + (open ? "; " + std::to_string(open) + " of them undefined" : "");
   }
 }
 

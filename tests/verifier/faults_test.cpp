@@ -36,7 +36,7 @@ struct Copy {
   }
 };
 
-const LayerReport& layer_named(const Report& r, const std::string& name) {
+LayerReport layer_named(const Report& r, const std::string& name) {
   for (const auto& l : r.layers)
     if (l.name == name) return l;
   throw std::runtime_error("no layer " + name);
@@ -51,7 +51,7 @@ TEST_CASE("one flipped bit of an output is found in its layer and element", "[ve
   CHECK(r.exit_status() == 1);
   REQUIRE(r.first_divergence());
   CHECK(r.first_divergence()->name == "002.conv2d_relu");
-  const auto& layer = layer_named(r, "002.conv2d_relu");
+  const LayerReport layer = layer_named(r, "002.conv2d_relu");
   CHECK(layer.mismatches == 1);
   REQUIRE(layer.worst.size() == 1);
   const auto& at = layer.worst[0].index;
@@ -71,7 +71,7 @@ TEST_CASE("a wrong zero point of an output is found and named", "[verifier][faul
   const Report r = copy.verify();
   REQUIRE(r.first_divergence());
   CHECK(r.first_divergence()->name == "002.linear");
-  const auto& layer = layer_named(r, "002.linear");
+  const LayerReport layer = layer_named(r, "002.linear");
   REQUIRE(!layer.causes.empty());
   CHECK(layer.causes[0].name == "zero-point:stale");
   CHECK(layer.unexplained == 0);
@@ -80,7 +80,7 @@ TEST_CASE("a wrong zero point of an output is found and named", "[verifier][faul
 TEST_CASE("one changed weight is found in the channel it belongs to", "[verifier][faults]") {
   const Copy copy("fbgemm-seed_linear");
   copy.flip("002.linear.weight", 13, 0x20);  // weight [2, 10]: row 1
-  const auto& layer = layer_named(copy.verify(), "002.linear");
+  const LayerReport layer = layer_named(copy.verify(), "002.linear");
   CHECK(layer.mismatches > 0);
   for (const auto& w : layer.worst) CHECK(w.index.back() == 1);
 }
@@ -115,7 +115,7 @@ TEST_CASE("an operator that is not known is not checked, by name", "[verifier][f
   copy.manifest["layers"][1]["op"] = "frobnicate";
   copy.save();
   const Report r = copy.verify();
-  const auto& layer = layer_named(r, "002.linear");
+  const LayerReport layer = layer_named(r, "002.linear");
   CHECK(layer.verdict == Verdict::not_checked);
   CHECK(layer.reason.find("frobnicate") != std::string::npos);
   CHECK(r.verdict() == Verdict::not_checked);
