@@ -48,6 +48,13 @@ std::int64_t multiply_rndnu(std::int64_t x, float scale, bool& tie) {
   return static_cast<std::int64_t>(r.value);
 }
 
+FixedMultiplier rndnu_multiplier(float scale) {
+  const auto bits = std::bit_cast<std::uint32_t>(scale);
+  return {static_cast<std::int32_t>((bits & 0x7FFFFF) | 0x800000), 31 - std::clamp(150 - static_cast<int>(bits >> 23), 0, 126)};
+}
+
+FixedMultiplier q8_multiplier(float scale) { return {static_cast<std::int32_t>(rne(static_cast<double>(256.0f * scale))), 31 - 8}; }
+
 std::int64_t multiply_rndnu16(std::int64_t x, float scale, bool& tie) {
   const auto bits = std::bit_cast<std::uint32_t>(scale);
   int exponent = static_cast<int>(bits >> 23) - 127;

@@ -39,6 +39,9 @@ std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, 
 
 /// XNNPACK requantization.h rndnu: the 24-bit mantissa of a float32 scale, one half-up rounding.
 std::int64_t multiply_rndnu(std::int64_t x, float scale, bool& tie);
+/// rndnu and q8 as the multiplier with which FixedRule::single gives the same.
+FixedMultiplier rndnu_multiplier(float scale);
+FixedMultiplier q8_multiplier(float scale);
 /// XNNPACK rndnu16: a Q15 multiplier after a rounding pre-shift to int16.
 std::int64_t multiply_rndnu16(std::int64_t x, float scale, bool& tie);
 /// XNNPACK microparams-init.c, xnn_init_qs8_cvt_scalar_params: lrintf(256 * scale), one half-up rounding.

@@ -79,6 +79,7 @@ struct Requantizer::State {
   RequantizeContext context;
   std::vector<Step> steps;
   std::optional<Float32Path> fast;
+  std::optional<FixedPath> fixed;
 
   void apply(const Step&, Value&, std::int64_t channel, Events&) const;
   Value run(std::int64_t acc, std::int64_t channel, Events&) const;
@@ -282,10 +283,21 @@ Requantizer::Requantizer(const std::vector<std::string>& stages, RequantizeConte
   if (fits && next(Verb::add)) path.addend = singles(step_of(Verb::add).a);
   fits = fits && next(Verb::multiply);
   if (fits) path.multiplier = singles(step_of(Verb::multiply).a);
-  next(Verb::range);
+  path.range = next(Verb::range);
   fits = fits && next(Verb::round) && step_of(Verb::round).rounding == Rounding::half_even && step_of(Verb::round).overflow == Overflow::int_min;
   fits = fits && next(Verb::zero_point) && next(Verb::clamp) && i == verbs.size();
-  if (fits) state->fast = std::move(path);
+  if (fits) state->fast = path;
+  // acc [bias] fixed zero_point (saturate16) clamp
+  i = path.bias.empty() ? 0 : 1;
+  if (next(Verb::fixed) && next(Verb::zero_point) && next(Verb::clamp) && i == verbs.size()) {
+    const Step& s = step_of(Verb::fixed);
+    FixedPath fixed{s.fixed, s.tail, s.tail_from, s.multiplier, path.bias};
+    if (s.fixed == s.tail && (s.fixed == FixedRule::rndnu || s.fixed == FixedRule::q8)) {  // one rounding, half up, of x * m / 2^n
+      for (std::size_t c = 0; c < s.a.size(); ++c) fixed.multiplier[c] = s.fixed == FixedRule::rndnu ? rndnu_multiplier(static_cast<float>(s.a[c])) : q8_multiplier(static_cast<float>(s.a[c]));
+      fixed.rule = fixed.tail = FixedRule::single;
+    }
+    state->fixed = std::move(fixed);
+  }
   state_ = std::move(state);
 }
 

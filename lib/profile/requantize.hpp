@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "lib/layer/layer.hpp"
+#include "lib/num/fixed.hpp"
 #include "lib/profile/expression.hpp"
 #include "lib/profile/profile.hpp"
 
@@ -78,8 +79,17 @@ class Requantizer {
   struct Float32Path {
     std::vector<float> multiplier, addend;  // per channel; addend empty when there is none
     std::vector<std::int64_t> bias;         // integer bias per channel; empty when none
+    bool range = false;                     // clamped by a `range` stage before the rounding
   };
   const Float32Path* float32_path() const;
+  /// The same for acc (+ integer bias) -> fixed RULE -> + zo -> clamp. rndnu and q8 come as the `single` they equal.
+  struct FixedPath {
+    FixedRule rule{}, tail{};
+    std::int64_t tail_from = 0;             // channels from here on take `tail`
+    std::vector<FixedMultiplier> multiplier;
+    std::vector<std::int64_t> bias;
+  };
+  const FixedPath* fixed_path() const;
 
   struct State;
 
