@@ -1,7 +1,8 @@
-// audit_text.cpp: an audit as a table sorted by danger, and as JSON. See audit.hpp.
+// audit_text.cpp: an audit as a table sorted by danger. See audit.hpp.
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "reports/words.hpp"
 #include "verifier/audit.hpp"
 
 namespace lastbit {
@@ -25,6 +26,53 @@ std::string bar(const LayerAudit& a, int observed) {
   return s;
 }
 
+std::string size_of(bool floats, std::int64_t lsb, double error) { return floats ? words::shortest(error) : std::to_string(lsb) + " LSB"; }
+
+/// Lines of at most 80 columns, broken at spaces; those after the first begin with four more.
+std::string wrapped(const std::string& text) {
+  constexpr std::size_t columns = 80;
+  std::string out, line = "  ";
+  std::istringstream in(text);
+  for (std::string word; in >> word;) {
+    if (line.size() + word.size() > columns && line.find_first_not_of(' ') != std::string::npos) out += line.substr(0, line.size() - 1) + "\n", line = "    ";
+    line += word + " ";
+  }
+  return out + line.substr(0, line.size() - 1) + "\n";
+}
+
+/// What is worth a line about one layer.
+std::vector<std::string> sentences(const LayerAudit& a) {
+  std::vector<std::string> all;
+  const auto say = [&](const std::string& what, const Happened& h) {
+    if (h.count) all.push_back(what + " in " + words::count(h.count, "element") + ", first at " + words::index(h.first));
+  };
+  const Observed& o = a.observed;
+  say("the accumulator wrapped", o.wrapped);
+  say("the accumulator saturated", o.saturated);
+  say("int16 pairs saturated", o.pair_saturated);
+  if (o.preshift_overflow) all.push_back("the left shift before the multiplier lost bits in " + words::count(o.preshift_overflow, "element"));
+  if (o.inexact_float) all.push_back("float32 cannot hold the accumulator of " + words::count(o.inexact_float, "element"));
+  if (o.clamped_only_reference || o.clamped_only_dump)
+    all.push_back("clamped only in the reference: " + words::count(o.clamped_only_reference, "output") + ", only in the dump: " + std::to_string(o.clamped_only_dump));
+  if (a.pairs.possible) {
+    double error = 0;
+    for (const auto& c : a.channels) error = std::max(error, c.pairs_error_lsb);
+    all.push_back("without VNNI " + words::count(a.pairs.possible, "pair") + " of products in " + words::count(a.pairs.channels, "channel") + " can saturate int16, an error of at most " + words::shortest(error) + " LSB before the clamp");
+  }
+  if (a.b_fixed_bits) all.push_back("worst case over both operands; with b as it was dumped " + std::to_string(a.b_fixed_bits) + " bits are safe");
+  for (const auto& c : a.costs) {
+    if (c.which.empty() && c.chained_changed == 0 && c.wrapped.count + c.saturated.count + c.pair_saturated.count == 0) continue;
+    std::string line = "under " + c.model + ": " + std::to_string(c.changed) + " of " + words::count(c.elements, "output") + " change";
+    if (c.changed) line += ", at most " + size_of(c.floats, c.max_lsb, c.max_error);
+    line += "; chained " + std::to_string(c.chained_changed);
+    if (c.chained_changed) line += ", at most " + size_of(c.floats, c.chained_max_lsb, c.chained_max_error);
+    all.push_back(line);
+  }
+  if (!a.witness.path.empty())
+    all.push_back("witness in " + a.witness.path + ", the accumulator reaches " + std::to_string(a.witness.bound) + (a.witness.accumulator == a.witness.bound ? "" : " exactly, and is " + std::to_string(a.witness.accumulator) + " in this runtime's registers"));
+  return all;
+}
+
 }  // namespace
 
 std::string to_text(const Audit& audit, const AuditOptions& options) {
@@ -37,50 +85,27 @@ std::string to_text(const Audit& audit, const AuditOptions& options) {
   for (const auto& a : audit.layers) dangerous += rank(a.danger) > 0, accumulating += a.accumulates;
   std::string s = std::to_string(dangerous) + " of " + std::to_string(accumulating) + " accumulating layers can overflow or did\n\n";
   s += "layer              danger    observed worst pairs can/chan/did   clamped low,high\n";
-  const auto percent = [](double v) { return std::to_string(static_cast<int>(v * 100 + 0.5)) + "%"; };
+  const auto percent = [](std::int64_t n, std::int64_t of) { return std::to_string(of ? (200 * n + of) / (2 * of) : 0) + "%"; };
   for (const auto* a : order) {
     if (!a->accumulates) continue;
     const auto& r = audit.report.layers[a->layer];
     s += pad(r.name, 19) + pad(a->danger, 10) + left(std::to_string(r.accumulator.bits), 8) + left(std::to_string(a->smallest_safe_bits), 6) + "  " +
-         pad(std::to_string(a->pairs.possible) + "/" + std::to_string(a->pairs.channels) + "/" + std::to_string(a->pairs.observed), 19) + percent(a->clamped_low) + ", " + percent(a->clamped_high) + "\n";
+         pad(std::to_string(a->pairs.possible) + "/" + std::to_string(a->pairs.channels) + "/" + std::to_string(a->pairs.observed), 19) + percent(a->observed.clamped_low, a->observed.elements) + ", " + percent(a->observed.clamped_high, a->observed.elements) + "\n";
   }
   s += "\nbits of the accumulator: # observed, = worst case over all inputs, | registers\n";
   for (const auto* a : order)
     if (a->accumulates) s += pad(audit.report.layers[a->layer].name, 19) + bar(*a, audit.report.layers[a->layer].accumulator.bits) + "\n";
   for (const auto* a : order) {
     const auto& r = audit.report.layers[a->layer];
-    for (const auto& c : a->costs)
-      if (c.changed || c.chained_changed)
-        s += "\n" + r.name + " under " + c.model + ": " + std::to_string(c.changed) + " of " + std::to_string(c.elements) + " outputs change, at most " + std::to_string(c.max_lsb) + " LSB; chained " +
-             std::to_string(c.chained_changed) + ", at most " + std::to_string(c.chained_max_lsb) + " LSB";
-    if (!a->witness.empty()) s += "\n" + r.name + ": witness in " + a->witness;
+    std::string about;
+    for (const auto& line : sentences(*a)) about += wrapped(line);
+    if (!about.empty()) s += "\n" + r.name + " (" + r.op + ")\n" + about;
   }
+  if (!audit.network.empty()) s += "\nat the outputs of the network\n";
+  for (const auto& n : audit.network)
+    s += wrapped(n.layer + " under " + n.model + ": " + std::to_string(n.changed) + " of " + std::to_string(n.elements) + " change" + (n.changed ? ", at most " + size_of(n.floats, n.max_lsb, n.max_error) : ""));
   if (!options.fail_on.empty()) s += "\n--fail-on " + options.fail_on + ": " + (audit.status == 1 ? "failed" : "passed");
   return s + (s.back() == '\n' ? "" : "\n");
-}
-
-std::string to_json(const Audit& audit) {
-  using Json = nlohmann::ordered_json;
-  Json j = Json::parse(find_format("json").render(audit.report, {}));
-  for (const auto& a : audit.layers) {
-    Json& layer = j["layers"][a.layer];
-    layer["pairs"] = {{"possible", a.pairs.possible}, {"channels", a.pairs.channels}, {"observed", a.pairs.observed}};
-    Json x{{"danger", a.danger.empty() ? "none" : a.danger}, {"accumulates", a.accumulates}, {"smallest_safe_bits", a.smallest_safe_bits}, {"headroom", Json::array()}, {"channels", Json::array()},
-           {"first_wrap", a.first_wrap}, {"first_saturation", a.first_saturation}, {"clamped_low", a.clamped_low}, {"clamped_high", a.clamped_high}, {"clamped_only_reference", a.clamped_only_reference},
-           {"clamped_only_dump", a.clamped_only_dump}, {"inexact_float", a.inexact_float}, {"preshift_overflow", a.preshift_overflow}, {"pairs_ruled_out_by", a.pairs_rule}, {"costs", Json::array()}};
-    for (const auto& h : a.headroom) x["headroom"].push_back({{"bits", h.bits}, {"observed", h.observed}, {"worst_case", h.worst}});
-    for (const auto& c : a.channels)
-      x["channels"].push_back({{"min", c.min}, {"max", c.max}, {"partial_min", c.partial_min}, {"partial_max", c.partial_max}, {"worst_case_min", c.worst_min}, {"worst_case_max", c.worst_max}, {"worst_case_bits", c.worst_bits},
-                               {"pairs_possible", c.pairs_possible}, {"pairs_max_error_lsb", c.pairs_error_lsb}});
-    for (const auto& c : a.costs) {
-      Json cost{{"model", c.model}, {"elements", c.elements}, {"changed", c.changed}, {"max_lsb", c.max_lsb}, {"mean_lsb", c.mean_lsb}, {"chained_changed", c.chained_changed}, {"chained_max_lsb", c.chained_max_lsb}, {"elements_changed", Json::array()}};
-      for (const auto& e : c.which) cost["elements_changed"].push_back({{"index", e.index}, {"from", e.from}, {"to", e.to}});
-      x["costs"].push_back(std::move(cost));
-    }
-    if (!a.witness.empty()) x["witness"] = a.witness;
-    layer["audit"] = std::move(x);
-  }
-  return j.dump(1) + "\n";
 }
 
 }  // namespace lastbit

@@ -7,7 +7,8 @@
 #include <sstream>
 
 #include "lib/error.hpp"
-#include "lib/rules/worst_case.hpp"
+#include "verifier/other_isa.hpp"
+#include "verifier/sums.hpp"
 
 namespace lastbit {
 namespace {
@@ -130,23 +131,12 @@ double operations(const Layer& layer) {
   return g ? 2.0 * static_cast<double>(g->batch * g->groups * g->out_channels) * static_cast<double>(g->positions()) * static_cast<double>(g->terms()) : 0;
 }
 
-std::optional<AccumulatorBounds> accumulator_bounds(const Layer& layer, const Operator&, const Cell& cell) {
-  const auto g = accumulation_geometry(layer);
-  if (!g || cell.rule == "float") return std::nullopt;
-  AccumulationInput in = read_operands(layer, *g);
-  const Tensor& x = layer.in("x");
-  std::int64_t x_min = 0, x_max = 255;
-  if (!is_float(x.dtype)) x_min = x.q.qmin, x_max = x.q.qmax;
-  else in.x_zero_point = 0;  // chosen at run time: x - zero point may be anything in -255..255
-  if (is_float(x.dtype)) x_min = -255;
-  const std::int64_t channels = g->groups * g->out_channels;
-  const auto bias = integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place);
-  AccumulatorBounds all{0, 0};
-  bool first = true;
-  for (const auto& c : worst_case(*g, in, x_min, x_max, bias)) {
-    all = first ? AccumulatorBounds{c.min, c.max} : AccumulatorBounds{std::min(all.min, c.min), std::max(all.max, c.max)};
-    first = false;
-  }
+std::optional<AccumulatorBounds> accumulator_bounds(const Layer& layer, const Operator& op, const Cell& cell) {
+  const auto sums = sums_of(layer, op, cell);
+  if (!sums) return std::nullopt;
+  const auto bounds = worst_case(*sums);
+  AccumulatorBounds all{bounds[0].min.value, bounds[0].max.value};
+  for (const auto& b : bounds) all = {std::min(all.min, b.min.value), std::max(all.max, b.max.value)};
   return all;
 }
 
@@ -166,9 +156,7 @@ std::vector<Rival> rivals(const Layer& layer, const Operator& op) {
     if (isas.empty()) isas.push_back(layer.producer.at("isa"));
     for (const auto& isa : isas) {
       Layer as = layer;
-      Producer producer = layer.producer;
-      if (!isa.empty()) producer.fields["isa"] = isa;
-      set_producer(as, &op, std::move(producer));
+      set_producer(as, &op, isa.empty() ? layer.producer : on_isa(layer.producer, isa));
       const Cell* cell = cell_for(p, op, as);
       if (!cell) continue;
       const std::string label = profile_label(p, isa);

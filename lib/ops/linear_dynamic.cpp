@@ -1,5 +1,6 @@
 // linear_dynamic: x is quantized at run time, then y[r, o] = float(sum_i (xq[r, i] - zx) * (w[o, i] - zw[o])) * sx * sw[o] + bias[o]
 #include <algorithm>
+#include <optional>
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
@@ -38,6 +39,18 @@ std::vector<std::int32_t> centred(const DynamicInput& x, std::int64_t K) {
 
 double row_scale(const DynamicInput& x, std::int64_t row) { return x.scale.size() == 1 ? x.scale[0] : x.scale[static_cast<std::size_t>(row)]; }
 
+/// Columns from..from + n of every row of x and of the weight, as one accumulation; rows have their zero points taken off.
+AccumulationInput columns(const std::vector<std::int32_t>& x, const std::vector<std::int32_t>& weights, const Tensor& w, const Geometry& g, std::int64_t from, std::int64_t n) {
+  AccumulationInput in;
+  const std::int64_t K = g.in_channels;
+  for (std::int64_t row = 0; row < g.batch; ++row) in.x.insert(in.x.end(), x.begin() + row * K + from, x.begin() + row * K + from + n);
+  for (std::int64_t o = 0; o < g.out_channels; ++o) {
+    in.w.insert(in.w.end(), weights.begin() + o * K + from, weights.begin() + o * K + from + n);
+    in.w_zero_point.push_back(n ? static_cast<std::int64_t>(w.zero_point_at(o * K + from)) : 0);
+  }
+  return in;
+}
+
 // rule per_token: a scale for every row of x. One scale a channel: acc through the cell's stages. Scales by group g:
 // y = f32(sum_g * sx) + bias, where sum_g = fma(f32(acc_g), sw_g, sum_g), or product and sum apart when the cell says groups: muladd.
 Result run_per_token(const Layer& layer, const Cell& cell, const DynamicInput& x, const Geometry& g) {
@@ -45,37 +58,45 @@ Result run_per_token(const Layer& layer, const Cell& cell, const DynamicInput& x
   const std::int64_t K = g.in_channels, O = g.out_channels, size = w.q.group_size > 0 ? w.q.group_size : std::max<std::int64_t>(K, 1);
   const auto q = centred(x, K);
   const auto weights = w.i32();
-  AccumulationInput in;
   const bool relu = layer.attributes.text("activation", "none") == "relu", fuse = cell.get("groups", "fma") == "fma";
   Result r;
   Computed& y = r.outputs["y"] = float_output(output_shape(layer));
-  if (w.q.group_size == 0) y.acc.resize(y.f.size());
-  for (std::int64_t row = 0; row < g.batch; ++row) {
-    in.x_scale = row_scale(x, row);
-    in.x_zero_point = 0;
-    const Requantizer requantize(cell.stages, requantize_context(layer, cell, in, O), layer.place);
-    for (std::int64_t o = 0; o < O; ++o) {
-      const auto at = static_cast<std::size_t>(row * O + o);
-      float sum = 0;
-      for (std::int64_t from = 0; from < K; from += size) {
-        std::int64_t acc = 0;
-        for (std::int64_t k = from; k < std::min(from + size, K); ++k)
-          acc += std::int64_t{q[static_cast<std::size_t>(row * K + k)]} * (weights[static_cast<std::size_t>(o * K + k)] - static_cast<std::int64_t>(w.zero_point_at(o * K + k)));
+  y.events.resize(y.f.size());
+  for (std::int64_t from = 0; from < std::max<std::int64_t>(K, 1); from += size) {
+    Geometry group = g;
+    group.in_channels = std::min(size, K - from);
+    AccumulationInput in = columns(q, weights, w, g, from, group.in_channels);
+    const Accumulated a = accumulate_layer(layer, cell, group, in);
+    r.exact_accumulator &= a.exact;
+    for (std::int64_t row = 0; row < g.batch; ++row) {
+      in.x_scale = row_scale(x, row);
+      in.x_zero_point = 0;
+      std::optional<Requantizer> requantize;
+      if (w.q.group_size == 0) requantize.emplace(cell.stages, requantize_context(layer, cell, in, O), layer.place);
+      for (std::int64_t o = 0; o < O; ++o) {
+        const auto at = static_cast<std::size_t>(row * O + o);
+        const std::int64_t acc = a.acc[at];
+        if (!a.events.empty()) y.events[at] |= a.events[at];
         r.acc_min = std::min(r.acc_min, acc), r.acc_max = std::max(r.acc_max, acc);
-        if (w.q.group_size == 0) {
+        if (requantize) {
+          y.acc.resize(y.f.size());
           y.acc[at] = acc;
-          y.f[at] = requantize.to_float(acc, o, y.events[at]);
+          y.f[at] = requantize->to_float(acc, o, y.events[at]);
           continue;
         }
-        const float a = static_cast<float>(acc), sw = static_cast<float>(w.scale_at(o * K + from)), product = a * sw;
-        sum = fuse ? fused(a, sw, sum) : sum + product;
+        const float f = static_cast<float>(acc), sw = static_cast<float>(w.scale_at(o * K + from)), product = f * sw;
+        y.f[at] = fuse ? fused(f, sw, y.f[at]) : y.f[at] + product;
       }
-      if (w.q.group_size == 0) continue;
-      const float scaled = sum * static_cast<float>(in.x_scale);
-      const float v = bias ? scaled + static_cast<float>(bias->value(o)) : scaled;
-      y.f[at] = relu && !(v > 0) ? 0.0f : v;
     }
   }
+  if (w.q.group_size == 0) return r;
+  for (std::int64_t row = 0; row < g.batch; ++row)
+    for (std::int64_t o = 0; o < O; ++o) {
+      float& v = y.f[static_cast<std::size_t>(row * O + o)];
+      v *= static_cast<float>(row_scale(x, row));
+      if (bias) v += static_cast<float>(bias->value(o));
+      if (relu && !(v > 0)) v = 0;
+    }
   return r;
 }
 

@@ -4,7 +4,7 @@
 
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
-#include "lib/rules/accumulation.hpp"
+#include "lib/rules/matrix_product.hpp"
 #include "lib/rules/unordered_sum.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
@@ -12,40 +12,8 @@
 namespace lastbit::ops {
 namespace {
 
-/// One matrix product for every element of the broadcast batch.
-struct Product {
-  std::int64_t M, K, N;
-  bool transposed;                              // b is [..., N, K]
-  std::vector<std::int64_t> a_batch, b_batch;   // which matrix of a and b
-  Shape shape;                                  // of y
-
-  std::int64_t batches() const { return static_cast<std::int64_t>(a_batch.size()); }
-  std::int64_t a_index(std::int64_t batch, std::int64_t m, std::int64_t k) const { return (a_batch[static_cast<std::size_t>(batch)] * M + m) * K + k; }
-  std::int64_t b_index(std::int64_t batch, std::int64_t k, std::int64_t n) const {
-    return b_batch[static_cast<std::size_t>(batch)] * K * N + (transposed ? n * K + k : k * N + n);
-  }
-};
-
-Product product_of(const Layer& layer) {
-  const Tensor &a = layer.in("a"), &b = layer.in("b");
-  for (const auto* t : {&a, &b})
-    if (t->rank() < 2) throw Error(layer.place, "found an operand of shape " + to_string(t->shape) + ", expected at least 2 axes");
-  Product p;
-  p.transposed = layer.attributes.boolean("transpose_b", false);
-  p.M = a.dim(-2), p.K = a.dim(-1), p.N = b.dim(p.transposed ? -2 : -1);
-  if (b.dim(p.transposed ? -1 : -2) != p.K)
-    throw Error(layer.place, "found the shapes " + to_string(a.shape) + " and " + to_string(b.shape) + (p.transposed ? " (b transposed)" : "") + ", expected the same number of terms in both");
-  const Shape a_outer(a.shape.begin(), a.shape.end() - 2), b_outer(b.shape.begin(), b.shape.end() - 2);
-  p.shape = broadcast_shape(layer, a_outer, b_outer);
-  p.a_batch = broadcast_index(a_outer, p.shape);
-  p.b_batch = broadcast_index(b_outer, p.shape);
-  p.shape.push_back(p.M);
-  p.shape.push_back(p.N);
-  return p;
-}
-
 void check(const Layer& layer) {
-  const Product p = product_of(layer);
+  const MatrixProduct p = matrix_product(layer);
   const Tensor& b = layer.in("b");
   for (const char* port : {"a", "b"})
     if (is_float(layer.in(port).dtype)) throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(layer.in(port).dtype)) + ", expected an integer type");
@@ -57,25 +25,6 @@ void check(const Layer& layer) {
   expect_shape(layer, "accumulator", p.shape);
 }
 
-AccumulationInput operands(const Layer& layer, const Product& p, std::int64_t batch) {
-  const Tensor &a = layer.in("a"), &b = layer.in("b");
-  AccumulationInput in;
-  for (std::int64_t i = 0; i < p.M * p.K; ++i) in.x.push_back(static_cast<std::int32_t>(a.integer(p.a_index(batch, 0, 0) + i)));
-  for (std::int64_t n = 0; n < p.N; ++n)
-    for (std::int64_t k = 0; k < p.K; ++k) in.w.push_back(static_cast<std::int32_t>(b.integer(p.b_index(batch, k, n))));
-  in.x_zero_point = a.q.integer_zero_point();
-  in.x_dtype = a.dtype;
-  in.x_scale = a.q.quantized() ? a.q.scale_of(0) : 1;
-  for (std::int64_t n = 0; n < (b.q.zero_point.size() > 1 ? p.N : 1); ++n) in.w_zero_point.push_back(b.q.integer_zero_point(n));
-  return in;
-}
-
-Geometry geometry(const Product& p) {
-  Geometry g;
-  g.batch = p.M, g.in_channels = p.K, g.out_channels = p.N;
-  return g;
-}
-
 void count_range(Result& r, const std::vector<std::int64_t>& acc) {
   if (acc.empty()) return;
   const auto [lo, hi] = std::minmax_element(acc.begin(), acc.end());
@@ -83,7 +32,7 @@ void count_range(Result& r, const std::vector<std::int64_t>& acc) {
 }
 
 // rule accumulate: integers, then the cell's stages.
-Result run_integer(const Layer& layer, const Cell& cell, const Product& p) {
+Result run_integer(const Layer& layer, const Cell& cell, const MatrixProduct& p) {
   Result r;
   Computed whole;
   whole.shape = p.shape;
@@ -91,8 +40,8 @@ Result run_integer(const Layer& layer, const Cell& cell, const Product& p) {
   whole.events.resize(size);
   AccumulationInput in;
   for (std::int64_t batch = 0; batch < p.batches(); ++batch) {
-    in = operands(layer, p, batch);
-    const Accumulated one = accumulate_layer(layer, cell, geometry(p), in);
+    in = matrix_operands(layer, p, batch);
+    const Accumulated one = accumulate_layer(layer, cell, p.geometry(), in);
     std::copy(one.events.begin(), one.events.end(), whole.events.begin() + batch * p.M * p.N);
     whole.acc.insert(whole.acc.end(), one.acc.begin(), one.acc.end());
     r.exact_accumulator &= one.exact;
@@ -121,7 +70,7 @@ Result run_integer(const Layer& layer, const Cell& cell, const Product& p) {
 
 // rule float_quantize: operands dequantized to float32, a float32 product whose order is not known, quantized by `rounding`.
 // Only where both ends of the interval round to the same integer is the answer known.
-Result run_float(const Layer& layer, const Cell& cell, const Product& p) {
+Result run_float(const Layer& layer, const Cell& cell, const MatrixProduct& p) {
   const Tensor &a = layer.in("a"), &b = layer.in("b"), &out = layer.out();
   if (is_float(out.dtype) || layer.find("bias")) throw Error(layer.place, "found " + std::string(layer.find("bias") ? "a bias" : "a float output") + ", expected none: this runtime's product has none");
   const QuantizeRule rule = quantize_rule(cell.get("rounding", "outside"), layer.place);
@@ -151,12 +100,12 @@ Result run_float(const Layer& layer, const Cell& cell, const Product& p) {
 }
 
 Result run(const Layer& layer, const Cell& cell) {
-  const Product p = product_of(layer);
+  const MatrixProduct p = matrix_product(layer);
   return cell.rule == "float_quantize" ? run_float(layer, cell, p) : run_integer(layer, cell, p);
 }
 
 Real real(const Layer& layer, const Result&) {
-  const auto p = std::make_shared<const Product>(product_of(layer));
+  const auto p = std::make_shared<const MatrixProduct>(matrix_product(layer));
   const Tensor &a = layer.in("a"), &b = layer.in("b"), *bias = layer.find("bias");
   const bool relu = layer.attributes.has("activation") && layer.is("activation:relu") && layer.has_out("y") && is_float(layer.out().dtype);
   return pointwise(count(p->shape), [p, &a, &b, bias, relu]<class T>(std::int64_t i) {

@@ -9,6 +9,8 @@
 #include "lib/rules/float_products.hpp"
 #include "lib/rules/inexact.hpp"
 #include "lib/rules/onednn_pairs.hpp"
+#include "lib/rules/pairs.hpp"
+#include "lib/rules/worst_case.hpp"
 
 namespace lastbit {
 namespace {
@@ -136,24 +138,38 @@ void mark(Accumulated& r, std::size_t i, std::int64_t value, Events what) {
   r.exact = false;
 }
 
-/// The register under the sum. A wrap of every partial sum is a wrap of the final one; saturation depends on the order, taps
-/// ascending, channel fastest.
-void narrow(const Geometry& g, const Operands& operands, const Cell& cell, Accumulated& r) {
-  if (const std::string model = cell.get("register"); !model.empty()) {  // "24-wrap", "24-saturate": audit's what-if
-    const int bits = std::stoi(model);
-    const bool saturates = model.find("saturate") != std::string::npos;
-    for (std::size_t i = 0; i < r.acc.size(); ++i) {
-      if (!saturates) {
-        if (const auto v = wrap(r.acc[i], bits); v != r.acc[i]) mark(r, i, v, event::wrapped);
-        continue;
-      }
-      std::int64_t sum = 0, size = 0;
-      for_each_product(g, operands, static_cast<std::int64_t>(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { size += std::abs(x * w); });
-      if (bits_of(size) <= bits) continue;
-      for_each_product(g, operands, static_cast<std::int64_t>(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum = saturate(sum + x * w, bits); });
-      if (sum != r.acc[i]) mark(r, i, sum, event::saturated);
+/// audit's what-if, "24-wrap" or "24-saturate": the accumulator starts from the integer bias, which requantization adds, so it is
+/// taken off again. A wrap of every partial sum is a wrap of the final one; saturation depends on the order, taps ascending,
+/// channel fastest.
+void narrow_register(const Layer& layer, const Geometry& g, const AccumulationInput& in, const Operands& operands, const Cell& cell, Accumulated& r) {
+  const std::string model = cell.get("register");
+  const int bits = std::stoi(model);
+  const bool saturates = model.find("saturate") != std::string::npos;
+  const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
+  const auto biases = integer_biases(cell.stages, requantize_context(layer, cell, in, channels, layer.find("weight") ? "weight" : "b"), channels, layer.place);
+  for (std::size_t i = 0; i < r.acc.size(); ++i) {
+    const std::int64_t bias = biases.empty() ? 0 : biases[static_cast<std::size_t>(static_cast<std::int64_t>(i) / P % channels)];
+    if (!saturates) {
+      if (const auto v = wrap(r.acc[i] + bias, bits); v != r.acc[i] + bias) mark(r, i, v - bias, event::wrapped);
+      continue;
     }
-  } else if (cell.get("accumulator", "int32") == "int32") {
+    std::int64_t sum = saturate(bias, bits), size = std::abs(bias);
+    for_each_product(g, operands, static_cast<std::int64_t>(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { size += std::abs(x * w); });
+    if (bits_of(size) <= bits) continue;
+    bool reached = sum != bias;
+    for_each_product(g, operands, static_cast<std::int64_t>(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) {
+      const std::int64_t next = saturate(sum + x * w, bits);
+      reached |= next != sum + x * w;
+      sum = next;
+    });
+    if (reached) mark(r, i, sum - bias, event::saturated);
+  }
+}
+
+/// The register under the sum.
+void narrow(const Layer& layer, const Geometry& g, const AccumulationInput& in, const Operands& operands, const Cell& cell, Accumulated& r) {
+  if (!cell.get("register").empty()) narrow_register(layer, g, in, operands, cell, r);
+  else if (cell.get("accumulator", "int32") == "int32") {
     for (std::size_t i = 0; i < r.acc.size(); ++i)
       if (const auto wrapped = wrap32(r.acc[i]); wrapped != r.acc[i]) mark(r, i, wrapped, event::wrapped);
   }
@@ -161,24 +177,23 @@ void narrow(const Geometry& g, const Operands& operands, const Cell& cell, Accum
 
 }  // namespace
 
+std::vector<Segment> pair_segments(const Layer& layer, const Cell& cell, const Geometry& g) {
+  if (cell.get("pairs", "none") != "int16") return {};
+  const std::string order = cell.get("pair_order", "flat");
+  if (order == "onednn") return onednn_segments(layer, g, cell.get("kernels"));
+  const std::int64_t T = g.taps(), C = g.in_channels;
+  Segment all;
+  all.reserve(static_cast<std::size_t>(T * C));
+  for (std::int64_t k = 0; k < T * C; ++k) all.push_back(static_cast<std::int32_t>(order == "channels_first" ? k % T * C + k / T : k));
+  return {std::move(all)};
+}
+
 Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometry& g, const AccumulationInput& in) {
   const Operands operands{in.x, in.w, in.x_zero_point, in.w_zero_point};
   Accumulated r;
   r.acc = accumulate(g, operands, r.kernel);
   if (cell.get("pairs", "none") == "int16") {
-    std::vector<Segment> segments;
-    const std::string order = cell.get("pair_order", "flat");
-    const std::int64_t T = g.taps(), C = g.in_channels;
-    if (order == "onednn") segments = onednn_segments(layer, g, cell.get("kernels"));
-    else {
-      Segment all;
-      all.reserve(static_cast<std::size_t>(T * C));
-      if (order == "channels_first")
-        for (std::int64_t c = 0; c < C; ++c) for (std::int64_t t = 0; t < T; ++t) all.push_back(static_cast<std::int32_t>(t * C + c));
-      else
-        for (std::int64_t k = 0; k < T * C; ++k) all.push_back(static_cast<std::int32_t>(k));
-      segments.push_back(std::move(all));
-    }
+    const auto segments = pair_segments(layer, cell, g);
     const std::int32_t offset = cell.get("pair_offset") == "128" ? 128 : 0;
     std::vector<std::int32_t> moved;
     Operands raw = operands;
@@ -197,7 +212,7 @@ Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometr
         r.exact = false;
       }
   }
-  narrow(g, operands, cell, r);
+  narrow(layer, g, in, operands, cell, r);
   return r;
 }
 

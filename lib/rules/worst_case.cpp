@@ -5,9 +5,6 @@
 #include <map>
 
 namespace lastbit {
-namespace {
-
-/// Positions with the same taps inside the input behave alike: one of each kind.
 std::vector<std::int64_t> kinds_of_positions(const Geometry& g, const std::vector<std::int32_t>& source) {
   std::map<std::vector<bool>, std::int64_t> first;
   const std::int64_t T = g.taps();
@@ -21,8 +18,6 @@ std::vector<std::int64_t> kinds_of_positions(const Geometry& g, const std::vecto
   std::sort(positions.begin(), positions.end());
   return positions;
 }
-
-}  // namespace
 
 std::vector<ChannelBounds> worst_case(const Geometry& g, const AccumulationInput& in, std::int64_t x_min, std::int64_t x_max, const std::vector<std::int64_t>& bias) {
   const auto source = sources(g);

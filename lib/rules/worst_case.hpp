@@ -4,6 +4,9 @@
 
 namespace lastbit {
 
+/// Output positions of every kind: those with the same taps inside the input behave alike. `source` is sources(g).
+std::vector<std::int64_t> kinds_of_positions(const Geometry& g, const std::vector<std::int32_t>& source);
+
 /// One output channel: exact minimum and maximum of sum (x - zx)(w - zw) + integer bias over every input in [x_min, x_max] and
 /// every output position, and the position (of the output) that reaches each.
 struct ChannelBounds {

@@ -133,7 +133,8 @@ TEST_CASE("a chosen register decides what --fail-on fails on", "[verifier][audit
   const auto status = [](int bits, const std::string& overflow, const std::string& fail_on) {
     AuditOptions o;
     o.verify.dumps = {std::string(LASTBIT_TEST_DATA) + "/models/fbgemm-seed_linear"};  // observed 15 bits, at worst 18
-    o.acc_bits = bits, o.overflow = overflow, o.fail_on = fail_on;
+    if (bits) o.acc = {bits};
+    o.overflow = overflow, o.fail_on = fail_on;
     return audit(o).status;
   };
   CHECK(status(0, "wrap", "possible") == 0);
