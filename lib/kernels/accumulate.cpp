@@ -1,19 +1,11 @@
-// accumulate.cpp: the plain loop, and the int16 kernel it judges. See accumulate.hpp.
+// accumulate.cpp: the plain loop, all sums at once, and what saturating pairs add. See accumulate.hpp.
 #include "lib/kernels/accumulate.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <limits>
+#include <utility>
 
-#include "lib/error.hpp"
+#include "lib/kernels/stream.hpp"
 #include "lib/num/int.hpp"
-
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define LASTBIT_CLONES __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
-#else
-#define LASTBIT_CLONES
-#endif
 
 namespace lastbit {
 
@@ -65,87 +57,39 @@ std::vector<std::int64_t> accumulate_plain(const Geometry& g, const Operands& in
 
 namespace {
 
-constexpr std::int64_t tile = 4;  // pixels, and channels, at once
-
-/// sums[p][o] = sum over k of a[p][k] * b[o][k]; rows `stride` apart, k a multiple of 32 (zero-padded).
-LASTBIT_CLONES void products(const std::int16_t* a, const std::int16_t* b, std::int64_t stride, std::int64_t k, std::int32_t* sums) {
-  for (int p = 0; p < tile; ++p) {
-    const std::int16_t* x = a + p * stride;
-    std::int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    const std::int16_t *w0 = b, *w1 = b + stride, *w2 = b + 2 * stride, *w3 = b + 3 * stride;
-    for (std::int64_t i = 0; i < k; ++i) {
-      s0 += x[i] * w0[i];
-      s1 += x[i] * w1[i];
-      s2 += x[i] * w2[i];
-      s3 += x[i] * w3[i];
-    }
-    sums[p * tile] = s0;
-    sums[p * tile + 1] = s1;
-    sums[p * tile + 2] = s2;
-    sums[p * tile + 3] = s3;
-  }
-}
-
-std::int64_t largest(std::span<const std::int32_t> v, std::int64_t zero_low, std::int64_t zero_high) {
-  if (v.empty()) return 0;
-  const auto [lo, hi] = std::minmax_element(v.begin(), v.end());
-  return std::max(std::abs(*hi - zero_low), std::abs(*lo - zero_high));
+/// Values in the narrowest type that holds them all.
+std::pair<DType, std::vector<std::byte>> narrowed(std::span<const std::int32_t> v) {
+  std::int32_t low = 0, high = 0;
+  for (const auto i : v) low = std::min(low, i), high = std::max(high, i);
+  std::vector<std::byte> bytes;
+  const auto as = [&](auto type) {
+    using T = decltype(type);
+    bytes.resize(v.size() * sizeof(T));
+    auto* to = reinterpret_cast<T*>(bytes.data());
+    for (std::size_t i = 0; i < v.size(); ++i) to[i] = static_cast<T>(v[i]);
+  };
+  if (low >= 0 && high <= 255) return as(std::uint8_t{}), std::pair{DType::uint8, std::move(bytes)};
+  if (low >= -128 && high <= 127) return as(std::int8_t{}), std::pair{DType::int8, std::move(bytes)};
+  if (low >= -32768 && high <= 32767) return as(std::int16_t{}), std::pair{DType::int16, std::move(bytes)};
+  return as(std::int32_t{}), std::pair{DType::int32, std::move(bytes)};
 }
 
 }  // namespace
 
 std::vector<std::int64_t> accumulate(const Geometry& g, const Operands& in, std::string& kernel) {
-  const std::int64_t P = g.positions(), T = g.taps(), I = g.in_positions(), C = g.in_channels, O = g.out_channels, K = g.terms();
-  std::int64_t wz_low = 0, wz_high = 0;
-  if (!in.w_zero_point.empty()) {
-    const auto [lo, hi] = std::minmax_element(in.w_zero_point.begin(), in.w_zero_point.end());
-    wz_low = *lo, wz_high = *hi;
-  }
-  const std::int64_t x_size = largest(in.x, in.x_zero_point, in.x_zero_point), w_size = largest(in.w, wz_low, wz_high);
-  if (x_size > 32767 || w_size > 32767 || K == 0 || P == 0) return kernel = "plain", accumulate_plain(g, in);
-  kernel = "int16";
-  // int32 is exact for this many terms; beyond it partial sums go to int64.
-  const std::int64_t safe = x_size * w_size == 0 ? K : std::numeric_limits<std::int32_t>::max() / (x_size * w_size);
-  const std::int64_t step = std::min<std::int64_t>((K + 31) / 32 * 32, std::max<std::int64_t>(safe / 32 * 32, 32));
-  if (safe < 32) return kernel = "plain", accumulate_plain(g, in);
-  const std::int64_t stride = (K + step - 1) / step * step;
-
-  const auto source = sources(g);
-  std::vector<std::int64_t> acc(static_cast<std::size_t>(g.batch * g.groups * O * P));
-  std::vector<std::int16_t> weights(static_cast<std::size_t>((O + tile - 1) / tile * tile * stride)), nhwc(static_cast<std::size_t>(I * C)),
-      patch(static_cast<std::size_t>(tile * stride));
-  for (std::int64_t group = 0; group < g.groups; ++group) {
-    for (std::int64_t o = 0; o < O; ++o)
-      for (std::int64_t c = 0; c < C; ++c)
-        for (std::int64_t t = 0; t < T; ++t)
-          weights[static_cast<std::size_t>(o * stride + t * C + c)] = static_cast<std::int16_t>(in.w[static_cast<std::size_t>(((group * O + o) * C + c) * T + t)] - in.wz(group * O + o));
-    for (std::int64_t n = 0; n < g.batch; ++n) {
-      const std::int32_t* x = in.x.data() + (n * g.groups + group) * C * I;
-      for (std::int64_t c = 0; c < C; ++c)
-        for (std::int64_t i = 0; i < I; ++i) nhwc[static_cast<std::size_t>(i * C + c)] = static_cast<std::int16_t>(x[c * I + i] - in.x_zero_point);
-      for (std::int64_t p = 0; p < P; p += tile) {
-        const std::int64_t rows = std::min(tile, P - p);
-        for (std::int64_t r = 0; r < rows; ++r)
-          for (std::int64_t t = 0; t < T; ++t) {
-            const std::int64_t s = source[static_cast<std::size_t>((p + r) * T + t)];
-            std::int16_t* to = &patch[static_cast<std::size_t>(r * stride + t * C)];
-            if (s < 0) std::fill_n(to, C, std::int16_t{0});
-            else std::memcpy(to, &nhwc[static_cast<std::size_t>(s * C)], static_cast<std::size_t>(C) * sizeof(std::int16_t));
-          }
-        for (std::int64_t o = 0; o < O; o += tile) {
-          std::int64_t sums[tile * tile] = {};
-          for (std::int64_t k = 0; k < stride; k += step) {
-            std::int32_t part[tile * tile];
-            products(patch.data() + k, weights.data() + o * stride + k, stride, step, part);
-            for (int i = 0; i < tile * tile; ++i) sums[i] += part[i];
-          }
-          for (std::int64_t r = 0; r < rows; ++r)
-            for (std::int64_t j = 0; j < std::min(tile, O - o); ++j)
-              acc[static_cast<std::size_t>(((n * g.groups + group) * O + o + j) * P + p + r)] = sums[r * tile + j];
-        }
-      }
+  const auto [x_dtype, x] = narrowed(in.x);
+  const auto [w_dtype, w] = narrowed(in.w);
+  StreamRequest request;
+  request.geometry = g;
+  request.operands = {x_dtype, w_dtype, x.data(), w.data(), false, false, in.x_zero_point, in.w_zero_point};
+  std::vector<std::int64_t> acc(static_cast<std::size_t>(g.batch * g.groups * g.out_channels * g.positions()));
+  kernel = stream_sums(request, [&](const SumBlock& b) {
+    for (std::int64_t r = 0; r < b.runs; ++r) {
+      auto* to = acc.data() + b.first + r * b.step;
+      if (b.acc) std::copy_n(b.acc + r * b.acc_step, b.length, to);
+      else std::copy_n(b.wide + r * b.acc_step, b.length, to);
     }
-  }
+  });
   return acc;
 }
 

@@ -40,9 +40,7 @@ struct Operands {
 /// The formula, loop by loop, in int64. The judge of all other kernels. Result [N, g*Og, out].
 std::vector<std::int64_t> accumulate_plain(const Geometry&, const Operands&);
 
-/// The same values, fast: operands widened to int16 with their zero points off, products added in int32 as long as that is
-/// exact, spilled to int64 beyond. Falls back to the plain loop where an operand needs more than 16 bits. `kernel` names
-/// what ran.
+/// The same values by the kernels of stream.hpp. `kernel` names what ran.
 std::vector<std::int64_t> accumulate(const Geometry&, const Operands&, std::string& kernel);
 
 /// One term of one element, in the order of the terms (taps ascending, channel fastest): f(tap, channel, x - xz, w - wz, outside); x - xz

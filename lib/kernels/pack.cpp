@@ -1,0 +1,139 @@
+// pack.cpp: see pack.hpp.
+#include "lib/kernels/pack.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "lib/kernels/layout.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lib/kernels/pack.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+
+#include "lib/kernels/dot-inl.h"
+
+LASTBIT_BEFORE_NAMESPACE();
+namespace lastbit::HWY_NAMESPACE {
+
+/// One channel's [C, taps] bytes as [taps, C]: `stride` bytes a row of `to`, a multiple of 16.
+HWY_ATTR void turn_row(const PackJob& job, std::int64_t channel, std::uint8_t* to, std::int64_t stride) {
+  const D8x16 d;
+  const auto* w = reinterpret_cast<const std::uint8_t*>(job.w);
+  for (std::int64_t c = 0; c < job.in_channels; c += 16)
+    for (std::int64_t t = 0; t < job.taps; t += 16) {
+      V8x16 r[16];
+      for (std::int64_t i = 0; i < 16; ++i) {
+        const std::int64_t at = (channel * job.in_channels + c + i) * job.taps + t;
+        if (c + i >= job.in_channels) r[i] = hn::Zero(d);
+        else if (at + 16 <= job.elements) r[i] = hn::LoadU(d, w + at);
+        else {
+          alignas(16) std::uint8_t last[16] = {};
+          std::memcpy(last, w + at, static_cast<std::size_t>(job.elements - at));
+          r[i] = hn::Load(d, last);
+        }
+      }
+      transpose16x16(r);
+      for (std::int64_t i = 0; i < std::min<std::int64_t>(16, job.taps - t); ++i) hn::StoreU(r[i], d, to + (t + i) * stride + c);
+    }
+}
+
+HWY_ATTR void sums_of(const std::int8_t* row, std::int64_t count, std::int32_t zero, std::int32_t& sum, std::int64_t& size) {
+  std::int32_t s = 0;
+  for (std::int64_t i = 0; i < count; ++i) s += row[i];
+  std::int64_t total = 0;
+  for (std::int64_t i = 0; i < count; i += 4096) {
+    std::int32_t part = 0;
+    for (std::int64_t k = i; k < std::min(count, i + 4096); ++k) part += std::abs(row[k] - zero);
+    total += part;
+  }
+  sum = s;
+  size = total;
+}
+
+HWY_ATTR void pack_phase(const PackJob& job, const std::vector<std::int64_t>& taps, PackedPhase& phase, std::byte* to, std::byte* rows, std::uint8_t* turned) {
+  const bool bytes = job.kind == Kind::bytes;
+  const std::int64_t C = job.in_channels, padded = job.padded_in_channels, terms = static_cast<std::int64_t>(taps.size()) * padded;
+  const std::int64_t stride = phase.dwords * 4;
+  const std::int32_t flip = bytes && !is_signed(job.dtype) ? 128 : 0;
+  const std::int64_t turned_stride = (C + 15) / 16 * 16;
+  const bool turn = bytes && !job.channels_last && job.taps > 1;
+  for (std::int64_t o = 0; o < job.count; ++o) {
+    const std::int64_t channel = job.first + o;
+    const std::int64_t zero = job.zero_point.empty() ? 0 : job.zero_point[job.zero_point.size() == 1 ? 0 : static_cast<std::size_t>(channel)];
+    if (turn) turn_row(job, channel, turned, turned_stride);
+    if (bytes) {
+      auto* row = reinterpret_cast<std::uint8_t*>(rows + o * stride);
+      for (std::size_t k = 0; k < taps.size(); ++k) {
+        std::uint8_t* r = row + static_cast<std::int64_t>(k) * padded;
+        const std::uint8_t* from = turn ? turned + taps[k] * turned_stride : reinterpret_cast<const std::uint8_t*>(job.w) + (channel * job.taps + taps[k]) * C;
+        if (flip) for (std::int64_t c = 0; c < C; ++c) r[c] = from[c] ^ std::uint8_t{0x80};
+        else std::memcpy(r, from, static_cast<std::size_t>(C));
+        std::fill(r + C, r + padded, std::uint8_t{0});
+      }
+      auto& size = phase.size[static_cast<std::size_t>(o)];
+      const auto moved = static_cast<std::int32_t>(zero - flip);
+      sums_of(reinterpret_cast<const std::int8_t*>(row), terms, moved, phase.sum[static_cast<std::size_t>(o)], size);
+      size -= std::abs(moved) * (padded - C) * static_cast<std::int64_t>(taps.size());  // the zeros between C and padded are no terms
+    } else {
+      auto* row = reinterpret_cast<std::int16_t*>(rows + o * stride);
+      std::int64_t size = 0, sum = 0;
+      for (std::size_t k = 0; k < taps.size(); ++k) {
+        std::int16_t* r = row + static_cast<std::int64_t>(k) * padded;
+        for (std::int64_t c = 0; c < C; ++c) {
+          const std::int64_t v = stored_value(job.dtype, job.w, job.channels_last ? (channel * job.taps + taps[k]) * C + c : (channel * C + c) * job.taps + taps[k]) - zero;
+          r[c] = static_cast<std::int16_t>(v);
+          size += std::abs(v), sum += v;
+        }
+        std::fill(r + C, r + padded, std::int16_t{0});
+      }
+      phase.size[static_cast<std::size_t>(o)] = size;
+    }
+  }
+  std::memset(rows + job.count * stride, 0, static_cast<std::size_t>((job.width - job.count) * stride));
+  transpose_dwords(reinterpret_cast<const std::int32_t*>(rows), phase.dwords, job.width, phase.dwords, reinterpret_cast<std::int32_t*>(to + phase.begin), job.width);
+}
+
+}  // namespace lastbit::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lastbit {
+
+HWY_EXPORT(pack_phase);
+
+namespace {
+
+std::int64_t dwords(const PackJob& job, std::size_t phase) {
+  return static_cast<std::int64_t>(job.phases[phase].size()) * job.padded_in_channels / (job.kind == Kind::bytes ? 4 : 2);
+}
+
+}  // namespace
+
+std::int64_t packed_bytes(const PackJob& job) {
+  std::int64_t all = 0;
+  for (std::size_t p = 0; p < job.phases.size(); ++p) all += dwords(job, p) * job.width * 4;
+  return all;
+}
+
+std::vector<PackedPhase> pack_weights(const PackJob& job, std::byte* to, Scratch& scratch) {
+  std::vector<PackedPhase> packed(job.phases.size());
+  std::int64_t at = 0, largest = 0;
+  for (std::size_t p = 0; p < packed.size(); ++p) {
+    packed[p].begin = at;
+    packed[p].dwords = dwords(job, p);
+    packed[p].sum.assign(static_cast<std::size_t>(job.width), 0);
+    packed[p].size.assign(static_cast<std::size_t>(job.width), 0);
+    at += packed[p].dwords * job.width * 4;
+    largest = std::max(largest, packed[p].dwords);
+  }
+  const std::int64_t turned = (job.taps + 15) / 16 * 16 * ((job.in_channels + 15) / 16 * 16), rows = (largest * job.width * 4 + 63) / 64 * 64;
+  auto* memory = scratch.get<std::byte>(rows + turned);
+  for (std::size_t p = 0; p < packed.size(); ++p)
+    HWY_DYNAMIC_DISPATCH(pack_phase)(job, job.phases[p], packed[p], to, memory, reinterpret_cast<std::uint8_t*>(memory + rows));
+  return packed;
+}
+
+}  // namespace lastbit
+#endif

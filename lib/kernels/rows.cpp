@@ -1,0 +1,106 @@
+// rows.cpp: see rows.hpp.
+//
+// acc = sum xw - xz sum w - wz sum x + K xz wz for bytes (lib/kernels/tiles.cpp); words have their zero points taken off as they are loaded.
+// Chunks of K are short enough for int32 whatever the numbers are; they add up in int64.
+#include "lib/kernels/rows.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "lib/kernels/layout.hpp"
+#include "lib/kernels/row_dots.hpp"
+#include "lib/kernels/scratch.hpp"
+
+namespace lastbit {
+namespace {
+
+constexpr std::int64_t most_rows = 8;
+constexpr std::int64_t block_channels = 256;
+
+}  // namespace
+
+bool rows_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
+  const Geometry& g = r.geometry;
+  const DType w = r.operands.w_dtype;
+  if (g.in_positions() != 1 || g.positions() != 1 || g.taps() != 1 || g.groups != 1 || g.transposed || g.begin != std::array<std::int64_t, 3>{0, 0, 0}) return false;
+  if (g.batch > most_rows || !tiles_take(r, range, kind)) return false;
+  return kind == Kind::bytes || stored_bytes(w) == 1 || w == DType::int16;
+}
+
+void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind, const std::function<void(const SumBlock&)>& sink) {
+  thread_local Scratch laid, sums, narrow;
+  const Geometry& g = request.geometry;
+  const StoredOperands& in = request.operands;
+  const bool bytes = kind == Kind::bytes;
+  const std::int64_t K = g.in_channels, O = g.out_channels, rows = g.batch, element = bytes ? 1 : 2, w_bytes = stored_bytes(in.w_dtype);
+  const std::int64_t vector = 4 * kernel_target().lanes, x_stride = (K * element + vector - 1) / vector * vector;
+  auto* x = laid.get<std::byte>(rows * x_stride);
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t r = 0; r < rows; ++r) offsets.push_back(r * x_stride);
+  LayJob lay;
+  lay.kind = kind;
+  lay.dtype = in.x_dtype;
+  lay.from = in.x;
+  lay.channels = K;
+  lay.padded_channels = x_stride / element;
+  lay.positions = rows;
+  lay.channel_stride = 1;
+  lay.position_stride = K;
+  lay.offsets = offsets.data();
+  lay.to = x;
+  lay.zero_point = in.x_zero_point;
+  lay_input(lay);
+  const std::int64_t xz = bytes ? in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0) : 0, flip = bytes && !is_signed(in.w_dtype) ? 128 : 0;
+  const auto wz = [&](std::int64_t o) { return (in.w_zero_point.empty() ? 0 : in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)]) - flip; };
+  std::vector<std::int64_t> x_sum(static_cast<std::size_t>(rows));
+  if (bytes)
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t k = 0; k < K; ++k) x_sum[static_cast<std::size_t>(r)] += static_cast<std::int64_t>(static_cast<std::uint8_t>(x[r * x_stride + k]));
+
+  // Chunks of whole vectors.
+  const std::int64_t int32_max = std::numeric_limits<std::int32_t>::max(), per = vector / element;
+  const std::int64_t exact = bytes ? 65792 : int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size), chunk = std::max<std::int64_t>(per, exact / per * per);
+  std::vector<std::int32_t> zeros(static_cast<std::size_t>(block_channels));
+  for (std::int64_t o = 0; o < O; o += block_channels) {
+    const std::int64_t channels = std::min(block_channels, O - o);
+    auto* out = sums.get<std::int64_t>((rows + 1) * channels);
+    std::fill_n(out, (rows + 1) * channels, 0);
+    RowsJob job;
+    job.kind = kind;
+    job.w_dtype = in.w_dtype;
+    job.x_stride = x_stride;
+    job.rows = rows;
+    job.w_stride = K * w_bytes;
+    job.channels = channels;
+    for (std::int64_t c = 0; c < channels; ++c) zeros[static_cast<std::size_t>(c)] = static_cast<std::int32_t>(wz(o + c));
+    job.w_zero = zeros.data();
+    job.out = out;
+    job.w_sum = out + rows * channels;
+    for (std::int64_t k = 0; k < K; k += chunk) {
+      job.x = x + k * element;
+      job.w = in.w + (o * K + k) * w_bytes;
+      job.terms = std::min(chunk, K - k);
+      row_dots(job);
+    }
+    auto* acc = narrow.get<std::int32_t>(rows * channels);
+    bool fits = true;
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t c = 0; c < channels; ++c) {
+        std::int64_t& sum = out[r * channels + c];
+        if (bytes) sum += K * xz * wz(o + c) - xz * job.w_sum[c] - wz(o + c) * x_sum[static_cast<std::size_t>(r)];
+        acc[r * channels + c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint64_t>(sum)));
+        fits = fits && acc[r * channels + c] == sum;
+      }
+    SumBlock block;
+    block.first = o;
+    block.runs = rows;
+    block.step = O;
+    block.length = channels;
+    block.acc_step = channels;
+    block.acc = fits ? acc : nullptr;
+    block.wide = fits ? nullptr : out;
+    sink(block);
+  }
+}
+
+}  // namespace lastbit

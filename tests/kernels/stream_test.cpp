@@ -1,0 +1,159 @@
+// stream_test.cpp: on every instruction set that this processor runs, every kernel against the plain loop.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "lib/kernels/target.hpp"
+#include "tests/kernels/cases.hpp"
+
+using namespace lastbit;
+using namespace lastbit::test;
+
+namespace {
+
+struct Limit {
+  explicit Limit(const std::string& target) { REQUIRE(limit_target(target)); }
+  ~Limit() { limit_target(""); }
+};
+
+Geometry window(std::int64_t batch, std::int64_t groups, std::int64_t in_channels, std::int64_t out_channels, std::array<std::int64_t, 3> in, std::array<std::int64_t, 3> kernel,
+                std::array<std::int64_t, 3> stride, std::array<std::int64_t, 3> dilation, std::array<std::int64_t, 3> padding, bool transposed) {
+  Geometry g;
+  g.batch = batch, g.groups = groups, g.in_channels = in_channels, g.out_channels = out_channels;
+  g.in = in, g.kernel = kernel, g.stride = stride, g.dilation = dilation, g.begin = padding, g.transposed = transposed;
+  for (std::size_t a = 0; a < 3; ++a) {
+    const std::int64_t reach = dilation[a] * (kernel[a] - 1) + 1;
+    g.out[a] = transposed ? (in[a] - 1) * stride[a] - 2 * padding[a] + reach : (in[a] + 2 * padding[a] - reach) / stride[a] + 1;
+  }
+  return g;
+}
+
+KernelCase random_case(Random& r) {
+  static const DType x_types[] = {DType::uint8, DType::uint8, DType::int8, DType::int16, DType::uint16, DType::uint4, DType::int2}, w_types[] = {DType::int8, DType::int8, DType::uint8, DType::int4, DType::uint2, DType::int16};
+  for (;;) {
+    KernelCase c;
+    const int dims = static_cast<int>(r.between(0, 3));
+    std::array<std::int64_t, 3> in{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, padding{0, 0, 0};
+    for (int a = 3 - dims; a < 3; ++a) {
+      const auto i = static_cast<std::size_t>(a);
+      in[i] = r.between(1, dims == 3 ? 5 : dims == 2 ? 12 : 70);
+      kernel[i] = r.below(3) ? r.between(1, 4) : r.between(1, 7);
+      stride[i] = r.between(1, 3);
+      dilation[i] = r.below(3) ? 1 : r.between(1, 3);
+      padding[i] = r.between(0, 3);
+    }
+    const bool depthwise = r.below(4) == 0;
+    const std::int64_t groups = depthwise ? r.between(1, 40) : r.below(3) ? 1 : r.between(1, 4);
+    const auto channels = [&] { return r.below(3) ? r.between(1, 9) : r.between(1, 150); };
+    const std::int64_t batch = dims == 0 ? (r.below(2) ? r.between(1, 5) : r.between(1, 100)) : r.between(1, 2);
+    c.g = window(batch, groups, depthwise ? 1 : channels(), depthwise ? r.between(1, 2) : channels(), in, kernel, stride, dilation, padding, dims > 0 && r.below(4) == 0);
+    bool fits = true;
+    for (std::size_t a = 0; a < 3; ++a) fits = fits && c.g.out[a] > 0;
+    if (!fits || c.g.positions() * c.g.terms() * c.g.groups * c.g.out_channels * batch > 2'000'000) continue;
+    c.x_dtype = x_types[r.below(std::size(x_types))];
+    c.w_dtype = w_types[r.below(std::size(w_types))];
+    const auto& range = info(c.x_dtype);
+    c.x_zero_point = r.below(4) == 0 ? 0 : r.below(8) == 0 ? r.between(-300, 300) : r.between(range.min, range.max);
+    const auto& weights = info(c.w_dtype);
+    if (r.below(3) == 0)
+      for (std::int64_t o = 0; o < groups * c.g.out_channels; ++o) c.w_zero_point.push_back(r.between(weights.min, weights.max));
+    if (c.w_zero_point.size() > 1) c.w_zero_point.pop_back();
+    else if (r.below(2)) c.w_zero_point = {r.between(weights.min, weights.max)};
+    else if (r.below(4) == 0) c.w_zero_point.clear();
+    c.channels_last = r.below(3) == 0;
+    c.w_channels_last = r.below(3) == 0;
+    c.out_channels_last = r.below(3) == 0;
+    c.extreme = r.below(5) == 0;
+    return c;
+  }
+}
+
+std::string told(const KernelCase& c) {
+  std::string s = c.name;
+  const auto add = [&](const char* n, std::int64_t v) { s += std::string(" ") + n + "=" + std::to_string(v); };
+  const auto three = [&](const char* n, const std::array<std::int64_t, 3>& v) { s += std::string(" ") + n + "=" + std::to_string(v[0]) + "x" + std::to_string(v[1]) + "x" + std::to_string(v[2]); };
+  s += " " + std::string(name(c.x_dtype)) + " by " + std::string(name(c.w_dtype));
+  add("N", c.g.batch), add("groups", c.g.groups), add("C", c.g.in_channels), add("O", c.g.out_channels), add("xz", c.x_zero_point);
+  add("wz", static_cast<std::int64_t>(c.w_zero_point.size())), add("transposed", c.g.transposed), add("nhwc", c.channels_last), add("w_last", c.w_channels_last), add("out_last", c.out_channels_last);
+  three("in", c.g.in), three("kernel", c.g.kernel), three("stride", c.g.stride), three("dilation", c.g.dilation), three("begin", c.g.begin), three("out", c.g.out);
+  return s;
+}
+
+Streamed check(const KernelCase& c) {
+  INFO(told(c));
+  const Streamed s = streamed(c);
+  INFO(s.kernel);
+  CHECK(std::all_of(s.times.begin(), s.times.end(), [](int n) { return n == 1; }));
+  const bool equal = s.acc == c.plain();  // two long vectors say nothing in a log
+  CHECK(equal);
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("every instruction set this processor runs computes the plain loop's sums", "[kernels]") {
+  const auto targets = supported_targets();
+  REQUIRE(targets.size() >= 2);  // the best one and the fallback
+  for (const auto& target : targets) {
+    const Limit limit(target);
+    REQUIRE(kernel_target().name == target);
+    Random random{2026};
+    std::set<std::string> ran;
+    for (int i = 0; i < 250; ++i) ran.insert(check(filled(random_case(random), random)).kernel);
+    // A kernel that never ran was not tested.
+    const auto reached = [&](const std::string& kernel) {
+      INFO(target << " never ran " << kernel);
+      CHECK(ran.count(kernel) == 1);
+    };
+    reached("int16@" + target);
+    reached("plain");
+    if (kernel_target().bytes) reached("vnni512");
+  }
+}
+
+TEST_CASE("sums at and beyond what int32 holds are exact", "[kernels]") {
+  for (const auto& target : supported_targets()) {
+    const Limit limit(target);
+    Random random{7};
+    bool narrow = false, wide = false;
+    const auto one = [&](std::int64_t rows, std::int64_t k, DType x, DType w, std::int64_t xz, std::int64_t wz, std::array<std::int64_t, 3> kernel) {
+      KernelCase c;
+      c.name = target;
+      c.g = window(rows, 1, k, 5, kernel, kernel, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, false);
+      c.x_dtype = x, c.w_dtype = w, c.x_zero_point = xz, c.w_zero_point = {wz}, c.extreme = true;
+      c = filled(c, random);
+      for (auto& v : c.x) v = static_cast<std::int32_t>(info(x).max);
+      for (std::size_t i = 0; i < c.x.size(); ++i) store(c.x_stored, x, static_cast<std::int64_t>(i), info(x).max);
+      const auto s = check(c);
+      (s.wide ? wide : narrow) = true;
+    };
+    for (const std::int64_t rows : {1, 3, 20}) {
+      one(rows, 33024, DType::uint8, DType::uint8, 0, 0, {1, 1, 1});
+      one(rows, 33026, DType::uint8, DType::uint8, 0, 0, {1, 1, 1});
+      one(rows, 70000, DType::uint8, DType::int8, 0, 0, {1, 1, 1});
+      one(rows, 140000, DType::int8, DType::uint8, -128, 3, {1, 1, 1});
+      one(rows, 300, DType::int16, DType::int16, 0, 0, {1, 1, 1});
+      one(rows, 300, DType::int16, DType::int8, 0, 0, {1, 1, 1});
+      one(rows, 9000, DType::uint8, DType::uint8, 0, 0, {1, 3, 3});
+    }
+    CHECK(narrow);
+    CHECK(wide);
+  }
+}
+
+TEST_CASE("long rows, ragged tails and single rows of a matrix product", "[kernels]") {
+  for (const auto& target : supported_targets()) {
+    const Limit limit(target);
+    Random random{11};
+    for (const std::int64_t rows : {1, 2, 4, 7, 8, 9, 61})
+      for (const std::int64_t k : {1, 3, 4, 63, 64, 65, 130, 257})
+        for (const std::int64_t columns : {1, 15, 17, 64, 100}) {
+          KernelCase c;
+          c.g = window(rows, 1, k, columns, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, false);
+          c.x_zero_point = 77;
+          c.x_dtype = rows % 2 ? DType::uint8 : DType::int8;
+          c.w_dtype = columns % 2 ? DType::uint8 : DType::int8;
+          if (k % 2) c.w_zero_point = {5};
+          check(filled(c, random));
+        }
+  }
+}
