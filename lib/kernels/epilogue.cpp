@@ -1,19 +1,14 @@
-// epilogue.cpp: see epilogue.hpp.
+// epilogue.cpp: the constants of an epilogue, and blocks cut into runs. See epilogue.hpp; the vectors are in epilogue_run.cpp.
 #include "lib/kernels/epilogue.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "lib/error.hpp"
-#include "lib/num/float.hpp"
+#include "lib/kernels/epilogue_run.hpp"
 
 namespace lastbit {
 namespace {
-
-template <class T>
-T of(const std::vector<T>& v, std::int64_t channel) {
-  return v.size() == 1 ? v[0] : v[static_cast<std::size_t>(channel)];
-}
 
 std::vector<std::int32_t> narrow(const std::vector<std::int64_t>& v) {
   std::vector<std::int32_t> r;
@@ -21,39 +16,8 @@ std::vector<std::int32_t> narrow(const std::vector<std::int64_t>& v) {
   return r;
 }
 
-/// One element, its events counted.
-std::int32_t element(const Epilogue& e, std::int32_t acc, std::int64_t channel, std::int32_t& v, EpilogueResult& r) {
-  const std::int64_t sum = std::int64_t{acc} + (e.bias.empty() ? 0 : of(e.bias, channel));
-  v = wrap32(sum);
-  r.wrapped += v != sum;
-  std::int64_t y = 0;
-  const std::int64_t low = std::int64_t{e.min} - e.zero_point, high = std::int64_t{e.max} - e.zero_point;
-  bool tie = false, clamped = false, wrapped = false;
-  if (e.path == Epilogue::Path::float32) {
-    float x = static_cast<float>(v);
-    r.inexact_float += static_cast<std::int64_t>(x) != v;
-    if (!e.addend.empty()) x = x + of(e.addend, channel);
-    x = x * of(e.multiplier, channel);
-    if (e.range) {
-      clamped = x < static_cast<float>(low) || x > static_cast<float>(high);
-      x = std::clamp(x, static_cast<float>(low), static_cast<float>(high));
-    }
-    if (!(x >= -2147483648.0f && x < 2147483648.0f)) {
-      ++r.saturated;
-      y = std::numeric_limits<std::int32_t>::min();
-    } else {
-      const auto rounded = to_integer(x, Rounding::half_even);
-      tie = rounded.lost == Lost::half;
-      y = rounded.value;
-    }
-  } else {
-    y = multiply_fixed(channel < e.tail_from ? e.rule : e.tail, v, of(e.fixed, channel), tie, wrapped);
-  }
-  clamped = clamped || y < low || y > high;
-  r.tie += tie;
-  r.clamped += clamped;
-  r.wrapped += wrapped && v == sum;
-  return static_cast<std::int32_t>(std::clamp(y, low, high)) + e.zero_point;
+bool vectorized(FixedRule rule) {
+  return rule == FixedRule::double_away || rule == FixedRule::double_up || rule == FixedRule::single || rule == FixedRule::floor_up || rule == FixedRule::double_away_saturating;
 }
 
 }  // namespace
@@ -63,10 +27,10 @@ std::optional<Epilogue> epilogue_of(const Requantizer& requantize, DType y) {
   const RequantizeContext& c = requantize.context();
   Epilogue e;
   e.y = y;
-  const auto names = c.channels.empty() ? Names{} : c.channels[0];
-  if (!names.count("zo")) return std::nullopt;
-  const double zo = names.at("zo");
-  if (!(std::fabs(zo) <= 255) || zo != std::trunc(zo) || c.min < -128 || c.max > 255 || c.min > c.max) return std::nullopt;
+  if (c.channels.empty() || !c.channels[0].count("zo")) return std::nullopt;
+  const double zo = c.channels[0].at("zo");
+  const bool negative = info(y).min < 0;
+  if (!(std::fabs(zo) <= 255) || zo != std::trunc(zo) || c.min < (negative ? -128 : 0) || c.max > (negative ? 127 : 255) || c.min > c.max) return std::nullopt;
   for (const auto& channel : c.channels)
     if (channel.at("zo") != zo) return std::nullopt;
   e.zero_point = static_cast<std::int32_t>(zo);
@@ -90,11 +54,12 @@ std::optional<Epilogue> epilogue_of(const Requantizer& requantize, DType y) {
     e.tail = path->tail;
     e.tail_from = path->tail_from;
     e.bias = narrow(path->bias);
-    e.fixed = path->multiplier;
-    for (const auto rule : {e.rule, e.tail})
-      if (rule != FixedRule::double_away && rule != FixedRule::double_up && rule != FixedRule::single && rule != FixedRule::floor_up && rule != FixedRule::double_away_saturating) return std::nullopt;
-    for (const auto m : e.fixed)
+    if (!vectorized(e.rule) || !vectorized(e.tail)) return std::nullopt;
+    for (const auto m : path->multiplier) {
       if (m.m < 0 || m.shift > 30 || m.shift < -31) return std::nullopt;
+      e.mantissa.push_back(m.m);
+      e.shift.push_back(m.shift);
+    }
     return e;
   }
   return std::nullopt;
@@ -102,28 +67,11 @@ std::optional<Epilogue> epilogue_of(const Requantizer& requantize, DType y) {
 
 void run_epilogue(const Epilogue& e, const SumBlock& b, const OutputOrder& order, const EpilogueRequest& request, EpilogueResult& r) {
   ensure(b.acc != nullptr, "an epilogue needs int32 sums");
-  EpilogueResult events;
-  for (std::int64_t run = 0; run < b.runs; ++run) {
-    const std::int64_t first = b.first + run * b.step;
-    for (std::int64_t i = 0; i < b.length; ++i) {
-      const std::int64_t at = first + i, channel = order.channels_last ? at % order.channels : at / order.positions % order.channels;
-      std::int32_t v = 0;
-      const std::int32_t y = element(e, b.acc[run * b.acc_step + i], channel, v, events);
-      if (r.elements == 0) r.acc_min = r.acc_max = v;
-      r.acc_min = std::min(r.acc_min, v);
-      r.acc_max = std::max(r.acc_max, v);
-      ++r.elements;
-      const auto byte = static_cast<std::byte>(static_cast<std::uint32_t>(y) & 0xFF);
-      if (request.stored) request.stored[run * b.acc_step + i] = byte;
-      if (request.observed && request.observed[at] != byte) r.differ.push_back(at);
-    }
-  }
-  if (!request.events) return;
-  r.tie += events.tie;
-  r.clamped += events.clamped;
-  r.saturated += events.saturated;
-  r.wrapped += events.wrapped;
-  r.inexact_float += events.inexact_float;
+  if (b.runs == 0 || b.length == 0) return;
+  if (r.elements == 0) r.acc_min = std::numeric_limits<std::int32_t>::max(), r.acc_max = std::numeric_limits<std::int32_t>::min();
+  EpilogueRuns runs{&e, b.acc, b.first, b.runs, b.step, b.length, b.acc_step, order.channels, order.positions, order.channels_last, request.observed, request.stored, request.events, &r};
+  epilogue_runs(runs);
+  r.elements += b.runs * b.length;
 }
 
 }  // namespace lastbit

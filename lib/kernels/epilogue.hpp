@@ -28,7 +28,7 @@ struct Epilogue {
   FixedRule rule = FixedRule::double_away;   // fixed: double_away, double_up, single, floor_up, double_away_saturating
   FixedRule tail = FixedRule::double_away;   // fixed: the rule of the channels from tail_from on
   std::int64_t tail_from = 0;
-  std::vector<FixedMultiplier> fixed;        // fixed; multipliers >= 0
+  std::vector<std::int32_t> mantissa, shift; // fixed: multiplier = mantissa * 2^(shift - 31), mantissa >= 0, -31 <= shift <= 30
 };
 
 /// The epilogue that equals the requantizer's stages for a stored output of dtype y; none if only the scalar stages will do.

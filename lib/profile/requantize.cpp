@@ -335,5 +335,6 @@ std::vector<TraceStep> Requantizer::trace(std::int64_t acc, std::int64_t channel
 
 const RequantizeContext& Requantizer::context() const { return state_->context; }
 const Requantizer::Float32Path* Requantizer::float32_path() const { return state_->fast ? &*state_->fast : nullptr; }
+const Requantizer::FixedPath* Requantizer::fixed_path() const { return state_->fixed ? &*state_->fixed : nullptr; }
 
 }  // namespace lastbit
