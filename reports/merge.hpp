@@ -14,7 +14,9 @@ struct Part {
 };
 
 /// All layers of all parts, by dump and then by their position in it: the order and the grouping of the parts do not show.
-/// A layer that stands in two parts must be the same in both. Throws Error where parts contradict each other.
+/// The same result of a layer in two parts is one, whatever the clock said; other results of it (another dump of that name) stay
+/// beside each other. Findings of the gate are united. Throws Error where parts were made by other versions or other commands
+/// (with and without --chained, gate and verify).
 Report merged(const std::vector<Part>&);
 
 }  // namespace lastbit

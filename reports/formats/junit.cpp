@@ -85,7 +85,9 @@ void add_gate(pugi::xml_node all, const Report& report) {
 
 // Dumps in the order of the report, then those that only layers name.
 std::vector<std::string> suites(const Report& report) {
-  std::vector<std::string> names = report.dumps;
+  std::vector<std::string> names;
+  for (const std::string& dump : report.dumps)
+    if (std::find(names.begin(), names.end(), dump) == names.end()) names.push_back(dump);
   for (const LayerReport& l : report.layers)
     if (std::find(names.begin(), names.end(), l.dump) == names.end()) names.push_back(l.dump);
   return names;
