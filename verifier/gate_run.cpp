@@ -28,6 +28,7 @@ GateInput verify_for_gate(const VerifyOptions& options, const Baseline* baseline
   all.layer_glob = options.layer_glob;
   all.report.version = options.version;
   all.report.command = options.command;
+  all.report.chained = options.chained;
   std::set<std::string> seen;
   for (const std::string& path : options.dumps) {
     VerifyOptions one = options;

@@ -43,6 +43,7 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   app.add_option("--max-lsb", o->max_lsb, "instead of a policy: no error larger than this");
   app.add_option("--profile", o->verify.profile, "NAME, NAME@isa or FILE.json instead of what the dump or the baseline says");
   app.add_option("--layer", o->verify.layer_glob, "only layers whose name matches this glob");
+  app.add_flag("--chained", o->verify.chained, "also from the reference's own outputs, for the report; what is inherited fails no layer");
   app.add_option("-j,--jobs", o->verify.jobs, "threads (default: all cores)");
   app.add_flag("--github", o->github, "also print GitHub's workflow commands, one a finding");
   add_output_options(app, o->output);
