@@ -31,7 +31,9 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    return complain(std::string(e.what()) + "; see lastbit --help", 2);
+    std::string command = "lastbit";
+    for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+    return complain(std::string(e.what()) + "; see " + command + " --help", 2);
   }
   for (const auto& [sub, work] : commands)
     if (sub->parsed()) return work();
