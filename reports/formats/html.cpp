@@ -22,7 +22,8 @@ std::string render(const Report& given, const FormatOptions&) {
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n";
   out += html::element("title", "lastbit: " + std::string(name(report.verdict()))) + "\n<style>\n" + std::string(html::style) + "</style>\n</head>\n<body>\n";
-  out += html::head(report) + html::strip(report) + html::table(report) + "<section id=\"details\">\n<h2>Layer by layer</h2>\n";
+  out += html::head(report) + html::strip(report) + html::table(report) + "<section id=\"details\">\n<h2>Layer by layer</h2>\n<p class=\"note js\">Layers without a difference appear when they are chosen above. "
+         "<button type=\"button\" id=\"all\">Show all</button></p>\n";
   const LayerReport* first = report.first_divergence();
   for (std::size_t i = 0; i < report.layers.size(); ++i) out += html::layer(report.layers[i], i, first == &report.layers[i]);
   out += "</section>\n<script type=\"application/json\" id=\"report\">\n" + data(given) + "</script>\n";

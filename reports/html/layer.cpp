@@ -8,9 +8,9 @@ namespace {
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
 std::string numbers(const std::string& title, const Rows& rows) {
-  std::string out = "<table class=\"numbers\"><caption>" + escaped(title) + "</caption>";
+  std::string out = std::string(rows.size() > 12 ? "<div class=\"long\">" : "<div>") + "<table class=\"numbers\"><caption>" + escaped(title) + "</caption>";
   for (const auto& [label, value] : rows) out += "<tr><th scope=\"row\">" + escaped(label) + "</th><td class=\"n\">" + escaped(value) + "</td></tr>";
-  return out + "</table>\n";
+  return out + "</table></div>\n";
 }
 
 std::string of(std::int64_t n) { return std::to_string(n); }
@@ -33,7 +33,7 @@ std::string all_numbers(const LayerReport& l) {
   std::string out = "<div class=\"tables\">\n";
   Rows errors;
   for (const auto& [lsb, n] : l.histogram) errors.push_back({words::with_sign(lsb) + " LSB", of(n)});
-  if (!errors.empty()) out += numbers("Error in LSB: elements", errors);
+  if (!errors.empty()) out += numbers("Signed error", errors);
   const EventCounts& e = l.events;
   out += numbers("Events", {{"tie", of(e.tie)}, {"clamped", of(e.clamped)}, {"saturated", of(e.saturated)}, {"wrapped", of(e.wrapped)},
                             {"pair_saturated", of(e.pair_saturated)}, {"inexact_float", of(e.inexact_float)}, {"undefined", of(e.undefined)}});
@@ -73,14 +73,15 @@ std::string worst(const LayerReport& l) {
 
 std::string layer(const LayerReport& l, std::size_t i, bool open) {
   const std::string verdict(name(l.verdict));
-  std::string out = "<details class=\"layer\" id=\"layer-" + std::to_string(i) + "\" data-layer=\"" + std::to_string(i) + "\"" + (open ? " open" : "") +
+  std::string out = "<details class=\"layer" + std::string(differs(l) || l.verdict == Verdict::not_checked || open ? "" : " quiet") + "\" id=\"layer-" + std::to_string(i) + "\" data-layer=\"" + std::to_string(i) + "\"" + (open ? " open" : "") +
                     "><summary><span class=\"badge " + verdict + "\">" + verdict + "</span> <b>" + escaped(l.name) + "</b> " + escaped(l.op) + "</summary>\n";
   out += element("p", differs(l) ? words::divergence_sentence(l) : words::count(l.elements, "element") + (l.profile.empty() ? "" : ", " + l.profile)) + "\n";
   if (!l.reason.empty()) out += element("p", "Not checked: " + l.reason) + "\n";
   for (const std::string& note : l.notes) out += element("p", note) + "\n";
   out += causes(l);
-  if (l.verdict != Verdict::not_checked) out += "<div class=\"plots\"></div>\n" + all_numbers(l);
+  if (l.verdict != Verdict::not_checked) out += "<div class=\"plots\"></div>\n";
   out += worst(l);
+  if (l.verdict != Verdict::not_checked) out += all_numbers(l);
   if (!l.rules_out.empty()) out += element("p", "Rules out: " + words::join(l.rules_out, ", ") + ".") + "\n";
   if (!l.cannot_rule_out.empty()) out += element("p", "Cannot rule out: " + words::join(l.cannot_rule_out, ", ") + ".") + "\n";
   if (!l.command.empty()) out += "<p>Repeat: <code>" + escaped(l.command) + "</code></p>\n";

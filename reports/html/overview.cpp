@@ -23,6 +23,17 @@ std::string producer(const std::map<std::string, std::string>& fields) {
   return words::join(parts, ", ");
 }
 
+/// The profile that judged every layer; empty when there are several.
+std::string only_profile(const Report& report) {
+  std::string only;
+  for (const LayerReport& l : report.layers) {
+    if (l.profile.empty()) continue;
+    if (!only.empty() && l.profile != only) return "";
+    only = l.profile;
+  }
+  return only;
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
@@ -58,10 +69,17 @@ std::string head(const Report& report) {
     const auto i = static_cast<std::size_t>(first - report.layers.data());
     out += "<p>First divergence: <a href=\"#layer-" + std::to_string(i) + "\">" + escaped(words::divergence_sentence(*first)) + "</a></p>\n";
     for (const CauseFound& c : first->causes) out += "<p><b>" + escaped(c.name) + "</b>: " + escaped(c.sentence) + "</p>\n";
+    if (first->causes.empty() && first->unexplained) out += element("p", words::unexplained_sentence(*first)) + "\n";
+    if (!first->worst.empty()) {
+      const WorstElement& e = first->worst.front();
+      out += "<p>Worst element: [" + words::index(e.index) + "] expected <b>" + escaped(e.expected) + "</b>, observed <b>" + escaped(e.observed) + "</b>" +
+             (e.exact.empty() ? "" : ", exactly " + escaped(e.exact)) + (e.acc ? ", accumulator " + std::to_string(*e.acc) : "") + "</p>\n";
+    }
   }
   out += "<dl>";
   for (std::size_t i = 0; i < report.dumps.size(); ++i)
     out += element("dt", "dump") + element("dd", report.dumps[i] + (i < report.producers.size() ? " (" + producer(report.producers[i]) + ")" : ""));
+  if (const std::string profile = only_profile(report); !profile.empty()) out += element("dt", "profile") + element("dd", profile);
   if (!report.command.empty()) out += element("dt", "repeat") + "<dd><code>" + escaped("lastbit " + words::shell(report.command)) + "</code></dd>";
   return out + element("dt", "made by") + element("dd", report.tool + " " + report.version) + "</dl>\n</header>\n";
 }
@@ -69,7 +87,7 @@ std::string head(const Report& report) {
 std::string strip(const Report& report) {
   std::string out = "<section id=\"network\">\n<h2>Network</h2>\n<p class=\"note\">One cell a layer, in order: errors of its own above";
   out += report.chained ? ", with inherited ones below" : "";
-  out += "; stronger where more elements differ, hatched where it was not checked.</p>\n<nav class=\"strip\">\n";
+  out += "; stronger where more elements differ, hatched where it was not checked. A click shows the layer.</p>\n<nav class=\"strip\">\n";
   for (std::size_t i = 0; i < report.layers.size(); ++i) {
     const LayerReport& l = report.layers[i];
     const std::string title = l.verdict == Verdict::not_checked ? l.name + " (" + l.op + "): not checked, " + l.reason
@@ -87,8 +105,10 @@ std::string table(const Report& report) {
       "<section id=\"layers\">\n<h2>Layers</h2>\n"
       "<p class=\"controls js\"><input id=\"filter\" type=\"search\" placeholder=\"name, operator, profile, cause\" aria-label=\"filter layers\"> "
       "<select id=\"verdict\" aria-label=\"verdict\"><option value=\"\">every verdict</option><option>different</option><option>identical</option>"
-      "<option>not_checked</option><option>undefined_only</option></select> <span id=\"shown\"></span></p>\n<div class=\"scroll\"><table id=\"table\">\n<thead><tr>";
-  for (const char* title : {"#", "layer", "op", "profile"}) out += std::string("<th scope=\"col\">") + title + "</th>";
+      "<option>not_checked</option><option>undefined_only</option></select> <span id=\"shown\"></span></p>\n<div class=\"scroll tall\"><table id=\"table\">\n<thead><tr>";
+  const bool profiles = only_profile(report).empty();
+  for (const char* title : {"#", "layer", "op", "profile"})
+    if (profiles || std::string_view(title) != "profile") out += std::string("<th scope=\"col\"") + (std::string_view(title) == "#" ? " class=\"n\">" : ">") + title + "</th>";
   for (const char* title : {"elements", "mismatches"}) out += std::string("<th scope=\"col\" class=\"n\">") + title + "</th>";
   if (report.chained) out += "<th scope=\"col\" class=\"n\">chained</th>";
   for (const char* title : {"max LSB", "mean LSB"}) out += std::string("<th scope=\"col\" class=\"n\">") + title + "</th>";
@@ -97,7 +117,7 @@ std::string table(const Report& report) {
     const LayerReport& l = report.layers[i];
     const std::string row = std::to_string(i);
     out += "<tr data-layer=\"" + row + "\"><td class=\"n\">" + std::to_string(i + 1) + "</td><td><a href=\"#layer-" + row + "\">" + escaped(l.name) + "</a>" +
-           (report.dumps.size() > 1 ? " <small>" + escaped(l.dump) + "</small>" : "") + "</td>" + element("td", l.op) + element("td", l.profile);
+           (report.dumps.size() > 1 ? " <small>" + escaped(l.dump) + "</small>" : "") + "</td>" + element("td", l.op) + (profiles ? element("td", l.profile) : "");
     const auto number = [](const std::string& text) { return "<td class=\"n\">" + text + "</td>"; };
     out += number(std::to_string(l.elements)) + number(std::to_string(l.mismatches));
     if (report.chained) out += number(l.chained ? std::to_string(l.chained->mismatches) : "");

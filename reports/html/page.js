@@ -38,8 +38,9 @@
       type: "bar",
       data: {labels: layers.map(l => l.name), datasets},
       options: {
-        plugins: {legend: {display: chained}},
-        scales: {x: {ticks: {maxRotation: 60, maxTicksLimit: 24}}, y: {type: "logarithmic", min: 0.5, ticks: {callback: v => Number.isInteger(Math.log10(v)) ? v : ""}}},
+        plugins: {legend: {display: chained, position: "right"}},
+        scales: {x: {ticks: {display: layers.length <= 12, maxRotation: 30}, grid: {display: false}}, y: {type: "logarithmic", min: 0.5, ticks: {callback: v => Number.isInteger(Math.log10(v)) ? v : ""}}},
+        interaction: {mode: "index", intersect: false},
         onClick: (event, found) => { if (found.length) choose(found[0].index, true); },
       },
     });
@@ -63,19 +64,31 @@
     if (!map || !map.values.length) return;
     const most = Math.max(...map.values), points = [];
     map.values.forEach((n, at) => { if (n) points.push({x: at % map.columns, y: Math.floor(at / map.columns), n}); });
-    const side = context => {
+    // A cell is a picture of the bin's size, in one of eight shades.
+    const cells = new Map();
+    const cell = context => {
+      const area = context.chart.chartArea, n = context.raw ? context.raw.n : 0;
+      if (!area) return "rect";
+      const w = Math.max(3, Math.ceil(area.width / map.columns)), h = Math.max(3, Math.ceil(area.height / map.rows));
+      const shade = Math.ceil(8 * Math.log1p(n) / Math.log1p(most)), tone = color("own"), key = [w, h, shade, tone].join();
+      if (!cells.has(key)) {
+        const picture = Object.assign(document.createElement("canvas"), {width: w, height: h}), ink = picture.getContext("2d");
+        ink.globalAlpha = 0.2 + 0.1 * shade;
+        ink.fillStyle = tone;
+        ink.fillRect(0, 0, w, h);
+        cells.set(key, picture);
+      }
+      return cells.get(key);
+    };
+    const reach = context => {
       const area = context.chart.chartArea;
-      return area ? Math.max(2, Math.min(area.width / map.columns, area.height / map.rows) * 0.7) : 3;
+      return area ? Math.max(3, Math.min(area.width / map.columns, area.height / map.rows) / 2) : 3;
     };
     const channel = y => !Number.isInteger(y) ? "" : map.rows === map.channels ? y : Math.floor(y * map.channels / map.rows);
     const position = x => !Number.isInteger(x) ? "" : map.columns === map.positions ? x : Math.floor(x * map.positions / map.columns);
     plot(parent, "plot-map-" + i, "Mismatches, channel by position", {
       type: "scatter",
-      data: {datasets: [{data: points, pointStyle: "rect", pointRadius: side, pointHoverRadius: side, pointBorderWidth: 0,
-        pointBackgroundColor: context => {
-          const n = context.raw ? context.raw.n : 0;
-          return `color-mix(in srgb, ${color("own")} ${Math.round(25 + 75 * Math.log1p(n) / Math.log1p(most))}%, transparent)`;
-        }}]},
+      data: {datasets: [{data: points, pointStyle: cell, pointRadius: reach, pointHoverRadius: reach}]},
       options: {
         scales: {
           x: {min: -0.5, max: map.columns - 0.5, title: {display: true, text: `position (${map.positions})`}, grid: {display: false}, ticks: {precision: 0, callback: position}},
@@ -151,6 +164,7 @@
     const details = document.getElementById("layer-" + i);
     if (!details) return;
     details.open = true;
+    details.classList.remove("quiet");
     for (const row of rows) row.classList.toggle("chosen", Number(row.dataset.layer) === i);
     if (scroll) details.scrollIntoView({block: "start"});
   };
@@ -182,6 +196,12 @@
       body.append(...rows);
     });
   });
+
+  document.getElementById("all").addEventListener("click", event => {
+    document.getElementById("details").classList.add("everything");
+    event.target.parentElement.hidden = true;
+  });
+  if (!document.querySelector("details.layer.quiet")) document.getElementById("all").parentElement.hidden = true;
 
   const filter = document.getElementById("filter"), verdict = document.getElementById("verdict"), shown = document.getElementById("shown");
   const apply = () => {
