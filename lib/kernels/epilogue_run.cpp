@@ -8,6 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lib/kernels/epilogue_run.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "lib/kernels/dot-inl.h"
@@ -88,6 +89,19 @@ struct Seen {
   M32 tie, clamped, saturated, wrapped, inexact;
 };
 
+/// Nearest, ties to even, of values that int32 holds: Highway's own minds the others, which are clamped before.
+HWY_INLINE V32 nearest(VF x) {
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  return V32{_mm512_cvtps_epi32(x.raw)};
+#elif HWY_TARGET == HWY_AVX2
+  return V32{_mm256_cvtps_epi32(x.raw)};
+#elif HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+  return V32{_mm_cvtps_epi32(x.raw)};
+#else
+  return hn::NearestInt(x);
+#endif
+}
+
 HWY_INLINE M32 nothing() { return hn::MaskFromVec(hn::Zero(D32())); }
 
 /// clamp(rne(((f32(v) + addend) * multiplier))), without the zero point.
@@ -114,12 +128,12 @@ HWY_INLINE V32 by_float32(const Epilogue& e, const Constants& c, V32 v, V32 low,
     if (e.range) seen.clamped = hn::RebindMask(d, outside);
     else {
       const VF one = hn::Set(df, 1.0f);
-      const V32 rounded = hn::NearestInt(hn::Min(hn::Max(x, hn::Sub(flow, one)), hn::Add(fhigh, one)));
+      const V32 rounded = nearest(hn::Min(hn::Max(x, hn::Sub(flow, one)), hn::Add(fhigh, one)));
       seen.clamped = hn::Or(hn::Or(hn::Lt(rounded, low), hn::Gt(rounded, high)), seen.saturated);
     }
   }
   if (!e.range) x = hn::IfThenElse(hn::Ge(x, limit), flow, x);  // cvtps2dq makes INT32_MIN of it
-  return hn::NearestInt(hn::Min(hn::Max(x, flow), fhigh));      // bounds are integers: clamping first changes nothing
+  return nearest(hn::Min(hn::Max(x, flow), fhigh));      // bounds are integers: clamping first changes nothing
 }
 
 /// One half-up rounding of v * m / 2^n, two lanes' worth; clamped, in int64.
@@ -248,6 +262,46 @@ HWY_INLINE void vector(const EpilogueRuns& q, FixedRule rule, const Constants& c
   }
 }
 
+/// The commonest case: float32, no events, nothing to be stored, at least a vector of sums. The last vector overlaps the one before.
+template <bool Across>
+HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources& sources, const std::int32_t* acc, std::int64_t element, std::int64_t channel, Running& running) {
+  constexpr auto n = static_cast<std::int64_t>(lanes);
+  const D32 d;
+  const DF df;
+  const Epilogue& e = *q.e;
+  const V32 zero_point = hn::Set(d, e.zero_point);
+  const VF low = hn::Set(df, static_cast<float>(e.min - e.zero_point)), high = hn::Set(df, static_cast<float>(e.max - e.zero_point)), limit = hn::Set(df, 2147483648.0f);
+  const bool range = e.range, add = !e.addend.empty(), is_negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
+  const hn::Rebind<std::uint8_t, D32> du8;
+  const hn::Rebind<std::int8_t, D32> di8;
+  const std::byte* observed = q.observed + element;
+  V32 least = running.low, most = running.high;
+  Constants c = sources.at<false, Across>(channel);
+  for (std::int64_t done = 0; done < q.length;) {
+    const std::int64_t i = std::min(done, q.length - n);
+    if constexpr (Across) c = sources.at<false, true>(channel + i);
+    const V32 v = hn::Add(hn::LoadU(d, acc + i), c.bias);
+    least = hn::Min(least, v);
+    most = hn::Max(most, v);
+    VF x = hn::ConvertTo(df, v);
+    if (add) x = hn::Add(x, c.addend);
+    x = hn::Mul(x, c.multiplier);
+    if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
+    const V32 y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
+    const V32 was = is_negative ? hn::PromoteTo(d, hn::LoadU(di8, reinterpret_cast<const std::int8_t*>(observed + i))) : hn::PromoteTo(d, hn::LoadU(du8, reinterpret_cast<const std::uint8_t*>(observed + i)));
+    const auto differ = hn::Ne(was, y);
+    if (HWY_UNLIKELY(!hn::AllFalse(d, differ))) {
+      std::uint8_t bits[8] = {};
+      hn::StoreMaskBits(d, differ, bits);
+      for (std::int64_t k = done - i; k < n; ++k)
+        if (bits[k / 8] >> (k % 8) & 1) q.result->differ.push_back(element + i + k);
+    }
+    done = i + n;
+  }
+  running.low = least;
+  running.high = most;
+}
+
 /// Consecutive sums under one rule. The last vector overlaps the one before; fewer sums than a vector go through buffers.
 template <bool Fixed, bool Across, bool Events>
 HWY_NOINLINE HWY_ATTR void run(const EpilogueRuns& q, const Sources& whole, FixedRule rule, const std::int32_t* acc, std::int64_t element, std::int64_t channel, std::int64_t length, std::byte* stored, Running& running) {
@@ -278,12 +332,11 @@ HWY_NOINLINE HWY_ATTR void run(const EpilogueRuns& q, const Sources& whole, Fixe
     }
   }
   Constants c = sources->at<Fixed, Across>(channel);
-  for (std::int64_t i = 0;;) {
+  for (std::int64_t i = 0; i < length;) {
     const std::int64_t at = length < n ? 0 : std::min(i, length - n);
     if constexpr (Across) c = sources->at<Fixed, true>(channel + at);
     vector<Fixed, Events>(q, rule, c, acc + at, element + at, observed ? observed + at : nullptr, out ? out + at : nullptr, i - at, std::min(length, n), running);
     i = at + n;
-    if (i >= length) break;
   }
   if (length < n && stored) std::copy_n(bytes[1], length, stored);
 }
@@ -294,15 +347,31 @@ HWY_ATTR void runs(const EpilogueRuns& q) {
   const Epilogue& e = *q.e;
   const Sources sources(e);
   Running running{hn::Set(d, q.result->acc_min), hn::Set(d, q.result->acc_max)};
+  const std::int64_t first_channel = Across ? q.first % q.channels : q.first / q.positions % q.channels;
+  const bool alike = q.step % q.channels == 0, ascending = q.step == q.positions;
+  [[maybe_unused]] const bool lean = q.observed && !q.stored && q.length >= static_cast<std::int64_t>(lanes);
+  constexpr std::int64_t ahead = 8;  // runs lie far apart: the next ones are asked for early
   for (std::int64_t k = 0; k < q.runs; ++k) {
     const std::int64_t element = q.first + k * q.step;
+    if (q.observed && k + ahead < q.runs)
+      for (std::int64_t at = 0; at < q.length; at += 64) hwy::Prefetch(q.observed + element + ahead * q.step + at);
     const std::int32_t* acc = q.acc + k * q.acc_step;
     std::byte* stored = q.stored ? q.stored + k * q.acc_step : nullptr;
     if constexpr (!Across) {
-      const std::int64_t channel = element / q.positions % q.channels;
+      const std::int64_t channel = ascending && first_channel + k < q.channels ? first_channel + k : element / q.positions % q.channels;
+      if constexpr (!Fixed && !Events)
+        if (lean) {
+          compare_float32<false>(q, sources, acc, element, channel, running);
+          continue;
+        }
       run<Fixed, false, Events>(q, sources, channel < e.tail_from ? e.rule : e.tail, acc, element, channel, q.length, stored, running);
     } else {
-      const std::int64_t channel = element % q.channels;
+      const std::int64_t channel = alike ? first_channel : element % q.channels;
+      if constexpr (!Fixed && !Events)
+        if (lean) {
+          compare_float32<true>(q, sources, acc, element, channel, running);
+          continue;
+        }
       const std::int64_t body = e.rule == e.tail ? q.length : std::clamp<std::int64_t>(e.tail_from - channel, 0, q.length);
       if (body > 0) run<Fixed, true, Events>(q, sources, e.rule, acc, element, channel, body, stored, running);
       if (body < q.length) run<Fixed, true, Events>(q, sources, e.tail, acc + body, element + body, channel + body, q.length - body, stored ? stored + body : nullptr, running);

@@ -20,7 +20,7 @@
 namespace lastbit {
 namespace {
 
-constexpr std::int64_t block_pixels = 60;                              // ten tiles of six; 60 x 64 sums are 15 KiB
+constexpr std::int64_t block_pixels = 96;                              // sixteen tiles of six, six vectors of sixteen; 96 x 64 sums are 24 KiB
 constexpr std::int64_t images_at_once = std::int64_t{32} << 20;        // bytes of laid-out inputs per round over the weights
 constexpr std::int64_t int32_max = std::numeric_limits<std::int32_t>::max();
 
@@ -42,7 +42,7 @@ struct Blocks {
 
 Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes) {
   Blocks b;
-  const std::int64_t P = g.positions(), n = (P + block_pixels - 1) / block_pixels;
+  const std::int64_t P = g.positions(), n = std::max<std::int64_t>(1, (P + block_pixels / 2) / block_pixels);  // the last has 48 to 143
   std::vector<std::int64_t> at;
   std::vector<std::int32_t> phase;
   at.reserve(static_cast<std::size_t>(P));
@@ -56,7 +56,7 @@ Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_b
   std::int64_t first = 0;
   std::vector<std::int64_t> order;
   for (std::int64_t k = 0; k < n; ++k) {
-    const std::int64_t count = (P - first) / (n - k);
+    const std::int64_t count = k + 1 < n ? block_pixels : P - first;
     b.first.push_back(first);
     b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
     order.resize(static_cast<std::size_t>(count));
