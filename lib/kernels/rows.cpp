@@ -24,7 +24,9 @@ bool rows_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
   const DType w = r.operands.w_dtype;
   if (g.in_positions() != 1 || g.positions() != 1 || g.taps() != 1 || g.groups != 1 || g.transposed || g.begin != std::array<std::int64_t, 3>{0, 0, 0}) return false;
   if (g.batch > most_rows || !tiles_take(r, range, kind)) return false;
-  return kind == Kind::bytes || stored_bytes(w) == 1 || w == DType::int16;
+  if (kind == Kind::bytes) return true;
+  // A whole vector of products must fit int32.
+  return (stored_bytes(w) == 1 || w == DType::int16) && range.x_size * range.w_size <= std::numeric_limits<std::int32_t>::max() / (2 * kernel_target().lanes);
 }
 
 void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind, const std::function<void(const SumBlock&)>& sink) {

@@ -1,9 +1,11 @@
 // stream.cpp: which kernel takes a request. See stream.hpp.
 #include "lib/kernels/stream.hpp"
 
+#include <optional>
 #include <vector>
 
 #include "lib/error.hpp"
+#include "lib/kernels/depthwise.hpp"
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/rows.hpp"
 #include "lib/kernels/tiles.hpp"
@@ -55,18 +57,19 @@ std::string stream_sums(const StreamRequest& request, const std::function<void(c
   const KernelTarget target = kernel_target();
   const OperandRange range = operand_range(request);
   std::string name = "plain";
-  if (target.bytes && rows_take(request, range, Kind::bytes)) {
-    row_sums(request, range, Kind::bytes, sink);
+  const auto best = [&](auto take) { return target.bytes && take(Kind::bytes) ? std::optional(Kind::bytes) : take(Kind::words) ? std::optional(Kind::words) : std::nullopt; };
+  if (const auto rows = best([&](Kind k) { return rows_take(request, range, k); })) {
+    row_sums(request, range, *rows, sink);
     name = "rows@" + target.name;
-  } else if (!target.bytes && rows_take(request, range, Kind::words)) {
-    row_sums(request, range, Kind::words, sink);
-    name = "rows@" + target.name;
-  } else if (target.bytes && tiles_take(request, range, Kind::bytes)) {
-    tile_sums(request, range, Kind::bytes, sink, packing);
-    name = "vnni512";
-  } else if (tiles_take(request, range, Kind::words)) {
-    tile_sums(request, range, Kind::words, sink, packing);
-    name = "int16@" + target.name;
+  } else if (const auto planes = best([&](Kind k) { return planes_take(request, range, k); })) {
+    plane_sums(request, *planes, sink);
+    name = "depthwise@" + target.name;
+  } else if (channels_take(request, range)) {
+    channel_sums(request, sink, packing);
+    name = "depthwise@" + target.name;
+  } else if (const auto tiles = best([&](Kind k) { return tiles_take(request, range, k); })) {
+    tile_sums(request, range, *tiles, sink, packing);
+    name = *tiles == Kind::bytes ? "vnni512" : "int16@" + target.name;
   } else {
     plain_sums(request, sink);
   }

@@ -7,75 +7,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
-#include <limits>
 
-#include "lib/error.hpp"
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/pack.hpp"
-#include "lib/kernels/scratch.hpp"
-#include "lib/kernels/tile.hpp"
-#include "lib/kernels/window_plan.hpp"
+#include "lib/kernels/tiling.hpp"
 
 namespace lastbit {
 namespace {
 
-constexpr std::int64_t block_pixels = 96;                              // sixteen tiles of six, six vectors of sixteen; 96 x 64 sums are 24 KiB
 constexpr std::int64_t images_at_once = std::int64_t{32} << 20;        // bytes of laid-out inputs per round over the weights
-constexpr std::int64_t int32_max = std::numeric_limits<std::int32_t>::max();
-
-struct Memory {
-  Scratch x, w, rows, sums, turned, wide, wide_turned;
-};
-
-/// Positions of one image in the order in which blocks take them: pixel offsets sorted by phase inside each block.
-struct Blocks {
-  struct Part {
-    std::int64_t phase, begin, count;
-  };
-  std::vector<std::int64_t> first;          // first position of each block, and the end
-  std::vector<std::int64_t> part_begin;     // of each block in parts, and the end
-  std::vector<Part> parts;
-  std::vector<std::int64_t> offsets;        // bytes, per position
-  std::vector<std::int32_t> rows;           // position - first
-};
-
-Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes) {
-  Blocks b;
-  const std::int64_t P = g.positions(), n = std::max<std::int64_t>(1, (P + block_pixels / 2) / block_pixels);  // the last has 48 to 143
-  std::vector<std::int64_t> at;
-  std::vector<std::int32_t> phase;
-  at.reserve(static_cast<std::size_t>(P));
-  const auto widths = static_cast<std::int32_t>(plan.axis[2].phases.size()), heights = static_cast<std::int32_t>(plan.axis[1].phases.size());
-  for (std::size_t d = 0; d < static_cast<std::size_t>(g.out[0]); ++d)
-    for (std::size_t h = 0; h < static_cast<std::size_t>(g.out[1]); ++h)
-      for (std::size_t w = 0; w < static_cast<std::size_t>(g.out[2]); ++w) {
-        at.push_back(((plan.axis[0].base[d] * plan.padded[1] + plan.axis[1].base[h]) * plan.padded[2] + plan.axis[2].base[w]) * pixel_bytes);
-        if (plan.phase_count > 1) phase.push_back((plan.axis[0].phase[d] * heights + plan.axis[1].phase[h]) * widths + plan.axis[2].phase[w]);
-      }
-  std::int64_t first = 0;
-  std::vector<std::int64_t> order;
-  for (std::int64_t k = 0; k < n; ++k) {
-    const std::int64_t count = k + 1 < n ? block_pixels : P - first;
-    b.first.push_back(first);
-    b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
-    order.resize(static_cast<std::size_t>(count));
-    for (std::int64_t i = 0; i < count; ++i) order[static_cast<std::size_t>(i)] = first + i;
-    const auto phase_of = [&](std::int64_t p) { return phase.empty() ? 0 : phase[static_cast<std::size_t>(p)]; };
-    if (!phase.empty()) std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t c) { return phase_of(a) < phase_of(c); });
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t p = order[static_cast<std::size_t>(i)];
-      if (i == 0 || phase_of(p) != b.parts.back().phase) b.parts.push_back({phase_of(p), first + i, 0});
-      ++b.parts.back().count;
-      b.offsets.push_back(at[static_cast<std::size_t>(p)]);
-      b.rows.push_back(static_cast<std::int32_t>(p - first));
-    }
-    first += count;
-  }
-  b.first.push_back(P);
-  b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
-  return b;
-}
 
 /// A phase's terms as contiguous runs; none longer than `longest` dwords.
 std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int64_t pixel_bytes, std::int64_t tap_dwords, std::int64_t longest) {
@@ -93,26 +33,6 @@ std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int6
   return cut;
 }
 
-/// The padding of an image whose positions `lay_input` then fills.
-void fill_padding(const WindowPlan& plan, const Geometry& g, std::byte* to, std::int64_t pixel_bytes, std::int64_t filled, std::uint8_t value) {
-  const auto fill = [&](std::int64_t from, std::int64_t pixels) {
-    if (filled == pixel_bytes || value == 0) std::memset(to + from * pixel_bytes, value, static_cast<std::size_t>(pixels * pixel_bytes));
-    else
-      for (std::int64_t i = from; i < from + pixels; ++i) {
-        std::memset(to + i * pixel_bytes, value, static_cast<std::size_t>(filled));
-        std::memset(to + i * pixel_bytes + filled, 0, static_cast<std::size_t>(pixel_bytes - filled));
-      }
-  };
-  const std::int64_t H = plan.padded[1], W = plan.padded[2];
-  for (std::int64_t d = 0; d < plan.padded[0]; ++d)
-    for (std::int64_t h = 0; h < H; ++h) {
-      const bool inside = d >= plan.axis[0].before && d < plan.axis[0].before + g.in[0] && h >= plan.axis[1].before && h < plan.axis[1].before + g.in[1];
-      const std::int64_t row = (d * H + h) * W;
-      if (!inside) fill(row, W);
-      else fill(row, plan.axis[2].before), fill(row + W - plan.axis[2].after, plan.axis[2].after);
-    }
-}
-
 /// Matrix products: rows are the positions of one image.
 StreamRequest rows_as_positions(StreamRequest r) {
   Geometry& g = r.geometry;
@@ -126,88 +46,20 @@ StreamRequest rows_as_positions(StreamRequest r) {
   return r;
 }
 
-struct Tiling {
-  const StreamRequest& request;
-  const Geometry& g;
-  const StoredOperands& in;
-  Kind kind;
-  const std::function<void(const SumBlock&)>& sink;
-  Memory& memory;
-  WindowPlan plan;
-  std::int64_t element_bytes, padded_channels, pixel_bytes, image_bytes;
-  bool in_place = false;
-  std::int64_t x_zero = 0;   // as laid out
-  std::int64_t x_size = 0;
-  std::int64_t chunk = 0;    // dwords of raw products that int32 holds whatever they are
-  Blocks blocks;
-  std::vector<std::vector<AxisTap>> taps;
-  std::vector<std::vector<TermSegment>> segments;
+struct Tiles : Tiling {
+  std::int64_t x_size, chunk;                        // dwords of raw products that int32 holds whatever they are
+  std::vector<std::vector<TermSegment>> segments;    // of each phase
   double pack_seconds = 0;
 
-  void lay(std::int64_t n, std::int64_t group, std::byte* to) const;
+  Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s) : Tiling(r, k, padded, true, s), x_size(range.x_size) {
+    chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
+    for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, padded_channels * element_bytes / 4, chunk));
+  }
   void tile(std::int64_t group, std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t from, std::int64_t images, const std::byte* x);
-  void hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count) const;
   void run();
 };
 
-void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {
-  const std::int64_t I = g.in_positions(), C = g.in_channels, all = g.groups * C, bytes = stored_bytes(in.x_dtype);
-  if (plan.is_padded()) fill_padding(plan, g, to, pixel_bytes, kind == Kind::bytes ? C : pixel_bytes, kind == Kind::bytes ? static_cast<std::uint8_t>(x_zero) : std::uint8_t{0});
-  LayJob job;
-  job.kind = kind;
-  job.dtype = in.x_dtype;
-  job.channels = C;
-  job.padded_channels = padded_channels;
-  job.positions = g.in[2];
-  job.channel_stride = in.channels_last ? 1 : I;
-  job.position_stride = in.channels_last ? all : 1;
-  job.zero_point = in.x_zero_point;
-  job.to = to;
-  const std::byte* from = in.x + (in.channels_last ? n * I * all + group * C : (n * all + group * C) * I) * bytes;
-  std::vector<std::int64_t> offsets;
-  offsets.reserve(static_cast<std::size_t>(I));
-  for (std::int64_t d = 0; d < g.in[0]; ++d)
-    for (std::int64_t h = 0; h < g.in[1]; ++h)
-      for (std::int64_t w = 0; w < g.in[2]; ++w)
-        offsets.push_back((((d + plan.axis[0].before) * plan.padded[1] + h + plan.axis[1].before) * plan.padded[2] + w + plan.axis[2].before) * pixel_bytes);
-  job.positions = I;
-  job.offsets = offsets.data();
-  job.from = from;
-  lay_input(job);
-}
-
-void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count) const {
-  const std::int64_t O = g.groups * g.out_channels, P = g.positions();
-  SumBlock block;
-  if (request.channels_last) {
-    block.first = (n * P + position) * O + channel;
-    block.runs = count;
-    block.step = O;
-    block.length = channels;
-    block.acc_step = width;
-  } else {
-    block.first = (n * O + channel) * P + position;
-    block.runs = channels;
-    block.step = P;
-    block.length = count;
-    block.acc_step = count;
-    if (acc) {
-      auto* turned = memory.turned.get<std::int32_t>(channels * count);
-      transpose_tile(acc, width, count, channels, turned, count);
-      acc = turned;
-    } else {
-      auto* turned = memory.wide_turned.get<std::int64_t>(channels * count);
-      for (std::int64_t c = 0; c < channels; ++c)
-        for (std::int64_t i = 0; i < count; ++i) turned[c * count + i] = wide[i * width + c];
-      wide = turned;
-    }
-  }
-  block.acc = acc;
-  block.wide = wide;
-  sink(block);
-}
-
-void Tiling::tile(std::int64_t group, std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t from, std::int64_t images, const std::byte* x) {
+void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t from, std::int64_t images, const std::byte* x) {
   const auto began = std::chrono::steady_clock::now();
   const std::int64_t O = g.out_channels, channel = group * O + first;
   PackJob pack;
@@ -299,11 +151,16 @@ void Tiling::tile(std::int64_t group, std::int64_t first, std::int64_t count, st
               wide[job.rows[i] * width + c] += terms * x_zero * z - x_zero * packed[p].sum[static_cast<std::size_t>(c)] - (corrected ? z * job.row_sums[i] : 0);
             }
       }
-      hand_out(narrow ? sums : nullptr, wide, width, from + n, channel, count, position, pixels);
+      if (wide && std::all_of(wide, wide + pixels * width, [](std::int64_t v) { return v >= -int32_max - 1 && v <= int32_max; })) {
+        std::transform(wide, wide + pixels * width, sums, [](std::int64_t v) { return static_cast<std::int32_t>(v); });
+        hand_out(sums, nullptr, width, from + n, channel, count, position, pixels);
+      } else {
+        hand_out(narrow ? sums : nullptr, wide, width, from + n, channel, count, position, pixels);
+      }
     }
 }
 
-void Tiling::run() {
+void Tiles::run() {
   const std::int64_t lanes = kernel_target().lanes, full = lanes * (lanes >= 16 ? 4 : 2), O = g.out_channels;
   const std::int64_t per_round = in_place ? g.batch : std::clamp<std::int64_t>(images_at_once / std::max<std::int64_t>(image_bytes, 1), 1, g.batch);
   for (std::int64_t group = 0; group < g.groups; ++group)
@@ -371,22 +228,8 @@ bool tiles_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
 
 void tile_sums(const StreamRequest& original, const OperandRange& range, Kind kind, const std::function<void(const SumBlock&)>& sink, double& pack_seconds) {
   const StreamRequest request = rows_as_positions(original);
-  thread_local Memory memory;
-  Tiling t{request, request.geometry, request.operands, kind, sink, memory, window_plan(request.geometry), 1, 0, 0, 0, false, 0, 0, 0, {}, {}, {}, 0};
-  const std::int64_t C = t.g.in_channels, per = kind == Kind::bytes ? 4 : 2;
-  t.element_bytes = kind == Kind::bytes ? 1 : 2;
-  t.padded_channels = (C + per - 1) / per * per;
-  t.in_place = kind == Kind::bytes && t.in.channels_last && !is_signed(t.in.x_dtype) && C % 4 == 0 && !t.plan.is_padded();
-  t.pixel_bytes = t.in_place ? t.g.groups * C : t.padded_channels * t.element_bytes;
-  t.image_bytes = t.plan.padded_positions() * t.pixel_bytes;
-  t.x_zero = kind == Kind::bytes ? t.in.x_zero_point + (is_signed(t.in.x_dtype) ? 128 : 0) : 0;
-  t.x_size = range.x_size;
-  t.chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
-  t.blocks = blocks_of(t.g, t.plan, t.pixel_bytes);
-  for (std::int64_t p = 0; p < t.plan.phase_count; ++p) {
-    t.taps.push_back(t.plan.taps(p));
-    t.segments.push_back(segments_of(t.taps.back(), t.pixel_bytes, t.padded_channels * t.element_bytes / 4, t.chunk));
-  }
+  const std::int64_t C = request.geometry.in_channels, per = kind == Kind::bytes ? 4 : 2;
+  Tiles t(request, range, kind, (C + per - 1) / per * per, sink);
   t.run();
   pack_seconds = t.pack_seconds;
 }

@@ -105,6 +105,8 @@ TEST_CASE("every instruction set this processor runs computes the plain loop's s
       CHECK(ran.count(kernel) == 1);
     };
     reached("int16@" + target);
+    reached("rows@" + target);
+    reached("depthwise@" + target);
     reached("plain");
     if (kernel_target().bytes) reached("vnni512");
   }
@@ -121,6 +123,8 @@ TEST_CASE("sums at and beyond what int32 holds are exact", "[kernels]") {
       c.g = window(rows, 1, k, 5, kernel, kernel, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, false);
       c.x_dtype = x, c.w_dtype = w, c.x_zero_point = xz, c.w_zero_point = {wz}, c.extreme = true;
       c = filled(c, random);
+      for (auto& v : c.w) v = static_cast<std::int32_t>(info(w).max);
+      for (std::size_t i = 0; i < c.w.size(); ++i) store(c.w_stored, w, static_cast<std::int64_t>(i), info(w).max);
       for (auto& v : c.x) v = static_cast<std::int32_t>(info(x).max);
       for (std::size_t i = 0; i < c.x.size(); ++i) store(c.x_stored, x, static_cast<std::int64_t>(i), info(x).max);
       const auto s = check(c);

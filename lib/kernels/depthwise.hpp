@@ -1,0 +1,17 @@
+// depthwise.hpp: convolutions whose groups have one input channel.
+#pragma once
+#include <functional>
+
+#include "lib/kernels/tiles.hpp"
+
+namespace lastbit {
+
+/// Planes: stored and handed out channel by channel. Bytes need weights whose zero point is 0 (uint8: 128).
+bool planes_take(const StreamRequest&, const OperandRange&, Kind);
+void plane_sums(const StreamRequest&, Kind, const std::function<void(const SumBlock&)>&);
+
+/// Channels side by side, one output channel each: any order of storage, forward and transposed.
+bool channels_take(const StreamRequest&, const OperandRange&);
+void channel_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&, double& pack_seconds);
+
+}  // namespace lastbit

@@ -1,0 +1,98 @@
+// depthwise_dots.cpp: see depthwise_dots.hpp.
+#include "lib/kernels/depthwise_dots.hpp"
+
+#include <cstring>
+
+#include "lib/error.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lib/kernels/depthwise_dots.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+
+#include "lib/kernels/dot-inl.h"
+
+LASTBIT_BEFORE_NAMESPACE();
+namespace lastbit::HWY_NAMESPACE {
+
+/// Dword j of a load that begins s outputs on belongs to output s + j * S: S loads, S sums, one interleaving store.
+template <class K, int S>
+HWY_NOINLINE HWY_ATTR void line(const PlaneJob& job) {
+  const D32 d;
+  constexpr auto step = static_cast<std::int64_t>(lanes) * S;
+  const std::int64_t shift = job.stride * static_cast<std::int64_t>(sizeof(typename K::X));
+  const V32 start = hn::Set(d, job.start);
+  for (std::int64_t i = 0; i < job.outputs; i += step) {
+    const std::byte* x = job.x + i * shift;
+    V32 acc[4] = {start, start, start, start};
+    for (std::int64_t t = 0; t < job.tap_count; ++t) {
+      const V32 w = hn::Set(d, job.taps[t].weights);
+      const std::byte* at = x + job.taps[t].offset;
+      for (int s = 0; s < S; ++s) acc[s] = K::dot(acc[s], load(at + s * shift), w);
+    }
+    if constexpr (S == 1) hn::StoreU(acc[0], d, job.out + i);
+    if constexpr (S == 2) hn::StoreInterleaved2(acc[0], acc[1], d, job.out + i);
+    if constexpr (S == 4) hn::StoreInterleaved4(acc[0], acc[1], acc[2], acc[3], d, job.out + i);
+  }
+}
+
+void plane_products_on(const PlaneJob& job) {
+#if LASTBIT_BYTES
+  if (job.kind == Kind::bytes) return job.stride == 1 ? line<Bytes, 4>(job) : job.stride == 2 ? line<Bytes, 2>(job) : line<Bytes, 1>(job);
+#endif
+  ensure(job.kind == Kind::words, "this instruction set multiplies int16 only");
+  job.stride == 1 ? line<Words, 2>(job) : line<Words, 1>(job);
+}
+
+/// Two taps' channels shuffled into pairs; P pixels share the weights.
+template <int P>
+HWY_NOINLINE HWY_ATTR void across(const ChannelJob& job, std::int64_t first) {
+  const D32 d;
+  const hn::Repartition<std::int16_t, D32> d16;
+  constexpr auto width = static_cast<std::int64_t>(2 * lanes);
+  for (std::int64_t c = 0; c < job.channels; c += width) {
+    V32 low[P], high[P];
+    for (int p = 0; p < P; ++p) low[p] = high[p] = hn::Zero(d);
+    for (std::int64_t t = 0; t < job.tap_count; t += 2) {
+      const auto w0 = hn::LoadU(d16, job.w + t * job.channels + c), w1 = hn::LoadU(d16, job.w + (t + 1) * job.channels + c);
+      const V32 wl = hn::BitCast(d, hn::InterleaveLower(d16, w0, w1)), wh = hn::BitCast(d, hn::InterleaveUpper(d16, w0, w1));
+      for (int p = 0; p < P; ++p) {
+        const std::byte* x = job.x + job.pixels[first + p] + 2 * c;
+        const auto x0 = hn::LoadU(d16, reinterpret_cast<const std::int16_t*>(x + job.taps[t])), x1 = hn::LoadU(d16, reinterpret_cast<const std::int16_t*>(x + job.taps[t + 1]));
+        low[p] = Words::dot(low[p], hn::BitCast(d, hn::InterleaveLower(d16, x0, x1)), wl);
+        high[p] = Words::dot(high[p], hn::BitCast(d, hn::InterleaveUpper(d16, x0, x1)), wh);
+      }
+    }
+    for (int p = 0; p < P; ++p) {  // each 16 bytes of `low` are followed by the 16 of `high`
+      alignas(64) std::int32_t sums[2][lanes];
+      hn::Store(low[p], d, sums[0]);
+      hn::Store(high[p], d, sums[1]);
+      std::int32_t* out = job.out + job.rows[first + p] * job.channels + c;
+      for (std::size_t b = 0; b < lanes; b += 4) {
+        std::memcpy(out + 2 * b, sums[0] + b, 16);
+        std::memcpy(out + 2 * b + 4, sums[1] + b, 16);
+      }
+    }
+  }
+}
+
+void channel_products_on(const ChannelJob& job) {
+  std::int64_t i = 0;
+  for (; i + 4 <= job.count; i += 4) across<4>(job, i);
+  for (; i < job.count; ++i) across<1>(job, i);
+}
+
+}  // namespace lastbit::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lastbit {
+
+HWY_EXPORT(plane_products_on);
+HWY_EXPORT(channel_products_on);
+
+void plane_products(const PlaneJob& job) { HWY_DYNAMIC_DISPATCH(plane_products_on)(job); }
+void channel_products(const ChannelJob& job) { HWY_DYNAMIC_DISPATCH(channel_products_on)(job); }
+
+}  // namespace lastbit
+#endif

@@ -1,0 +1,145 @@
+// tiling.cpp: see tiling.hpp.
+#include "lib/kernels/tiling.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/kernels/layout.hpp"
+
+namespace lastbit {
+namespace {
+
+constexpr std::int64_t block_pixels = 96;                              // sixteen tiles of six, six vectors of sixteen; 96 x 64 sums are 24 KiB
+
+Memory& thread_memory() {
+  thread_local Memory memory;
+  return memory;
+}
+
+Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes) {
+  Blocks b;
+  const std::int64_t P = g.positions(), n = std::max<std::int64_t>(1, (P + block_pixels / 2) / block_pixels);  // the last has 48 to 143
+  std::vector<std::int64_t> at;
+  std::vector<std::int32_t> phase;
+  at.reserve(static_cast<std::size_t>(P));
+  const auto widths = static_cast<std::int32_t>(plan.axis[2].phases.size()), heights = static_cast<std::int32_t>(plan.axis[1].phases.size());
+  for (std::size_t d = 0; d < static_cast<std::size_t>(g.out[0]); ++d)
+    for (std::size_t h = 0; h < static_cast<std::size_t>(g.out[1]); ++h)
+      for (std::size_t w = 0; w < static_cast<std::size_t>(g.out[2]); ++w) {
+        at.push_back(((plan.axis[0].base[d] * plan.padded[1] + plan.axis[1].base[h]) * plan.padded[2] + plan.axis[2].base[w]) * pixel_bytes);
+        if (plan.phase_count > 1) phase.push_back((plan.axis[0].phase[d] * heights + plan.axis[1].phase[h]) * widths + plan.axis[2].phase[w]);
+      }
+  std::int64_t first = 0;
+  std::vector<std::int64_t> order;
+  for (std::int64_t k = 0; k < n; ++k) {
+    const std::int64_t count = k + 1 < n ? block_pixels : P - first;
+    b.first.push_back(first);
+    b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
+    order.resize(static_cast<std::size_t>(count));
+    for (std::int64_t i = 0; i < count; ++i) order[static_cast<std::size_t>(i)] = first + i;
+    const auto phase_of = [&](std::int64_t p) { return phase.empty() ? 0 : phase[static_cast<std::size_t>(p)]; };
+    if (!phase.empty()) std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t c) { return phase_of(a) < phase_of(c); });
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t p = order[static_cast<std::size_t>(i)];
+      if (i == 0 || phase_of(p) != b.parts.back().phase) b.parts.push_back({phase_of(p), first + i, 0});
+      ++b.parts.back().count;
+      b.offsets.push_back(at[static_cast<std::size_t>(p)]);
+      b.rows.push_back(static_cast<std::int32_t>(p - first));
+    }
+    first += count;
+  }
+  b.first.push_back(P);
+  b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
+  return b;
+}
+
+/// The padding of an image whose positions `lay_input` then fills.
+void fill_padding(const WindowPlan& plan, const Geometry& g, std::byte* to, std::int64_t pixel_bytes, std::int64_t filled, std::uint8_t value) {
+  const auto fill = [&](std::int64_t from, std::int64_t pixels) {
+    if (filled == pixel_bytes || value == 0) std::memset(to + from * pixel_bytes, value, static_cast<std::size_t>(pixels * pixel_bytes));
+    else
+      for (std::int64_t i = from; i < from + pixels; ++i) {
+        std::memset(to + i * pixel_bytes, value, static_cast<std::size_t>(filled));
+        std::memset(to + i * pixel_bytes + filled, 0, static_cast<std::size_t>(pixel_bytes - filled));
+      }
+  };
+  const std::int64_t H = plan.padded[1], W = plan.padded[2];
+  for (std::int64_t d = 0; d < plan.padded[0]; ++d)
+    for (std::int64_t h = 0; h < H; ++h) {
+      const bool inside = d >= plan.axis[0].before && d < plan.axis[0].before + g.in[0] && h >= plan.axis[1].before && h < plan.axis[1].before + g.in[1];
+      const std::int64_t row = (d * H + h) * W;
+      if (!inside) fill(row, W);
+      else fill(row, plan.axis[2].before), fill(row + W - plan.axis[2].after, plan.axis[2].after);
+    }
+}
+
+}  // namespace
+
+Tiling::Tiling(const StreamRequest& r, Kind k, std::int64_t padded, bool may_stay, const std::function<void(const SumBlock&)>& s)
+    : request(r), g(r.geometry), in(r.operands), kind(k), sink(s), memory(thread_memory()), plan(window_plan(g)), element_bytes(k == Kind::bytes ? 1 : 2), padded_channels(padded) {
+  in_place = may_stay && kind == Kind::bytes && in.channels_last && !is_signed(in.x_dtype) && padded == g.in_channels && !plan.is_padded();
+  pixel_bytes = in_place ? g.groups * g.in_channels : padded_channels * element_bytes;
+  image_bytes = plan.padded_positions() * pixel_bytes;
+  x_zero = kind == Kind::bytes ? in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0) : 0;
+  blocks = blocks_of(g, plan, pixel_bytes);
+  for (std::int64_t p = 0; p < plan.phase_count; ++p) taps.push_back(plan.taps(p));
+}
+
+void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {
+  const std::int64_t I = g.in_positions(), C = g.in_channels, all = g.groups * C, bytes = stored_bytes(in.x_dtype);
+  if (plan.is_padded()) fill_padding(plan, g, to, pixel_bytes, kind == Kind::bytes ? C : pixel_bytes, kind == Kind::bytes ? static_cast<std::uint8_t>(x_zero) : std::uint8_t{0});
+  LayJob job;
+  job.kind = kind;
+  job.dtype = in.x_dtype;
+  job.channels = C;
+  job.padded_channels = padded_channels;
+  job.positions = g.in[2];
+  job.channel_stride = in.channels_last ? 1 : I;
+  job.position_stride = in.channels_last ? all : 1;
+  job.zero_point = in.x_zero_point;
+  job.to = to;
+  const std::byte* from = in.x + (in.channels_last ? n * I * all + group * C : (n * all + group * C) * I) * bytes;
+  std::vector<std::int64_t> offsets;
+  offsets.reserve(static_cast<std::size_t>(I));
+  for (std::int64_t d = 0; d < g.in[0]; ++d)
+    for (std::int64_t h = 0; h < g.in[1]; ++h)
+      for (std::int64_t w = 0; w < g.in[2]; ++w)
+        offsets.push_back((((d + plan.axis[0].before) * plan.padded[1] + h + plan.axis[1].before) * plan.padded[2] + w + plan.axis[2].before) * pixel_bytes);
+  job.positions = I;
+  job.offsets = offsets.data();
+  job.from = from;
+  lay_input(job);
+}
+
+void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count) const {
+  const std::int64_t O = g.groups * g.out_channels, P = g.positions();
+  SumBlock block;
+  if (request.channels_last) {
+    block.first = (n * P + position) * O + channel;
+    block.runs = count;
+    block.step = O;
+    block.length = channels;
+    block.acc_step = width;
+  } else {
+    block.first = (n * O + channel) * P + position;
+    block.runs = channels;
+    block.step = P;
+    block.length = count;
+    block.acc_step = count;
+    if (acc) {
+      auto* turned = memory.turned.get<std::int32_t>(channels * count);
+      transpose_tile(acc, width, count, channels, turned, count);
+      acc = turned;
+    } else {
+      auto* turned = memory.wide_turned.get<std::int64_t>(channels * count);
+      for (std::int64_t c = 0; c < channels; ++c)
+        for (std::int64_t i = 0; i < count; ++i) turned[c * count + i] = wide[i * width + c];
+      wide = turned;
+    }
+  }
+  block.acc = acc;
+  block.wide = wide;
+  sink(block);
+}
+
+}  // namespace lastbit
