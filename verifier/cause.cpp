@@ -6,6 +6,8 @@
 
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
+#include "lib/rules/dynamic.hpp"
+#include "lib/rules/pointwise.hpp"
 #include "verifier/evaluate.hpp"
 
 namespace lastbit {
@@ -15,7 +17,10 @@ bool same_value(double a, double b) { return a == b || (a != a && b != b); }
 struct Case::Accumulation {
   Geometry geometry;
   AccumulationInput input;
-  std::vector<std::int64_t> acc;
+  std::vector<std::int64_t> acc;   // by element
+  std::int64_t rows = 0;           // of a matrix product; 0: the geometry counts as the output does
+  std::optional<Layer> plain;      // the layer after its input was quantized at run time
+  bool dequantized = false;        // a dynamic convolution: the stored result is dequantized by the input's own qparams
 };
 
 namespace {
@@ -26,18 +31,64 @@ std::vector<std::int64_t> all_elements(std::int64_t n) {
   return v;
 }
 
+/// A matrix product as a window of one tap: the matrices of the batch are groups, b's columns output channels, a's rows positions.
+void read_product(const Layer& layer, Geometry& g, AccumulationInput& in) {
+  const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.has_out("y") ? layer.out() : layer.out("accumulator");
+  const bool turned = layer.attributes.boolean("transpose_b", false);
+  const std::int64_t M = y.dim(-2), N = y.dim(-1), K = a.dim(-1);
+  const Shape outer(y.shape.begin(), y.shape.end() - 2), a_outer(a.shape.begin(), a.shape.end() - 2), b_outer(b.shape.begin(), b.shape.end() - 2);
+  const auto a_batch = broadcast_index(a_outer, outer), b_batch = broadcast_index(b_outer, outer);
+  const auto batches = static_cast<std::int64_t>(a_batch.size());
+  g.groups = batches, g.in_channels = K, g.out_channels = N;
+  g.in[2] = g.out[2] = M;
+  const auto qa = a.i32(), qb = b.i32();
+  for (std::int64_t i = 0; i < batches; ++i) {
+    const std::int64_t from_a = a_batch[static_cast<std::size_t>(i)] * M * K, from_b = b_batch[static_cast<std::size_t>(i)] * K * N;
+    for (std::int64_t k = 0; k < K; ++k)
+      for (std::int64_t m = 0; m < M; ++m) in.x.push_back(qa[static_cast<std::size_t>(from_a + m * K + k)]);
+    for (std::int64_t n = 0; n < N; ++n) {
+      for (std::int64_t k = 0; k < K; ++k) in.w.push_back(qb[static_cast<std::size_t>(from_b + (turned ? n * K + k : k * N + n))]);
+      in.w_zero_point.push_back(b.q.integer_zero_point(n));
+    }
+  }
+  in.x_zero_point = a.q.integer_zero_point();
+  in.x_dtype = a.dtype;
+  in.x_scale = a.q.quantized() ? a.q.scale_of(0) : 1;
+}
+
+bool ends_with(const std::string& s, const std::string& end) { return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0; }
+
+/// Whether the accumulator is all that the output is made of: conv2d_add adds to it before it is rounded.
+bool has_accumulator(const Layer& l, const Cell& cell, const std::string& port) {
+  if (cell.rule != "accumulate" || l.op == "conv2d_add" || (port != "accumulator" && (port != "y" || cell.stages.empty()))) return false;
+  return l.op == "matmul" || (l.find("weight") && (!is_float(l.in("x").dtype) || ends_with(l.op, "_dynamic")));
+}
+
 }  // namespace
 
 Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o, const Profile& p, const Cell& c, const Computed& x, const std::string& at, const Comparison& comparison)
     : dump(d), entry(e), layer(l), op(o), profile(p), cell(c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing) {
-  if (cell.rule != "accumulate" || port != "y" || cell.stages.empty() || l.op == "conv2d_add" || !l.find("weight") || is_float(l.in("x").dtype)) return;
-  const auto geometry = accumulation_geometry(l);
-  if (!geometry) return;
+  if (!has_accumulator(l, cell, port)) return;
   auto a = std::make_shared<Accumulation>();
-  a->geometry = *geometry;
-  a->input = read_operands(l, a->geometry);
-  a->acc = accumulate_layer(l, cell, a->geometry, a->input).acc;
-  accumulation_ = std::move(a);
+  if (l.op == "matmul") {
+    read_product(l, a->geometry, a->input);
+    a->rows = a->geometry.out[2];
+  } else {
+    if (is_float(l.in("x").dtype)) {
+      const DynamicInput chosen = quantize_dynamic_input(l, cell, l.in("x"));
+      a->dequantized = l.op != "linear_dynamic";
+      a->plain = static_layer(l, chosen, a->dequantized ? l.op.substr(0, l.op.find('_')) : l.op, a->dequantized ? std::optional(chosen.qparams()) : std::nullopt);
+    }
+    const Layer& base = a->plain ? *a->plain : l;
+    const auto geometry = accumulation_geometry(base);
+    if (!geometry) return;
+    a->geometry = *geometry;
+    a->input = read_operands(base, a->geometry);
+  }
+  const auto sums = accumulate_layer(a->plain ? *a->plain : l, cell, a->geometry, a->input).acc;
+  accumulation_ = a;
+  if (!a->rows) a->acc = sums;
+  else for (std::int64_t i = 0; i < size(); ++i) a->acc.push_back(sums[static_cast<std::size_t>(slot(i))]);
 }
 
 double Case::expected_value(std::int64_t i) const {
@@ -48,42 +99,91 @@ double Case::observed_value(std::int64_t i) const { return observed.value(i); }
 const Geometry& Case::geometry() const { return accumulation_->geometry; }
 const AccumulationInput& Case::input() const { return accumulation_->input; }
 const std::vector<std::int64_t>& Case::accumulators() const { return accumulation_->acc; }
+const Layer& Case::base() const { return accumulation_ && accumulation_->plain ? *accumulation_->plain : layer; }
+const Tensor& Case::left() const { return base().in(accumulation_->rows ? "a" : "x"); }
+std::string Case::right_port() const { return accumulation_->rows ? "b" : "weight"; }
+const Tensor& Case::right() const { return layer.in(right_port()); }
 bool Case::has_float_bias() const { return layer.find("bias") && is_float(layer.in("bias").dtype); }
-std::int64_t Case::channel_of(std::int64_t element) const { return element / geometry().positions() % (geometry().groups * geometry().out_channels); }
+std::int64_t Case::channels() const { return accumulation_->rows ? geometry().out_channels : geometry().groups * geometry().out_channels; }
+std::int64_t Case::channel_of(std::int64_t element) const { return accumulation_->rows ? element % geometry().out_channels : element / geometry().positions() % channels(); }
+std::int64_t Case::slot(std::int64_t element) const {
+  if (!accumulation_->rows) return element;
+  const std::int64_t N = geometry().out_channels, M = accumulation_->rows, n = element % N, m = element / N % M;
+  return (element / N / M * N + n) * M + m;
+}
 
-Values Case::changed(const Change& change, const std::vector<std::int64_t>& wanted) const {
+AccumulationInput Case::operands_of(const Layer& other) const {
+  if (accumulation_->rows) {
+    Geometry same;
+    AccumulationInput in;
+    read_product(other, same, in);
+    return in;
+  }
+  if (!accumulation_->plain) return read_operands(other, geometry());
+  Layer quantized = *accumulation_->plain;  // x stays as it was quantized
+  quantized.inputs.at("weight") = other.in("weight");
+  return read_operands(quantized, geometry());
+}
+
+bool Case::is_open(std::int64_t element) const {
+  const auto& all = expected.undefined;  // sorted by index
+  const auto it = std::lower_bound(all.begin(), all.end(), element, [](const Interval& u, std::int64_t i) { return u.index < i; });
+  return it != all.end() && it->index == element && !std::binary_search(differing.begin(), differing.end(), element);
+}
+
+std::vector<std::int64_t> Case::sums_of(const Change& change, const std::vector<std::int64_t>& wanted) const {
   const auto& elements = wanted.empty() ? all_elements(size()) : wanted;
-  const Geometry& g = change.geometry ? *change.geometry : geometry();
   const AccumulationInput& in = change.input ? *change.input : input();
   const Cell& rule = change.cell ? *change.cell : cell;
   std::vector<std::int64_t> sums;
   sums.reserve(elements.size());
   if (change.sum) for (const auto i : elements) sums.push_back(change.sum(i));
-  else if (!change.input && !change.geometry && !change.cell) for (const auto i : elements) sums.push_back(accumulators()[static_cast<std::size_t>(i)]);
+  else if (!change.input && !change.cell) for (const auto i : elements) sums.push_back(accumulators()[static_cast<std::size_t>(i)]);
   else if (wanted.empty() || rule.get("pairs", "none") != "none") {
-    const auto acc = accumulate_layer(layer, rule, g, in).acc;
+    const auto acc = accumulate_layer(base(), rule, geometry(), in).acc;
     if (static_cast<std::int64_t>(acc.size()) != size()) return {};
-    for (const auto i : elements) sums.push_back(acc[static_cast<std::size_t>(i)]);
+    for (const auto i : elements) sums.push_back(acc[static_cast<std::size_t>(slot(i))]);
   } else {
     const Operands operands{in.x, in.w, in.x_zero_point, in.w_zero_point};
     for (const auto i : elements) {
       std::int64_t sum = 0;
-      for_each_product(g, operands, i, [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum += x * w; });
+      for_each_product(geometry(), operands, slot(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum += x * w; });
       sums.push_back(rule.get("accumulator", "int32") == "int32" ? wrap32(sum) : sum);
     }
   }
-  const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
-  RequantizeContext context = requantize_context(layer, rule, in, channels);
+  return sums;
+}
+
+RequantizeContext Case::context_of(const Change& change) const {
+  RequantizeContext context = requantize_context(base(), change.cell ? *change.cell : cell, change.input ? *change.input : input(), channels(), right_port());
   if (change.context) change.context(context);
-  const Requantizer requantize(change.stages ? *change.stages : rule.stages, std::move(context), layer.place);
-  const bool floats = is_float(observed.dtype);
+  return context;
+}
+
+Stages Case::stages_of(const Change& change) const {
+  if (port == "accumulator") return change.edit ? change.edit({}) : Stages{};  // nothing comes after the sum
+  const Stages& stages = change.stages ? *change.stages : change.cell ? change.cell->stages : cell.stages;
+  return change.edit ? change.edit(stages) : stages;
+}
+
+double Case::finished(const Requantizer& requantize, std::int64_t acc, std::int64_t channel) const {
+  Events ignored = 0;
+  if (port == "accumulator") return static_cast<double>(wrap32(requantize(acc, channel, ignored)));
+  const Tensor& y = base().out();
+  if (is_float(y.dtype)) return static_cast<double>(requantize.to_float(acc, channel, ignored));
+  const std::int64_t q = requantize(acc, channel, ignored);
+  if (!accumulation_->dequantized) return static_cast<double>(q);
+  return static_cast<double>(static_cast<float>(y.q.scale_of(0)) * static_cast<float>(q - y.q.integer_zero_point()));
+}
+
+Values Case::changed(const Change& change, const std::vector<std::int64_t>& wanted) const {
+  const auto sums = sums_of(change, wanted);
+  const Requantizer requantize(stages_of(change), context_of(change), layer.place);
   Values values;
-  values.reserve(elements.size());
-  for (std::size_t k = 0; k < elements.size(); ++k) {
-    Events ignored = 0;
-    const std::int64_t channel = elements[k] / P % channels;
-    const std::int64_t acc = change.accumulator ? change.accumulator(sums[k], elements[k]) : sums[k];
-    values.push_back(floats ? static_cast<double>(requantize.to_float(acc, channel, ignored)) : static_cast<double>(requantize(acc, channel, ignored)));
+  values.reserve(sums.size());
+  for (std::size_t k = 0; k < sums.size(); ++k) {
+    const std::int64_t i = wanted.empty() ? static_cast<std::int64_t>(k) : wanted[k];
+    values.push_back(finished(requantize, change.accumulator ? change.accumulator(sums[k], i) : sums[k], channel_of(i)));
   }
   return values;
 }
@@ -95,10 +195,13 @@ Values Case::rerun(const Layer& other, const Cell& with, const std::vector<std::
   const Computed& c = it->second;
   const std::size_t n = std::max(c.q.size(), c.f.size());
   if (static_cast<std::int64_t>(n) != size()) return {};
-  const auto value = [&](std::size_t i) { return c.f.empty() ? static_cast<double>(c.q[i]) : static_cast<double>(c.f[i]); };
+  Values all(n);
+  for (std::size_t i = 0; i < n; ++i) all[i] = c.f.empty() ? static_cast<double>(c.q[i]) : static_cast<double>(c.f[i]);
+  for (const auto& u : c.undefined)  // any value of the interval is the change's own
+    if (const double o = observed_value(u.index); o >= u.lo && o <= u.hi) all[static_cast<std::size_t>(u.index)] = o;
+  if (elements.empty()) return all;
   Values values;
-  if (elements.empty()) for (std::size_t i = 0; i < n; ++i) values.push_back(value(i));
-  for (const auto i : elements) values.push_back(value(static_cast<std::size_t>(i)));
+  for (const auto i : elements) values.push_back(all[static_cast<std::size_t>(i)]);
   return values;
 }
 
@@ -116,8 +219,28 @@ int find_stage(const std::vector<std::string>& stages, const std::string& verb) 
 }
 
 Suspect suspect(const Case& c, std::string name, std::string sentence, Change change, int rank) {
-  const bool costly = change.input || change.geometry || change.sum || (change.cell && change.cell->get("pairs", "none") != "none");
-  return {std::move(name), std::move(sentence), rank, [&c, change = std::move(change)](const std::vector<std::int64_t>& e) { return c.changed(change, e); }, costly};
+  const bool costly = change.input || change.sum || (change.cell && change.cell->get("pairs", "none") != "none");
+  const auto kept = std::make_shared<const Change>(std::move(change));
+  return {std::move(name), std::move(sentence), rank, [&c, kept](const std::vector<std::int64_t>& e) { return c.changed(*kept, e); }, costly, kept};
+}
+
+Suspect operands_suspect(const Case& c, std::string name, std::string sentence, const Layer& layer, int rank) {
+  return c.accumulates() ? suspect(c, std::move(name), std::move(sentence), {.input = c.operands_of(layer)}, rank) : rerun_suspect(c, std::move(name), std::move(sentence), layer, rank);
+}
+
+std::optional<Change> combined(const Change& a, const Change& b) {
+  const auto sums = [](const Change& c) { return c.input || c.sum || c.cell; };
+  if ((sums(a) && sums(b)) || (a.stages && b.stages)) return std::nullopt;
+  Change both = sums(a) ? a : b;  // operands, sums and cell of one
+  const Change& other = sums(a) ? b : a;
+  if (other.stages) both.stages = other.stages;
+  if (both.edit && other.edit) both.edit = [first = a.edit, second = b.edit](const Stages& s) { return second(first(s)); };
+  else if (other.edit) both.edit = other.edit;
+  if (both.context && other.context) both.context = [first = a.context, second = b.context](RequantizeContext& c) { first(c), second(c); };
+  else if (other.context) both.context = other.context;
+  if (both.accumulator && other.accumulator) return std::nullopt;
+  if (other.accumulator) both.accumulator = other.accumulator;
+  return both;
 }
 
 Suspect rerun_suspect(const Case& c, std::string name, std::string sentence, Layer layer, int rank) {

@@ -17,12 +17,14 @@ namespace lastbit {
 using Values = std::vector<double>;
 bool same_value(double a, double b);
 
+using Stages = std::vector<std::string>;
+
 /// What a suspect changes in a layer that accumulates. Unset: as the profile has it.
 struct Change {
-  std::optional<std::vector<std::string>> stages{};
+  std::optional<Stages> stages{};                                     // all stages anew
+  std::function<Stages(const Stages&)> edit{};                        // then altered: two edits go together
   std::optional<Cell> cell{};                                         // other pairs or registers
   std::optional<AccumulationInput> input{};                           // other operands
-  std::optional<Geometry> geometry{};
   std::function<void(RequantizeContext&)> context{};                  // other scales, bias, zero point, range
   std::function<std::int64_t(std::int64_t acc, std::int64_t element)> accumulator{};  // after the sum
   std::function<std::int64_t(std::int64_t element)> sum{};            // instead of the sum
@@ -52,12 +54,35 @@ class Case {
   bool accumulates() const { return accumulation_ != nullptr; }
   const Geometry& geometry() const;
   const AccumulationInput& input() const;
-  const std::vector<std::int64_t>& accumulators() const;            // as the profile's registers hold them, bias not added
+  const std::vector<std::int64_t>& accumulators() const;            // as the profile's registers hold them, bias not added, by element
+  /// What another layer's tensors in this one's place come to as operands (the same shapes).
+  AccumulationInput operands_of(const Layer&) const;
+  const Layer& base() const;                                        // the layer, or what it is once its input was quantized at run time
+  const Tensor& left() const;                                       // x, or a of a matrix product
+  const Tensor& right() const;                                      // the weight, or b
+  std::string right_port() const;
   bool has_float_bias() const;
-  std::int64_t channel_of(std::int64_t element) const;
+  std::int64_t channel_of(std::int64_t element) const;              // whose scales and bias it has
+  std::int64_t channels() const;
+  /// Where the geometry counts this element of the output: a matrix product's batch stands as groups, its columns before its rows.
+  std::int64_t slot(std::int64_t element) const;
+  /// f(tap, channel, x - xz, w - wz, outside) over the products of an element.
+  template <class F>
+  void products(std::int64_t element, F f) const {
+    const AccumulationInput& in = input();
+    for_each_product(geometry(), {in.x, in.w, in.x_zero_point, in.w_zero_point}, slot(element), f);
+  }
+
+  /// Whether what this element is cannot be known from the dump, and the observed value is one of those it may have.
+  bool is_open(std::int64_t element) const;
 
   /// The output under a change, at the given elements (all when empty).
   Values changed(const Change&, const std::vector<std::int64_t>& elements) const;
+  /// The steps of that: the accumulators, what requantization knows, its stages, and one value.
+  std::vector<std::int64_t> sums_of(const Change&, const std::vector<std::int64_t>& elements) const;
+  RequantizeContext context_of(const Change&) const;
+  Stages stages_of(const Change&) const;
+  double finished(const Requantizer&, std::int64_t acc, std::int64_t channel) const;
   /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run).
   Values rerun(const Layer&, const Cell&, const std::vector<std::int64_t>& elements) const;
 
@@ -73,6 +98,7 @@ struct Suspect {
   int rank = 10;                                                    // simple before compound: 10 a rule, 20 a rule solved for a number, 50 a profile
   std::function<Values(const std::vector<std::int64_t>& elements)> values;
   bool costly = false;                                              // a whole run: tried after the others
+  std::shared_ptr<const Change> change{};                           // what it is, in a layer that accumulates
 };
 
 /// One family: what it suspects of a case. Returns nothing where it does not apply.
@@ -88,6 +114,9 @@ const std::vector<Cause>& all_causes();
 /// that agreed. Fills causes, near_misses and unexplained of the report.
 void attribute(const Case&, LayerReport&);
 
+/// Two changes of an accumulating layer at once; none when both replace the same thing.
+std::optional<Change> combined(const Change&, const Change&);
+
 // What several families use.
 /// The same stages with the text of every one passed through `edit`; an empty result drops the stage.
 std::vector<std::string> edited(const std::vector<std::string>& stages, const std::function<std::string(const std::string&)>& edit);
@@ -95,6 +124,8 @@ std::vector<std::string> edited(const std::vector<std::string>& stages, const st
 int find_stage(const std::vector<std::string>& stages, const std::string& verb);
 /// A suspect that changes an accumulating layer. The case must outlive it.
 Suspect suspect(const Case&, std::string name, std::string sentence, Change, int rank = 10);
+/// A suspect that reads other tensors: by other operands where the layer accumulates, else by running the operator again.
+Suspect operands_suspect(const Case&, std::string name, std::string sentence, const Layer&, int rank = 10);
 /// A suspect that runs the operator again on an altered layer.
 Suspect rerun_suspect(const Case&, std::string name, std::string sentence, Layer, int rank = 10);
 

@@ -55,12 +55,12 @@ void explain_accumulation(const Case& c, std::int64_t i, std::size_t most, Expla
   const std::int64_t channel = c.channel_of(i), wz = operands.wz(channel);
   std::vector<Explanation::Product> all;
   std::int64_t raw = 0, sum_x = 0, sum_w = 0, sum = 0, inside = 0;
-  for_each_product(g, operands, i, [&](std::int64_t t, std::int64_t ch, std::int64_t x, std::int64_t w, bool outside) {
+  c.products(i, [&](std::int64_t t, std::int64_t ch, std::int64_t x, std::int64_t w, bool outside) {
     if (outside) return;
     const std::int64_t xr = x + in.x_zero_point, wr = w + wz;
     raw += xr * wr, sum_x += xr, sum_w += wr, sum += x * w, ++inside;
     std::string at = "channel " + std::to_string(ch);
-    if (g.taps() > 1) at += ", tap " + std::to_string(t / g.kernel[2] % g.kernel[1]) + "," + std::to_string(t % g.kernel[2]);
+    if (g.taps() > 1) at += ", tap " + (g.kernel[0] > 1 ? std::to_string(t / g.kernel[2] / g.kernel[1]) + "," : "") + std::to_string(t / g.kernel[2] % g.kernel[1]) + "," + std::to_string(t % g.kernel[2]);
     all.push_back({at, xr, wr, x, w, x * w});
   });
   e.terms = static_cast<std::int64_t>(all.size());
@@ -72,7 +72,7 @@ void explain_accumulation(const Case& c, std::int64_t i, std::size_t most, Expla
                     line("+ K*zx*zw", inside * in.x_zero_point * wz), line("= sum (x-zx)*(w-zw)", sum)};
   const std::int64_t acc = c.accumulators()[static_cast<std::size_t>(i)];
   if (acc != sum) e.accumulation.push_back(line("in the profile's registers", acc));
-  const Requantizer requantize(c.cell.stages, requantize_context(c.layer, c.cell, in, g.groups * g.out_channels), c.layer.place);
+  const Requantizer requantize(c.cell.stages, c.context_of({}), c.layer.place);
   const auto& channels = requantize.context().channels;
   const auto& names = channels.size() == 1 ? channels[0] : channels[static_cast<std::size_t>(channel)];
   for (const auto& [name, value] : names)
@@ -122,8 +122,7 @@ Explanation explain(const ExplainOptions& options) {
   }
   if (op->real && options.output == "y") {
     const Real real = op->real(ev.layer, ev.result);
-    if (!real.f32.empty() && real.exact) {
-      const auto at = static_cast<std::size_t>(i);
+    if (const auto at = static_cast<std::size_t>(i); !real.f32.empty() && real.exact && std::isfinite(real.filter()[at])) {
       e.by_hand = {{"float32: real value", shortest(real.f32[at]), ""}, {"float64: real value", number(real.f64[at]), ""}};
       if (!is_float(y.dtype)) {
         const double so = y.scale_at(i), zo = y.zero_point_at(i);

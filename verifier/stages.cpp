@@ -20,12 +20,40 @@ std::vector<std::string> fixed_stages(const Case& c, const std::string& rule, co
 
 bool staged(const Case& c) { return c.accumulates() || (c.cell.rule == "stages" && c.port == "y" && !c.cell.stages.empty()); }
 
-Suspect staged_suspect(const Case& c, std::string name, std::string sentence, std::vector<std::string> stages, int rank) {
-  if (c.accumulates()) return suspect(c, std::move(name), std::move(sentence), {.stages = std::move(stages)}, rank);
+Stages zero_point_inside(const Stages& before) {
+  const int round = find_stage(before, "round"), zero = find_stage(before, "zero_point");
+  if (round < 0 || zero <= round) return before;
+  Stages s = before;
+  s.erase(s.begin() + zero);
+  s.insert(s.begin() + round, "zero_point");
+  return s;
+}
+
+Stages zero_point_outside(const Stages& before) {
+  const int round = find_stage(before, "round"), zero = find_stage(before, "zero_point");
+  if (zero < 0 || round <= zero) return before;
+  Stages s = edited(before, [](const std::string& stage) { return stage == "clamp" || stage == "zero_point" ? std::string() : stage; });
+  s.insert(s.begin() + find_stage(s, "round") + 1, "zero_point");
+  s.push_back("clamp");
+  return s;
+}
+
+namespace {
+
+Suspect by_stages(const Case& c, std::string name, std::string sentence, Change change, int rank) {
+  if (c.accumulates()) return suspect(c, std::move(name), std::move(sentence), std::move(change), rank);
   Cell other = c.cell;
-  other.stages = std::move(stages);
+  if (change.stages) other.stages = *change.stages;
+  if (change.edit) other.stages = change.edit(other.stages);
   other.with.erase("int16_vector");  // vectors that add the zero point themselves; these stages do
-  return {std::move(name), std::move(sentence), rank, [&c, other](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, other, e); }, true};
+  return {std::move(name), std::move(sentence), rank, [&c, other](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, other, e); }, true, {}};
+}
+
+}  // namespace
+
+Suspect staged_suspect(const Case& c, std::string name, std::string sentence, Stages stages, int rank) { return by_stages(c, std::move(name), std::move(sentence), {.stages = std::move(stages)}, rank); }
+Suspect staged_suspect(const Case& c, std::string name, std::string sentence, std::function<Stages(const Stages&)> edit, int rank) {
+  return by_stages(c, std::move(name), std::move(sentence), {.edit = std::move(edit)}, rank);
 }
 
 }  // namespace lastbit

@@ -14,9 +14,15 @@ std::vector<std::string> scaled_stages(const Case&, const std::string& type, con
 /// acc + int32 bias -> fixed RULE multiplier, zero point, clamp. A float bias is rounded to si*sw first.
 std::vector<std::string> fixed_stages(const Case&, const std::string& rule, const std::string& multiplier);
 
+/// The zero point added to the float before it is rounded, or to the integer after it; the same stages where it is already so.
+Stages zero_point_inside(const Stages&);
+Stages zero_point_outside(const Stages&);
+
 /// Whether stages say how the layer requantizes: it accumulates, or its cell's rule is "stages" (mul, requantize, ...).
 bool staged(const Case&);
 /// A suspect that changes the stages alone: on the accumulators, or by running the operator again.
-Suspect staged_suspect(const Case&, std::string name, std::string sentence, std::vector<std::string> stages, int rank = 10);
+Suspect staged_suspect(const Case&, std::string name, std::string sentence, Stages stages, int rank = 10);
+/// The same by an edit of the stages, so that it goes together with another.
+Suspect staged_suspect(const Case&, std::string name, std::string sentence, std::function<Stages(const Stages&)> edit, int rank = 10);
 
 }  // namespace lastbit

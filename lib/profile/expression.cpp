@@ -12,7 +12,7 @@
 namespace lastbit {
 
 struct Expression::Node {
-  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, q31, q15, pow2, min, max, fma } what;
+  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, q31, q15, pow2, power, min, max, fma } what;
   double number = 0;
   std::string name;
   std::vector<Node> of;
@@ -28,7 +28,7 @@ struct Function {
   What what;
   std::size_t arguments;
 };
-constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1}, {"q31", What::q31, 1}, {"q15", What::q15, 1}, {"pow2", What::pow2, 1},
+constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1}, {"q31", What::q31, 1}, {"q15", What::q15, 1}, {"pow2", What::pow2, 1}, {"power", What::power, 1},
                                   {"min", What::min, 2}, {"max", What::max, 2}, {"fma", What::fma, 3}};
 
 struct Parser {
@@ -144,6 +144,11 @@ Scalar evaluate(const Node& n, const Names& names) {
     case What::q31: return {Kind::f64, mantissa_of(of(0).value, 31)};
     case What::q15: return {Kind::f64, mantissa_of(of(0).value, 15)};
     case What::pow2: return {Kind::f64, mantissa_of(of(0).value, 1)};
+    case What::power: {  // frexp's: x / power(x) is in [0.5, 1) where x < 1
+      int e = 0;
+      const double q = std::frexp(of(0).value, &e);
+      return {Kind::f64, q == 0 || e > 0 ? 1.0 : std::ldexp(1.0, e)};
+    }
     case What::min: return step(of(0), of(1), [](auto a, auto b) { return b < a ? b : a; });
     case What::max: return step(of(0), of(1), [](auto a, auto b) { return a < b ? b : a; });
     case What::fma: {

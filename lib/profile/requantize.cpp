@@ -15,7 +15,7 @@
 namespace lastbit {
 namespace {
 
-enum class Verb { bias, bias64, to_float, to_double, multiply, divide, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp };
+enum class Verb { bias, bias64, to_float, to_double, multiply, divide, add, fma, muladd, activation, fixed, round, zero_point, saturate16, held, range, clamp };
 enum class Overflow { int_min, saturate, exact };
 
 struct Step {
@@ -28,6 +28,8 @@ struct Step {
   std::vector<double> a, b;              // constants per channel (or one)
   std::vector<FixedMultiplier> multiplier;
   bool a_single = false;                 // the expression's own type
+  int bits = 0;                          // of a register
+  bool saturates = false;
 };
 
 constexpr std::array<std::string_view, 10> fixed_names{"double_away", "double_up", "single", "floor_up", "reduced", "double_away_saturating", "scale16", "rndnu", "rndnu16", "q8"};
@@ -118,7 +120,13 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
   else if (verb == "activation") s.verb = Verb::activation;
   else if (verb == "zero_point") s.verb = Verb::zero_point;
   else if (verb == "saturate16") s.verb = Verb::saturate16;
-  else if (verb == "range") s.verb = Verb::range;
+  else if (verb == "register") {
+    const auto [bits, model] = cut(rest, '-');
+    const auto r = std::from_chars(bits.data(), bits.data() + bits.size(), s.bits);
+    if (r.ec != std::errc() || r.ptr != bits.data() + bits.size() || s.bits < 2 || s.bits > 62 || (model != "wrap" && model != "saturate"))
+      throw Error(place, "found the register \"" + rest + "\", expected 2 to 62 bits and wrap or saturate, as in 24-saturate");
+    s.verb = Verb::held, s.saturates = model == "saturate";
+  } else if (verb == "range") s.verb = Verb::range;
   else if (verb == "clamp") s.verb = Verb::clamp;
   else if (verb == "fixed") {
     const auto [rule, expression] = cut(rest, ' ');
@@ -145,7 +153,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
     else if (overflow == "saturate") s.overflow = Overflow::saturate;
     else if (overflow == "exact") s.overflow = Overflow::exact;
     else throw Error(place, "found the overflow \"" + overflow + "\", expected int_min, saturate or exact");
-  } else throw Error(place, "found the stage \"" + text + "\", expected one of bias, bias64, float, double, multiply, divide, add, fma, muladd, activation, fixed, round, zero_point, saturate16, range, clamp");
+  } else throw Error(place, "found the stage \"" + text + "\", expected one of bias, bias64, float, double, multiply, divide, add, fma, muladd, activation, fixed, round, zero_point, saturate16, register, range, clamp");
   return s;
 }
 
@@ -234,6 +242,12 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
       return;
     }
     case Verb::saturate16: v.i = saturate(v.i, 16); return;
+    case Verb::held: {
+      const std::int64_t held = s.saturates ? saturate(v.i, s.bits) : wrap(v.i, s.bits);
+      if (held != v.i) events |= s.saturates ? event::saturated : event::wrapped;
+      v.i = held;
+      return;
+    }
     case Verb::range: case Verb::clamp: {
       const std::int64_t shift = s.verb == Verb::range ? static_cast<std::int64_t>(names.at("zo")) : 0;
       const std::int64_t lo = context.min - shift, hi = context.max - shift;

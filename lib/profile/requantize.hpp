@@ -18,6 +18,7 @@
 //   round MODE OVERFLOW   x = integer(x)                OVERFLOW: int_min (cvtps2dq), saturate (vcvtn), exact
 //   zero_point            x += zo                       as an integer, or f32(x + f32(zo)) on a float x
 //   saturate16            x = sat16(x)
+//   register N-MODEL      x held in N bits: 16-wrap, 16-saturate
 //   range                 x clamped to [min - zo, max - zo], before the zero point is added
 //   clamp                 x clamped to [min, max]: the stored range and a fused activation's
 //

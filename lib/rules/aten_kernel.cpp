@@ -41,6 +41,7 @@ AtenKernel::AtenKernel(const Layer& layer, const Cell& cell, const Tensor& y)
       scale_(y.q.quantized() ? y.q.scale_of(0) : 1.0), zero_point_(y.q.integer_zero_point()), range_(stored_range(y)) {
   const std::string block = cell.get("vector", "0");
   std::from_chars(block.data(), block.data() + block.size(), block_);
+  if (const std::string all = cell.get("all"); !all.empty()) all_ = quantize_rule(all, layer.place);
   inverse_ = cell.get("inverse", "f32") == "f64" ? static_cast<float>(1.0 / scale_) : inverse(static_cast<float>(scale_));
 }
 
@@ -52,6 +53,7 @@ float AtenKernel::dequantize(const Tensor& t, std::int64_t q, bool body) const {
 }
 
 std::int64_t AtenKernel::quantize(float v, bool body, Events& events) const {
+  if (all_) return quantize_value(*all_, v, scale_, static_cast<double>(zero_point_), range_, events);
   return body ? quantize_vector(v, inverse_, zero_point_, range_, events) : quantize_value(tail_, v, scale_, static_cast<double>(zero_point_), range_, events);
 }
 

@@ -10,6 +10,8 @@
 //   inverse       f32: 1 / f32(so); f64: f32(1 / so)      the body's
 //   tail          rule of quantize_value.hpp
 #pragma once
+#include <optional>
+
 #include <functional>
 
 #include "lib/layer/operator.hpp"
@@ -30,6 +32,7 @@ class AtenKernel {
   std::int64_t block_;
   bool fused_;
   QuantizeRule tail_;
+  std::optional<QuantizeRule> all_;  // cell parameter "all": vectors and tail by one rule
   float inverse_;
   double scale_;
   std::int64_t zero_point_;

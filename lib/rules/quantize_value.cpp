@@ -26,9 +26,27 @@ std::int64_t nearest(double v, Events& events, Rounding mode = Rounding::half_ev
   return r.value;
 }
 
+// FORM/MODE: rounded otherwise than a runtime does it. Such rules lie above the named ones: first + 8 * form + mode.
+constexpr std::array<std::string_view, 5> forms{"inside_fused", "inside", "outside", "divide", "divide_inside"};
+constexpr int first_form = 64;
+
+std::int64_t by_form(int form, Rounding mode, float x, double scale, double zero_point, Range range, Events& events) {
+  const float s = static_cast<float>(scale), inv = inverse(s), zf = static_cast<float>(zero_point), divided = x / s, scaled = x * inv;
+  const float v = form == 0 ? fused(x, inv, zf) : form == 1 ? scaled + zf : form == 2 ? scaled : form == 3 ? divided : divided + zf;
+  const bool after = form == 2 || form == 3;
+  if (v != v) return clamp_to(static_cast<std::int64_t>(zero_point), range, events);
+  return clamp_to(nearest(static_cast<double>(v), events, mode) + (after ? static_cast<std::int64_t>(zero_point) : 0), range, events);
+}
+
 }  // namespace
 
 QuantizeRule quantize_rule(const std::string& name, const std::string& place) {
+  if (const auto cut = name.find('/'); cut != std::string::npos) {
+    const auto form = std::find(forms.begin(), forms.end(), name.substr(0, cut));
+    const auto mode = std::find(rounding_names.begin(), rounding_names.end(), name.substr(cut + 1));
+    if (form == forms.end() || mode == rounding_names.end()) throw Error(place, "found the quantize rule \"" + name + "\", expected inside_fused, inside, outside, divide or divide_inside, a slash and a rounding");
+    return static_cast<QuantizeRule>(first_form + 8 * static_cast<int>(form - forms.begin()) + static_cast<int>(mode - rounding_names.begin()));
+  }
   const auto it = std::find(names.begin(), names.end(), name);
   if (it == names.end()) {
     std::string known;
@@ -41,6 +59,8 @@ QuantizeRule quantize_rule(const std::string& name, const std::string& place) {
 std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zero_point, Range range, Events& events) {
   const float s = static_cast<float>(scale), inv = inverse(s), zf = static_cast<float>(zero_point);
   const auto z = static_cast<std::int64_t>(zero_point);
+  if (const int number = static_cast<int>(rule); number >= first_form)
+    return by_form((number - first_form) / 8, static_cast<Rounding>((number - first_form) % 8), x, scale, zero_point, range, events);
   switch (rule) {
     case QuantizeRule::inside_nan_zero:
       if (x != x) return clamp_to(0, range, events);

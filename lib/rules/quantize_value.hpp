@@ -23,7 +23,8 @@ enum class QuantizeRule {
   multiply_away,    // clamp(round_half_away(f32(x*s)) + z): s is the inverse scale     PyTorch _dyn_quant_matmul_4bit
   inside_nan_zero,  // inside_fused, but NaN gives 0                        PyTorch 2.13.0 on ARM
 };
-/// Throws Error naming the place and the rules known.
+/// A rule's name, or FORM/MODE, which no runtime is known for (a cause): FORM inside_fused, inside, outside, divide or
+/// divide_inside (f32(x/s) + z), MODE half_even, half_away, ... Throws Error naming the place and the rules known.
 QuantizeRule quantize_rule(const std::string& name, const std::string& place);
 
 /// One value. Sets tie and clamped in events.

@@ -1,4 +1,8 @@
 // accumulator: the sum is kept in a narrower register, which wraps or saturates: at the end, or after every term.
+//
+// The final sum is tried with the bias in it where the bias is an integer, and without; a float bias is never in it. A wrap of
+// every partial sum is a wrap of the final one; saturation depends on the order of the terms: taps ascending with the channel
+// fastest (NHWC), or channels ascending with the tap fastest (NCHW); in a transposed convolution the taps may run backwards.
 #include <algorithm>
 
 #include "lib/num/int.hpp"
@@ -7,29 +11,87 @@
 namespace lastbit::causes {
 namespace {
 
-constexpr int widths[] = {16, 18, 20, 24, 32};
+constexpr int narrowest = 8, widest = 40;
 
-std::int64_t into(std::int64_t v, int bits, bool saturates) { return saturates ? saturate(v, bits) : wrap(v, bits); }
+/// Bits that the largest of these sums needs.
+int bits_needed(const std::vector<std::int64_t>& sums) {
+  std::int64_t low = 0, high = 0;
+  for (const auto v : sums) low = std::min(low, v), high = std::max(high, v);
+  return std::max(bits_of(low), bits_of(high));
+}
+
+struct Order {
+  const char* words;
+  bool by_channel, backwards;  // backwards: taps descending, as a transposed convolution scatters its inputs in ascending order
+};
+constexpr Order orders[] = {{", taps ascending, channels fastest", false, false}, {", channels ascending, taps fastest", true, false},
+                            {", taps descending, channels fastest", false, true}, {", channels ascending, taps descending fastest", true, true}};
+
+std::int64_t saturating_sum(const Case& c, std::int64_t element, int bits, const Order& order) {
+  std::int64_t sum = 0;
+  if (!order.by_channel && !order.backwards) {
+    c.products(element, [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum = saturate(sum + x * w, bits); });
+    return sum;
+  }
+  const std::int64_t T = c.geometry().taps(), C = c.geometry().in_channels;
+  std::vector<std::int64_t> terms(static_cast<std::size_t>(T * C));
+  c.products(element, [&](std::int64_t t, std::int64_t channel, std::int64_t x, std::int64_t w, bool) {
+    const std::int64_t tap = order.backwards ? T - 1 - t : t;
+    terms[static_cast<std::size_t>(order.by_channel ? channel * T + tap : tap * C + channel)] = x * w;
+  });
+  for (const auto v : terms) sum = saturate(sum + v, bits);
+  return sum;
+}
+
+/// Bits that the largest partial sum of a few differing elements needs, in either order.
+int partial_bits(const Case& c) {
+  std::vector<std::int64_t> extremes;
+  for (std::size_t k = 0; k < std::min<std::size_t>(c.differing.size(), 8); ++k) {
+    std::int64_t size = 0;
+    c.products(c.differing[k * (c.differing.size() - 1) / std::max<std::size_t>(1, std::min<std::size_t>(c.differing.size(), 8) - 1)],
+               [&](auto, auto, std::int64_t x, std::int64_t w, bool) { size += std::abs(x * w); });
+    extremes.push_back(size);
+  }
+  return bits_needed(extremes);
+}
+
+bool is_bias(const std::string& stage) { return stage.rfind("bias ", 0) == 0 || stage.rfind("bias64 ", 0) == 0; }
 
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (!c.accumulates()) return all;
-  std::int64_t low = 0, high = 0;
-  for (const auto v : c.accumulators()) low = std::min(low, v), high = std::max(high, v);
-  for (const int bits : widths)
+  const bool integer_bias = c.layer.find("bias") && std::any_of(c.cell.stages.begin(), c.cell.stages.end(), is_bias);
+  const int alone = bits_needed(c.accumulators());
+  int with_bias = alone;
+  if (integer_bias) {
+    std::vector<std::int64_t> sums;
+    const Requantizer requantize(c.cell.stages, requantize_context(c.base(), c.cell, c.input(), c.channels(), c.right_port()), c.layer.place);
+    for (std::int64_t i = 0; i < c.size(); ++i) sums.push_back(requantize.with_bias(c.accumulators()[static_cast<std::size_t>(i)], c.channel_of(i)));
+    with_bias = bits_needed(sums);
+  }
+  const int partial = partial_bits(c), largest = std::min(widest, std::max({alone, with_bias, partial}));
+  for (int bits = narrowest; bits <= largest; ++bits)
     for (const bool saturates : {false, true}) {
-      const std::string name = "accumulator:" + std::to_string(bits) + (saturates ? "-saturate" : "-wrap");
+      const std::string model = std::to_string(bits) + (saturates ? "-saturate" : "-wrap"), name = "accumulator:" + model;
       const std::string what = "The accumulator has " + std::to_string(bits) + " bits and " + (saturates ? "saturates" : "wraps");
-      if (bits_of(low) > bits || bits_of(high) > bits)
-        all.push_back(suspect(c, name, what + " when the sum is complete.", {.accumulator = [bits, saturates](std::int64_t acc, std::int64_t) { return into(acc, bits, saturates); }}));
-      if (saturates && bits < 32)  // a wrap of every partial sum is a wrap of the final one
-        all.push_back(suspect(c, name + "-partial", what + " after every term.", {.sum = [&c, bits](std::int64_t element) {
-                                const auto& in = c.input();
-                                std::int64_t sum = 0;
-                                for_each_product(c.geometry(), {in.x, in.w, in.x_zero_point, in.w_zero_point}, element,
-                                                 [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum = saturate(sum + x * w, bits); });
-                                return sum;
-                              }}, 12));
+      const auto held = [stage = "register " + model](bool after_bias) {
+        return [stage, after_bias](const Stages& before) {
+          Stages s = before;
+          s.insert(after_bias ? std::find_if_not(s.begin(), s.end(), is_bias) : s.begin(), stage);
+          return s;
+        };
+      };
+      if (alone > bits) all.push_back(suspect(c, name, what + " when the sum is complete" + (integer_bias ? ", before the bias is added." : "."), {.edit = held(false)}));
+      if (integer_bias && with_bias > bits) all.push_back(suspect(c, name, what + " when the sum and the bias are complete.", {.edit = held(true)}));
+      if (!saturates || bits >= partial || bits >= 32) continue;
+      const std::int64_t T = c.geometry().taps();
+      for (const Order& order : orders) {
+        if ((order.by_channel && (T == 1 || c.geometry().in_channels == 1)) || (order.backwards && !c.geometry().transposed)) continue;  // the same order, or nobody's
+        const std::string words = T == 1 ? "" : order.words;
+        const auto sum = [&c, bits, order](std::int64_t element) { return saturating_sum(c, element, bits, order); };
+        all.push_back(suspect(c, name + "-partial", what + " after every term" + words + ".", {.sum = sum}, 12));
+        if (integer_bias) all.push_back(suspect(c, name + "-partial", what + " after every term" + words + ", and after the bias.", {.edit = held(true), .sum = sum}, 13));
+      }
     }
   return all;
 }
@@ -37,10 +99,7 @@ std::vector<Suspect> suspects(const Case& c) {
 }  // namespace
 
 Cause accumulator() {
-  std::vector<std::string> names;
-  for (const int bits : widths)
-    for (const char* how : {"-wrap", "-saturate", "-saturate-partial"}) names.push_back("accumulator:" + std::to_string(bits) + how);
-  return {"accumulator", "a narrower register under the sum", names, suspects};
+  return {"accumulator", "a narrower register under the sum, of any width from 8 bits", {"accumulator:<bits>-wrap", "accumulator:<bits>-saturate", "accumulator:<bits>-saturate-partial"}, suspects};
 }
 
 }  // namespace lastbit::causes

@@ -9,9 +9,18 @@ namespace {
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   const auto& a = c.layer.attributes;
-  if (!a.has("activation") || is_float(c.observed.dtype) || c.port != "y") return all;
+  if (!a.has("activation") || c.port != "y") return all;
   const bool words = std::holds_alternative<std::string>(a.values.at("activation"));
   if (words && a.text("activation") == "none") return all;
+  if (is_float(c.base().out().dtype) || is_float(c.observed.dtype)) {
+    if (c.accumulates() && is_float(c.base().out().dtype)) {
+      all.push_back(suspect(c, "activation:missing", "The fused activation was not applied.", {.context = [](RequantizeContext& context) { context.activation = "none"; }}));
+      if (c.layer.find("bias"))
+        all.push_back(suspect(c, "activation:before-bias", "Negative accumulators became 0 before the bias was added.",
+                              {.context = [](RequantizeContext& context) { context.activation = "none"; }, .accumulator = [](std::int64_t acc, std::int64_t) { return std::max<std::int64_t>(acc, 0); }}));
+    }
+    return all;
+  }
   Layer without = c.layer;
   without.attributes.values["activation"] = std::string("none");
   const Range stored = stored_range(c.observed);
@@ -33,9 +42,13 @@ std::vector<Suspect> suspects(const Case& c) {
                             context.min = std::max<std::int64_t>(stored.min, 0), context.activation = "none";
                           }}));
   if (c.layer.find("bias"))
-    all.push_back(suspect(c, "activation:before-bias", "Negative accumulators became 0 before the bias was added.",
-                          {.context = [stored](RequantizeContext& context) { context.min = stored.min, context.activation = "none"; },
-                           .accumulator = [](std::int64_t acc, std::int64_t) { return std::max<std::int64_t>(acc, 0); }}));
+    for (const bool bounded : {true, false})  // an upper end of the activation stays after it, or nothing does
+      all.push_back(suspect(c, "activation:before-bias", "Negative accumulators became 0 before the bias was added.",
+                            {.context = [stored, bounded](RequantizeContext& context) {
+                               context.min = stored.min, context.activation = "none";
+                               if (!bounded) context.max = stored.max;
+                             },
+                             .accumulator = [](std::int64_t acc, std::int64_t) { return std::max<std::int64_t>(acc, 0); }}));
   return all;
 }
 

@@ -11,8 +11,12 @@ std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (!c.accumulates() || !c.layer.find("bias")) return all;
   const auto& stages = c.cell.stages;
-  auto dropped = edited(stages, [](const std::string& s) { return adds_bias(s) ? std::string() : s; });
-  all.push_back(suspect(c, "bias:dropped", "The bias was not added.", {.stages = dropped}));
+  // a product and the bias in one fused step leave the product
+  const auto without = [](const Stages& before) {
+    return edited(before, [](const std::string& s) { return s.rfind("muladd ", 0) == 0 && adds_bias(s) ? "multiply " + s.substr(7, s.find(';') - 7) : adds_bias(s) ? std::string() : s; });
+  };
+  const Stages dropped = without(stages);
+  all.push_back(suspect(c, "bias:dropped", "The bias was not added.", {.edit = without}));
   if (c.has_float_bias()) {
     for (const char* expression : {"bias / (si * sw)", "f32(bias) / (f32(si) * f32(sw))", "f32(bias) * (1 / f32(sw * si))"}) {
       auto quantized = dropped;
@@ -22,8 +26,13 @@ std::vector<Suspect> suspects(const Case& c) {
     if (find_stage(stages, "bias") >= 0) {
       auto floating = dropped;
       if (const int at = find_stage(floating, "float"); at >= 0) {
-        floating.insert(floating.begin() + at + 1, "add f32(bias) / (f32(si) * f32(sw))");
-        all.push_back(suspect(c, "bias:float", "The bias stayed a float: added to the accumulator's float, not rounded to an int32.", {.stages = floating}));
+        const auto p = static_cast<std::ptrdiff_t>(at) + 1;
+        for (const char* form : {"add f32(bias) / (f32(si) * f32(sw))", "fma f32(bias) ; 1 / (f32(si) * f32(sw))", "add f32(bias) * (1 / (f32(si) * f32(sw)))", "add f32(bias / (si * sw))"}) {
+          auto other = floating;
+          other.insert(other.begin() + p, form);
+          all.push_back(suspect(c, "bias:float", "The bias stayed a float: added to the accumulator's float, not rounded to an int32.", {.stages = other}));
+        }
+        all.push_back(suspect(c, "bias:float", "The bias stayed a float, added in float64.", {.stages = scaled_stages(c, "double", "si * sw / so")}));
       }
     }
   }

@@ -32,6 +32,14 @@ std::vector<Suspect> suspects(const Case& c) {
       all.push_back(suspect(c, "fma:bias", "The last multiplication and the addition of the bias are one fused step.", {.stages = other}));
     }
   }
+  // muladd A ; B (the output of a dynamic layer) -> the product rounded, then the sum
+  if (find_stage(stages, "muladd") >= 0) {
+    Stages apart;
+    for (const auto& s : stages)
+      if (s.rfind("muladd ", 0) == 0) apart.push_back("multiply " + s.substr(7, s.find(';') - 7)), apart.push_back("add" + s.substr(s.find(';') + 1));
+      else apart.push_back(s);
+    all.push_back(suspect(c, "fma:none", "The last multiplication and the addition of the bias are two rounded steps instead of one fused step.", {.stages = apart}));
+  }
   // multiply ..., zero_point on a float -> fused
   if (const int zero = find_stage(stages, "zero_point"); zero > 0 && stages[static_cast<std::size_t>(zero) - 1].rfind("multiply ", 0) == 0) {
     auto other = stages;

@@ -4,6 +4,15 @@
 namespace lastbit::causes {
 namespace {
 
+/// The bytes that t has in `order` of its axes, read as if they lay row-major in its own: the other way round.
+Tensor reread_back(const Tensor& t, const std::vector<int>& order) {
+  Tensor r = permuted(t, order);
+  r.shape = t.shape;
+  r.q = t.q;
+  r.stored_axes = t.stored_axes;
+  return r;
+}
+
 /// The bytes of t (row-major in its own order) reread as if they lay in `order` of its axes: result[i] = bytes in that order.
 Tensor reread(const Tensor& t, const std::vector<int>& order) {
   Tensor other = t;  // the same bytes under the permuted shape, permuted back
@@ -32,12 +41,16 @@ std::vector<Suspect> suspects(const Case& c) {
   if (const Tensor* x = c.layer.find("x"); x && x->rank() >= 3) {
     Layer other = c.layer;
     other.inputs.at("x") = reread(*x, last(*x));
-    all.push_back(rerun_suspect(c, "layout:nhwc", "The input's bytes were read as channels last (NHWC) instead of channels first.", other));
+    all.push_back(operands_suspect(c, "layout:nhwc", "The input's bytes were read as channels last (NHWC) instead of channels first.", other));
+    other.inputs.at("x") = reread_back(*x, last(*x));
+    all.push_back(operands_suspect(c, "layout:nhwc", "The input's bytes, channels last (NHWC), were read as channels first.", other));
   }
   if (const Tensor* w = c.layer.find("weight"); w && w->rank() >= 3) {
     Layer other = c.layer;
     other.inputs.at("weight") = reread(*w, last(*w));
-    all.push_back(rerun_suspect(c, "layout:ohwi", "The weight's bytes were read as OHWI instead of OIHW.", other));
+    all.push_back(operands_suspect(c, "layout:ohwi", "The weight's bytes were read as OHWI instead of OIHW.", other));
+    other.inputs.at("weight") = reread_back(*w, last(*w));
+    all.push_back(operands_suspect(c, "layout:ohwi", "The weight's bytes, OHWI, were read as OIHW.", other));
   }
   return all;
 }

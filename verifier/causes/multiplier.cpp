@@ -23,18 +23,47 @@ constexpr Association associations[] = {
     {"multiplier:f32", "f32(si * sw / so)", "si*sw/so in float64, narrowed to float32"},
 };
 
+/// Outputs in real units: si*sw at once, or one after the other; in float64.
+std::vector<Suspect> of_floats(const Case& c) {
+  std::vector<Suspect> all;
+  const auto& stages = c.cell.stages;
+  const auto scales = [](const std::string& s) { return (s.rfind("multiply ", 0) == 0 || s.rfind("muladd ", 0) == 0) && (s.find("si") != std::string::npos || s.find("sw") != std::string::npos); };
+  const int at = static_cast<int>(std::find_if(stages.begin(), stages.end(), scales) - stages.begin());
+  if (at == static_cast<int>(stages.size())) return all;
+  const auto with = [&](const Stages& instead) {
+    Stages s;
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      if (static_cast<int>(i) == at) s.insert(s.end(), instead.begin(), instead.end());
+      if (!scales(stages[i])) s.push_back(stages[i]);
+      else if (const auto cut = stages[i].find(';'); cut != std::string::npos) s.push_back("add" + stages[i].substr(cut + 1));
+    }
+    return s;
+  };
+  const auto add = [&](const char* name, const std::string& sentence, const Stages& instead) {
+    if (const auto s = with(instead); s != stages) all.push_back(staged_suspect(c, name, sentence, s));
+  };
+  add("multiplier:si*sw", "The two scales are multiplied with each other before the accumulator is.", {"multiply f32(si) * f32(sw)"});
+  add("multiplier:f32", "The product of the two scales is formed in float64 and narrowed to float32.", {"multiply f32(si * sw)"});
+  add("multiplier:one-by-one", "The accumulator is multiplied by the input's scale, then by the weight's.", {"multiply f32(si)", "multiply f32(sw)"});
+  add("multiplier:one-by-one", "The accumulator is multiplied by the weight's scale, then by the input's.", {"multiply f32(sw)", "multiply f32(si)"});
+  Stages wide = with({"multiply si * sw"});
+  for (auto& s : wide) if (s == "float") s = "double";
+  all.push_back(staged_suspect(c, "multiplier:f64", "The accumulator is scaled in float64.", wide));
+  return all;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
-  if (!staged(c) || is_float(c.observed.dtype)) return all;
+  if (!staged(c)) return all;
+  if (is_float(c.observed.dtype)) return of_floats(c);
   const auto& stages = c.cell.stages;
   const auto multiplications = std::count_if(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("multiply ", 0) == 0; });
   for (const auto& a : associations) {
     const std::string sentence = std::string("The multiplier is formed as ") + a.words + ".";
     if (multiplications == 1) {  // everything else stays as the profile has it
       const std::string changed = std::string("multiply ") + a.expression;
-      const auto other = edited(stages, [&](const std::string& s) { return s.rfind("multiply ", 0) == 0 ? changed : s; });
-      if (other == stages) continue;
-      all.push_back(staged_suspect(c, a.name, sentence, other));
+      const auto edit = [changed](const Stages& before) { return edited(before, [&](const std::string& s) { return s.rfind("multiply ", 0) == 0 ? changed : s; }); };
+      if (edit(stages) != stages) all.push_back(staged_suspect(c, a.name, sentence, edit));
     } else {
       all.push_back(staged_suspect(c, a.name, sentence, scaled_stages(c, "float", a.expression)));
     }
@@ -63,10 +92,23 @@ std::vector<Suspect> suspects(const Case& c) {
     all.push_back(staged_suspect(c, name, "The multiplier is " + words + ".", scaled_stages(c, "double", multiplier)));
     if (fixed) all.push_back(staged_suspect(c, name, "The multiplier is " + words + ", the bias an integer, the rounding half up.", fixed_stages(c, fixed, multiplier)));
   };
+  // Float64 with the profile's own rounding: its last steps stay.
+  if (const int round = find_stage(stages, "round"); round > 0 && multiplications > 0) {
+    Stages wide{c.has_float_bias() && find_stage(stages, "bias") < 0 ? "double" : ""};
+    if (wide[0].empty()) wide = c.has_float_bias() ? Stages{stages[static_cast<std::size_t>(find_stage(stages, "bias"))], "double"} : Stages{"bias bias", "double"};
+    else wide.push_back("add bias / (si * sw)");
+    wide.push_back("multiply si * sw / so");
+    if (find_stage(stages, "zero_point") < round) wide.push_back("zero_point");
+    wide.push_back(stages[static_cast<std::size_t>(round)]);
+    if (find_stage(stages, "zero_point") > round) wide.push_back("zero_point");
+    wide.push_back("clamp");
+    all.push_back(staged_suspect(c, "multiplier:f64", "The multiplier is held and applied in float64; rounding and zero point are the profile's.", wide));
+  }
   typed("multiplier:f64", "held and applied in float64", "si * sw / so", nullptr);
   typed("multiplier:q31", "an integer of 31 bits and a shift", "q31(si * sw / so)", "single");
   typed("multiplier:q15", "an integer of 15 bits and a shift", "q15(si * sw / so)", "single");
   typed("multiplier:power-of-two", "the nearest power of two", "pow2(si * sw / so)", "single");
+  typed("multiplier:power-of-two", "the power of two below it", "power(si * sw / so) / 2", "single");
   // Nearest on a logarithmic scale: pow2 goes up from 1.5, its square from 2.25, so m * 1.5 / sqrt(2) goes up from sqrt(2).
   typed("multiplier:power-of-two", "the power of two whose logarithm is nearest", "pow2(si * sw / so * 1.0606601717798212)", "single");
   return all;
@@ -75,7 +117,7 @@ std::vector<Suspect> suspects(const Case& c) {
 }  // namespace
 
 Cause multiplier() {
-  std::vector<std::string> names{"multiplier:f64", "multiplier:q31", "multiplier:q15", "multiplier:power-of-two", "multiplier:si*sw", "multiplier:one-by-one"};
+  std::vector<std::string> names{"multiplier:f64", "multiplier:q31", "multiplier:q15", "multiplier:power-of-two", "multiplier:si*sw", "multiplier:one-by-one", "multiplier:divide", "multiplier:reciprocal"};
   for (const auto& a : associations) names.push_back(a.name);
   return {"multiplier", "another type or order of si*sw/so", names, suspects};
 }

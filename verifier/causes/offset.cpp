@@ -7,10 +7,11 @@ namespace {
 Tensor moved(const Tensor& t, std::int32_t by) {
   auto v = t.i32();
   const auto& range = info(t.dtype);
+  const std::int32_t codes = 1 << range.bits;
   for (auto& q : v) {
     q += by;
-    if (q > range.max) q -= 256;
-    if (q < range.min) q += 256;
+    if (q > range.max) q -= codes;
+    if (q < range.min) q += codes;
   }
   Tensor r = Tensor::of_integers(t.name, t.dtype, t.shape, t.q, v);
   r.memory_layout = t.memory_layout;
@@ -18,27 +19,49 @@ Tensor moved(const Tensor& t, std::int32_t by) {
   return r;
 }
 
+/// Codes of an operand moved without wrapping: a zero point that was not moved with them.
+Suspect unwrapped(const Case& c, const std::string& port, bool left, std::int32_t by) {
+  AccumulationInput in = c.input();
+  for (auto& q : left ? in.x : in.w) q += by;
+  return suspect(c, "offset:128", "The codes of \"" + port + "\" are " + std::to_string(by) + " more than its zero point allows for (signed taken for unsigned, or the other way).", {.input = std::move(in)});
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   for (const auto& [port, t] : c.layer.inputs) {
-    if (is_float(t.dtype) || info(t.dtype).bits != 8 || (port == "weight" && !c.accumulates())) continue;
+    if (c.accumulates() && port == "x" && is_float(t.dtype)) continue;
+    if (is_float(t.dtype) || info(t.dtype).bits > 16 || info(t.dtype).bits < 8 || (port == "weight" && !c.accumulates()) || port == "bias") continue;
+    const std::int32_t half = info(t.dtype).bits == 8 ? 128 : 32768;
     Layer other = c.layer;
-    other.inputs.at(port) = moved(t, 128);
-    all.push_back(rerun_suspect(c, "offset:128", "The codes of \"" + port + "\" were read 128 off (signed as unsigned, or the other way).", other));
+    other.inputs.at(port) = moved(t, half);
+    all.push_back(operands_suspect(c, "offset:128", "The codes of \"" + port + "\" were read " + std::to_string(half) + " off (signed as unsigned, or the other way).", other));
+    if (half != 128) {
+      other.inputs.at(port) = moved(t, 128);
+      all.push_back(operands_suspect(c, "offset:128", "The codes of \"" + port + "\" were read 128 off.", other));
+    }
   }
-  if (!is_float(c.observed.dtype) && info(c.observed.dtype).bits == 8) {
-    all.push_back({"offset:128", "The output's codes are 128 off (signed as unsigned, or the other way).", 10, [&c](const std::vector<std::int64_t>& elements) {
+  if (c.accumulates())
+    for (const bool left : {true, false}) {
+      const Tensor& t = left ? c.left() : c.right();
+      if (info(t.dtype).bits != 8) continue;
+      for (const std::int32_t by : {128, -128}) all.push_back(unwrapped(c, left ? c.layer.find("a") ? "a" : "x" : c.right_port(), left, by));
+    }
+  if (is_float(c.observed.dtype) || info(c.observed.dtype).bits < 8 || info(c.observed.dtype).bits > 16) return all;
+  const std::int64_t codes = std::int64_t{1} << info(c.observed.dtype).bits;
+  for (const std::int64_t by : codes == 256 ? std::vector<std::int64_t>{128} : std::vector<std::int64_t>{128, -128, 32768})
+    all.push_back({"offset:128", "The output's codes are " + std::to_string(by) + " off (signed as unsigned, or the other way).", 10, [&c, by, codes](const std::vector<std::int64_t>& elements) {
                      Values v;
                      const auto& range = info(c.observed.dtype);
                      const auto one = [&](std::int64_t i) {
-                       const double q = c.expected_value(i) + 128;
-                       return q > static_cast<double>(range.max) ? q - 256 : q;
+                       double q = c.expected_value(i) + static_cast<double>(by);
+                       if (q > static_cast<double>(range.max)) q -= static_cast<double>(codes);
+                       if (q < static_cast<double>(range.min)) q += static_cast<double>(codes);
+                       return q;
                      };
                      if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(one(i));
                      for (const auto i : elements) v.push_back(one(i));
                      return v;
                    }});
-  }
   return all;
 }
 

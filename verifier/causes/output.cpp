@@ -13,8 +13,8 @@ std::vector<Suspect> suspects(const Case& c) {
     return static_cast<double>(type.min == 0 && w < 0 ? w + (std::int64_t{1} << type.bits) : w);
   };
   Layer open = c.layer;  // the same without a clamp, but an activation's own
-  open.outputs.at(c.port).q.qmin = -(std::int64_t{1} << 30);
-  open.outputs.at(c.port).q.qmax = std::int64_t{1} << 30;
+  open.outputs.at(c.port).q.qmin = -(std::int64_t{1} << 60);
+  open.outputs.at(c.port).q.qmax = std::int64_t{1} << 60;
   const auto wraps = [&c, wrapped, type](Layer without, const std::string& words) -> Suspect {
     return {"output:wraps", "Results beyond " + std::to_string(type.min) + " to " + std::to_string(type.max) + " wrap around instead of being clamped" + words, 10,
             [&c, open = std::move(without), wrapped](const std::vector<std::int64_t>& elements) {
@@ -44,6 +44,8 @@ std::vector<Suspect> suspects(const Case& c) {
     if (activated.min > type.min) inner.outputs.at(c.port).q.qmin = activated.min;
     if (activated.max < type.max) inner.outputs.at(c.port).q.qmax = activated.max;
     all.push_back(wraps(inner, "; the activation holds where it lies within them."));
+    inner.outputs.at(c.port).q.qmax = open.outputs.at(c.port).q.qmax;
+    all.push_back(wraps(inner, "; the activation's lower end holds."));
     Layer bare = open;
     bare.attributes.values["activation"] = std::string("none");
     all.push_back(wraps(bare, ", and no activation is applied."));

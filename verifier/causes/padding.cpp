@@ -6,12 +6,13 @@
 namespace lastbit::causes {
 namespace {
 
+constexpr std::size_t few_elements = 24, pads_kept = 16;
+
 /// The sum with every tap outside the input at raw value `pad`.
 std::int64_t padded(const Case& c, std::int64_t element, std::int64_t pad) {
   const auto& in = c.input();
   std::int64_t extra = 0;
-  for_each_product(c.geometry(), {in.x, in.w, in.x_zero_point, in.w_zero_point}, element,
-                   [&](auto, auto, std::int64_t, std::int64_t w, bool outside) { if (outside) extra += (pad - in.x_zero_point) * w; });
+  c.products(element, [&](auto, auto, std::int64_t, std::int64_t w, bool outside) { if (outside) extra += (pad - in.x_zero_point) * w; });
   return c.accumulators()[static_cast<std::size_t>(element)] + extra;
 }
 
@@ -26,17 +27,27 @@ std::vector<Suspect> suspects(const Case& c) {
   if (!c.accumulates() || c.geometry().transposed || !has_padding(c.geometry())) return all;
   const std::int64_t zi = c.input().x_zero_point;
   if (zi != 0) all.push_back(suspect(c, "padding:zero", "Padding holds the raw value 0 instead of the input's zero point " + std::to_string(zi) + ".", {.sum = [&c](std::int64_t e) { return padded(c, e, 0); }}));
-  // Which raw value would do: tried on a few differing elements.
+  // Which raw value would do: tried on a few differing elements, whose sums and weights of outside taps are formed once.
   const auto& range = info(c.input().x_dtype);
-  if (range.bits > 8) return all;
-  std::vector<std::int64_t> few(c.differing.begin(), c.differing.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(c.differing.size(), 6)));
-  for (std::int64_t pad = range.min; pad <= range.max; ++pad) {
+  struct Element {
+    std::int64_t index, sum, outside;
+  };
+  std::vector<Element> few;
+  for (const auto i : c.differing) {
+    Element e{i, c.accumulators()[static_cast<std::size_t>(i)], 0};
+    c.products(i, [&](auto, auto, std::int64_t, std::int64_t w, bool outside) { if (outside) e.outside += w; });
+    if (e.outside == 0) return all;  // an element that no padding reaches differs
+    few.push_back(e);
+    if (few.size() == few_elements) break;
+  }
+  const Requantizer requantize(c.stages_of({}), c.context_of({}), c.layer.place);
+  std::size_t found = 0;
+  for (std::int64_t pad = range.min; pad <= range.max && found < pads_kept; ++pad) {
     if (pad == zi || pad == 0) continue;
-    const Change change{.sum = [&c, pad](std::int64_t e) { return padded(c, e, pad); }};
-    const Values v = c.changed(change, few);
-    bool fits = true;
-    for (std::size_t k = 0; k < few.size(); ++k) fits = fits && same_value(v[k], c.observed_value(few[k]));
-    if (fits) all.push_back(suspect(c, "padding:stale", "Padding holds " + std::to_string(pad) + ", another tensor's zero point, instead of " + std::to_string(zi) + ".", change, 20));
+    const bool fits = std::all_of(few.begin(), few.end(), [&](const Element& e) { return same_value(c.finished(requantize, e.sum + (pad - zi) * e.outside, c.channel_of(e.index)), c.observed_value(e.index)); });
+    if (!fits) continue;
+    ++found;
+    all.push_back(suspect(c, "padding:stale", "Padding holds " + std::to_string(pad) + ", another tensor's zero point, instead of " + std::to_string(zi) + ".", {.sum = [&c, pad](std::int64_t e) { return padded(c, e, pad); }}, 20));
   }
   return all;
 }

@@ -24,6 +24,21 @@ std::vector<std::int32_t> transposed(const Case& c, bool bytes_of_transpose) {
   return r;
 }
 
+/// The same over all groups at once: [g*O, C] as [C, g*O], either way round.
+std::vector<std::int32_t> transposed_whole(const Case& c, bool bytes_of_transpose) {
+  const auto& g = c.geometry();
+  const std::int64_t O = g.groups * g.out_channels, C = g.in_channels, T = g.taps();
+  const auto& w = c.input().w;
+  std::vector<std::int32_t> r(w.size());
+  for (std::int64_t o = 0; o < O; ++o)
+    for (std::int64_t i = 0; i < C; ++i)
+      for (std::int64_t t = 0; t < T; ++t) {
+        const std::int64_t flat = o * C + i, from = bytes_of_transpose ? flat % O * C + flat / O : i * O + o;
+        r[static_cast<std::size_t>((o * C + i) * T + t)] = w[static_cast<std::size_t>(from * T + t)];
+      }
+  return r;
+}
+
 /// aten/src/ATen/native/quantized/cpu/qconv_prepack.cpp with ideep: per group the [I, O, taps] memory is viewed as
 /// [O, I, taps] and its axes swapped to [I, O, taps], twice.
 std::vector<std::int32_t> reordered(const Case& c) {
@@ -66,6 +81,11 @@ std::vector<Suspect> suspects(const Case& c) {
       all.push_back(suspect(c, "weight:reordered", "The weight was reordered wrongly before the run: per group its [I, O, taps] memory was viewed as [O, I, taps] and its axes swapped, twice (PyTorch 2.13, transposed convolutions of x86 and oneDNN with I/groups != O/groups).", {.input = in}, 9));
     }
   }
+  if (c.geometry().groups > 1 && c.geometry().in_channels > 1 && c.layer.op != "matmul")
+    for (const bool bytes_of_transpose : {true, false}) {
+      in.w = transposed_whole(c, bytes_of_transpose);
+      all.push_back(suspect(c, "weight:transposed", "The weight's bytes were read as its transpose, over all groups at once.", {.input = in}));
+    }
   return all;
 }
 

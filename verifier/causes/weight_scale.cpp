@@ -1,12 +1,61 @@
 // weight_scale: per-channel scales of the weight are applied to other channels.
+#include <algorithm>
+#include <map>
+
+#include "lib/num/round.hpp"
 #include "verifier/cause.hpp"
 
 namespace lastbit::causes {
 namespace {
 
+/// The scale of every element's channel replaced by another channel's, which depends on the element.
+Suspect by_element(const Case& c, std::string sentence, std::function<std::int64_t(std::int64_t)> channel) {
+  return {"weight-scale:wrong-axis", std::move(sentence), 10,
+          [&c, channel](const std::vector<std::int64_t>& elements) {
+            std::map<std::int64_t, std::vector<std::int64_t>> of;  // elements (their places in the answer) by the channel they take
+            const std::int64_t n = elements.empty() ? c.size() : static_cast<std::int64_t>(elements.size());
+            for (std::int64_t k = 0; k < n; ++k) of[channel(elements.empty() ? k : elements[static_cast<std::size_t>(k)])].push_back(k);
+            Values v(static_cast<std::size_t>(n));
+            for (const auto& [from, places] : of) {
+              std::vector<std::int64_t> some;
+              for (const auto k : places) some.push_back(elements.empty() ? k : elements[static_cast<std::size_t>(k)]);
+              Change change;
+              change.context = [from](RequantizeContext& context) {
+                const double sw = context.channels[static_cast<std::size_t>(from) % context.channels.size()].at("sw");
+                for (auto& names : context.channels) names["sw"] = sw;
+              };
+              const Values each = c.changed(change, some);
+              for (std::size_t k = 0; k < each.size(); ++k) v[static_cast<std::size_t>(places[k])] = each[k];
+            }
+            return v;
+          },
+          true};
+}
+
+/// Scales along the input channels, inside the sum: y = round(sum_c (sum of products of c) * si * sw[c] / so + bias / so) + zo.
+Suspect along_inputs(const Case& c) {
+  return {"weight-scale:wrong-axis", "The per-channel scales were applied along the weight's input channels, inside the sum.", 10,
+          [&c](const std::vector<std::int64_t>& elements) {
+            const RequantizeContext context = requantize_context(c.base(), c.cell, c.input(), c.channels(), c.right_port());
+            Values v;
+            const auto one = [&](std::int64_t i) {
+              double sum = 0;
+              c.products(i, [&](std::int64_t, std::int64_t channel, std::int64_t x, std::int64_t w, bool) { sum += static_cast<double>(x * w) * context.channels[static_cast<std::size_t>(channel)].at("sw"); });
+              const auto& names = context.channels[static_cast<std::size_t>(c.channel_of(i))];
+              const double si = names.at("si"), so = names.at("so"), bias = context.has_bias ? names.at("bias") * (c.has_float_bias() ? 1.0 : names.at("sb")) : 0.0;
+              const double scaled = std::clamp((sum * si + bias) / so, -0x1p60, 0x1p60);
+              return static_cast<double>(std::clamp(rne(scaled) + static_cast<std::int64_t>(names.at("zo")), context.min, context.max));
+            };
+            if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(one(i));
+            for (const auto i : elements) v.push_back(one(i));
+            return v;
+          },
+          true};
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
-  if (!c.accumulates() || c.layer.in("weight").q.scale.size() < 2) return all;
+  if (!c.accumulates() || c.right().q.scale.size() < 2) return all;
   const auto add = [&](const char* name, const char* sentence, std::function<std::size_t(std::size_t, std::size_t)> from) {
     all.push_back(suspect(c, name, sentence, {.context = [from](RequantizeContext& context) {
                             const auto before = context.channels;
@@ -16,28 +65,13 @@ std::vector<Suspect> suspects(const Case& c) {
   add("weight-scale:per-tensor", "Every channel uses the first channel's weight scale.", [](std::size_t, std::size_t) { return std::size_t{0}; });
   add("weight-scale:shifted", "Every channel uses the weight scale of the channel before it.", [](std::size_t o, std::size_t n) { return (o + n - 1) % n; });
   add("weight-scale:shifted", "Every channel uses the weight scale of the channel before it; the first keeps its own.", [](std::size_t o, std::size_t) { return o ? o - 1 : 0; });
-  // The scales run along the output's last axis (or the input channels) instead of the output channels.
-  const std::int64_t P = c.geometry().positions(), channels = c.geometry().groups * c.geometry().out_channels;
-  if (c.layer.op.rfind("conv", 0) == 0 && c.layer.in("weight").q.scale.size() > 1) {
-    all.push_back({"weight-scale:wrong-axis", "The per-channel scales were applied along the output's last axis instead of its channels.", 10,
-                   [&c, P, channels](const std::vector<std::int64_t>& elements) {
-                     const std::int64_t width = c.geometry().out[2];
-                     Values v;
-                     const auto one = [&](std::int64_t i) {
-                       Change change;
-                       const auto position = static_cast<std::size_t>(i % P % width % channels);
-                       change.context = [position](RequantizeContext& context) {
-                         const double sw = context.channels[position % context.channels.size()].at("sw");
-                         for (auto& names : context.channels) names["sw"] = sw;
-                       };
-                       return c.changed(change, {i})[0];
-                     };
-                     if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(one(i));
-                     for (const auto i : elements) v.push_back(one(i));
-                     return v;
-                   },
-                   true});
-  }
+  add("weight-scale:shifted", "Every channel uses the weight scale of the channel after it.", [](std::size_t o, std::size_t n) { return (o + 1) % n; });
+  // The scales run along another axis of the output than its channels, or along the input channels.
+  const std::int64_t P = c.layer.op == "matmul" ? 1 : c.geometry().positions(), channels = c.channels(), width = c.geometry().out[2], height = c.geometry().out[1];
+  if (P > 1) all.push_back(by_element(c, "The per-channel scales were applied along the output's last axis instead of its channels.", [=](std::int64_t i) { return i % P % width % channels; }));
+  if (P > width) all.push_back(by_element(c, "The per-channel scales were applied along the output's rows instead of its channels.", [=](std::int64_t i) { return i % P / width % height % channels; }));
+  if (P == 1) all.push_back(by_element(c, "The per-channel scales were applied along the output's rows instead of its columns.", [=](std::int64_t i) { return i / channels % channels; }));
+  if (c.geometry().in_channels == channels && !is_float(c.observed.dtype)) all.push_back(along_inputs(c));
   return all;
 }
 

@@ -1,0 +1,148 @@
+// two_causes.cpp: see two_causes.hpp.
+#include "verifier/two_causes.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "lib/error.hpp"
+
+namespace lastbit {
+namespace {
+
+constexpr std::size_t fewest = 6;        // differing elements: fewer would fit some pair by chance
+constexpr std::size_t channels_tried = 4, differing_tried = 14, agreeing_tried = 6, alternatives_kept = 8;
+
+/// Elements of at most a few channels.
+std::vector<std::int64_t> of_few_channels(const Case& c, const std::vector<std::int64_t>& from, std::size_t n, std::vector<std::int64_t>& channels) {
+  std::vector<std::int64_t> some;
+  const std::size_t step = from.size() % 7919 == 0 ? 7907 : 7919;  // primes: spread, each element once
+  for (std::size_t k = 0; k < from.size() && some.size() < n; ++k) {
+    const std::int64_t i = from[k * step % from.size()], channel = c.channel_of(i);
+    if (std::find(channels.begin(), channels.end(), channel) == channels.end()) {
+      if (channels.size() >= channels_tried) continue;
+      channels.push_back(channel);
+    }
+    some.push_back(i);
+  }
+  return some;
+}
+
+class PairTrial {
+ public:
+  explicit PairTrial(const Case& c) : case_(c) {
+    std::vector<std::int64_t> agreeing;
+    for (std::int64_t i = 0; i < c.size() && agreeing.size() < 4096; ++i)
+      if (!std::binary_search(c.differing.begin(), c.differing.end(), i) && !c.is_open(i)) agreeing.push_back(i);
+    elements_ = of_few_channels(c, c.differing, differing_tried, channels_);
+    const auto others = of_few_channels(c, agreeing, agreeing_tried, channels_);
+    elements_.insert(elements_.end(), others.begin(), others.end());
+    for (const auto i : elements_) places_.push_back(std::find(channels_.begin(), channels_.end(), c.channel_of(i)) - channels_.begin());
+  }
+
+  /// Whether the change gives the observed value of every element tried.
+  bool fits(const Change& change, const void* sums_of) {
+    const auto& sums = kept(change, sums_of);
+    if (sums.size() != elements_.size()) return false;
+    RequantizeContext context = case_.context_of(change);
+    if (context.channels.size() > 1) {
+      std::vector<Names> few;
+      for (const auto channel : channels_) few.push_back(context.channels[static_cast<std::size_t>(channel)]);
+      context.channels = std::move(few);
+    }
+    const auto stages = case_.stages_of(change);
+    if (std::any_of(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("fixed ", 0) == 0 && s.substr(0, s.find(' ', 6)).find('/') != std::string::npos; }))
+      return same(case_.changed(change, elements_));  // lanes count all channels
+    const Requantizer requantize(stages, std::move(context), case_.layer.place);
+    for (std::size_t k = 0; k < elements_.size(); ++k) {
+      const std::int64_t acc = change.accumulator ? change.accumulator(sums[k], elements_[k]) : sums[k];
+      if (!same_value(case_.finished(requantize, acc, places_[k]), case_.observed_value(elements_[k]))) return false;
+    }
+    return true;
+  }
+
+ private:
+  bool same(const Values& v) const {
+    for (std::size_t k = 0; k < v.size(); ++k)
+      if (!same_value(v[k], case_.observed_value(elements_[k]))) return false;
+    return v.size() == elements_.size();
+  }
+  /// Accumulators by the suspect that changes them; null: the profile's.
+  const std::vector<std::int64_t>& kept(const Change& change, const void* key) {
+    auto& sums = sums_[key];
+    if (sums.empty()) sums = case_.sums_of(change, elements_);
+    return sums;
+  }
+  const Case& case_;
+  std::vector<std::int64_t> elements_, channels_, places_;
+  std::map<const void*, std::vector<std::int64_t>> sums_;
+};
+
+bool changes_sums(const Change& c) { return c.input || c.sum || c.cell; }
+
+/// Whether the change reproduces the whole output.
+bool explains_all(const Case& c, const Change& change) {
+  const Values all = c.changed(change, {});
+  if (static_cast<std::int64_t>(all.size()) != c.size()) return false;
+  for (std::int64_t i = 0; i < c.size(); ++i)
+    if (!same_value(all[static_cast<std::size_t>(i)], c.observed_value(i)) && !c.is_open(i)) return false;
+  return true;
+}
+
+std::vector<std::int64_t> explained_alone(const Case& c, const Suspect& s) {
+  std::vector<std::int64_t> right;
+  const Values v = c.changed(*s.change, c.differing);
+  for (std::size_t k = 0; k < v.size(); ++k)
+    if (same_value(v[k], c.observed_value(c.differing[k]))) right.push_back(c.differing[k]);
+  return right;
+}
+
+}  // namespace
+
+std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& suspects) {
+  if (!c.accumulates() || c.differing.size() < fewest) return std::nullopt;
+  std::vector<const Suspect*> parts;
+  for (const auto& s : suspects)
+    if (s.change && s.rank < 50 && s.name.find("-partial") == std::string::npos) parts.push_back(&s);
+  std::stable_sort(parts.begin(), parts.end(), [](const Suspect* a, const Suspect* b) { return a->rank < b->rank; });
+  PairTrial trial(c);
+  struct Found {
+    const Suspect *a, *b;
+    int rank;
+  };
+  std::vector<Found> found;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    for (std::size_t k = i + 1; k < parts.size() && found.size() < alternatives_kept; ++k) {
+      const Suspect &a = *parts[i], &b = *parts[k];
+      if (a.name == b.name) continue;
+      const auto both = combined(*a.change, *b.change);
+      if (!both) continue;
+      try {
+        const void* key = changes_sums(*a.change) ? a.change.get() : changes_sums(*b.change) ? b.change.get() : nullptr;
+        if (trial.fits(*both, key) && explains_all(c, *both)) found.push_back({&a, &b, a.rank + b.rank});
+      } catch (const Error&) {
+        continue;  // the change does not fit this layer
+      }
+    }
+  if (found.empty()) return std::nullopt;
+  std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.rank < b.rank; });
+  const Found best = found.front();
+  Pair pair{*best.a, *best.b, explained_alone(c, *best.a), {}, {}};
+  auto other = explained_alone(c, *best.b);
+  const auto add = [](std::vector<std::string>& names, const std::string& name, const std::string& own) {
+    if (name != own && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const auto& f : found) {
+    if (f.b->name == best.b->name) add(pair.instead_of_first, f.a->name, best.a->name);
+    if (f.a->name == best.a->name) add(pair.instead_of_second, f.b->name, best.b->name);
+    if (f.b->name == best.a->name) add(pair.instead_of_second, f.a->name, best.b->name);
+    if (f.a->name == best.b->name) add(pair.instead_of_first, f.b->name, best.a->name);
+  }
+  if (other.size() > pair.alone.size()) {
+    std::swap(pair.first, pair.second);
+    std::swap(pair.instead_of_first, pair.instead_of_second);
+    pair.alone = std::move(other);
+  }
+  return pair;
+}
+
+}  // namespace lastbit
