@@ -1,0 +1,301 @@
+"""campaign_values.py: layers that do not accumulate, with NumPy: the real value of every element, brought to stored integers by
+one of the runtimes' formulas, and with one thing wrong."""
+
+import math
+import zlib
+
+import numpy as np
+from campaign_dump import f32
+from campaign_sum_plants import MODES, places
+from campaign_sums import double, fixed, narrow, rounded, single
+from recompute import ends, windows
+
+ONE = f32(1)
+
+
+def real(t, kind, codes=None):
+    q = t.centred() if codes is None else codes.astype(np.int64) - t.per(t.zero).astype(np.int64)
+    return (q.astype(f32) * t.per(f32(t.scale))) if kind is f32 else q * t.per(np.float64(t.scale))
+
+
+def pool(x, layer, kind):
+    a = layer.attributes
+    kernel = a["kernel_size"]
+    d = len(kernel)
+    if a.get("ceil_mode") or a.get("divisor_override") or not a.get("stride"):
+        raise ValueError("pool")
+    begins, after = ends(a.get("padding", [0] * d), d)
+    seen, valid = (windows(v, kernel, a["stride"], [1] * d, [*begins, *after], 0).reshape(*layer.y.q.shape, -1).astype(np.float64).sum(-1)
+                   for v in (x, np.ones_like(x)))
+    count = valid if not a.get("count_include_pad", True) else math.prod(kernel)
+    return (seen / count).astype(kind)
+
+
+def function(layer, kind, x):
+    """The real value of a unary operator."""
+    op, a = layer.op, layer.attributes
+    x = x.astype(kind)
+    six, three, zero = kind(6), kind(3), kind(0)
+    if op in ("relu", "relu6"):
+        return np.clip(x, zero, six if op == "relu6" else None)
+    if op == "hardswish":
+        return x * np.clip(x + three, zero, six) / six
+    if op == "hardsigmoid":
+        return np.clip(x + three, zero, six) / six
+    if op == "sigmoid":
+        return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(kind)
+    if op == "tanh":
+        return np.tanh(x.astype(np.float64)).astype(kind)
+    if op == "leaky_relu":
+        return np.where(x >= 0, x, x * kind(a["negative_slope"]))
+    if op == "gelu":
+        t = x.astype(np.float64)
+        if a.get("approximate", "none") == "none":
+            return (t * 0.5 * (1 + np.vectorize(math.erf)(t / math.sqrt(2)))).astype(kind)
+        return (0.5 * t * (1 + np.tanh(math.sqrt(2 / math.pi) * (t + 0.044715 * t ** 3)))).astype(kind)
+    if op == "threshold":
+        return np.where(x > kind(a["threshold"]), x, kind(a["value"]))
+    if op in ("elu", "celu"):
+        al = a.get("alpha", 1.0)
+        t = x.astype(np.float64)
+        if op == "celu":
+            return np.where(t > 0, t, al * np.expm1(t / al)).astype(kind)
+        return np.where(t > 0, t * a.get("scale", 1.0), al * a.get("scale", 1.0) * np.expm1(t * a.get("input_scale", 1.0))).astype(kind)
+    if op in ("clamp", "hardtanh"):
+        lo, hi = (a.get("min"), a.get("max")) if op == "clamp" else (a.get("min_val"), a.get("max_val"))
+        return np.clip(x, None if lo is None else kind(lo), None if hi is None else kind(hi))
+    if op == "softmax":
+        t = np.exp(a.get("beta", 1.0) * (x.astype(np.float64) - x.max(a["dim"], keepdims=True)))
+        return (t / t.sum(a["dim"], keepdims=True)).astype(kind)
+    if op in ("mean", "sum"):
+        v = x.astype(np.float64)
+        return getattr(v, op)(tuple(np.atleast_1d(a["dim"])), keepdims=a.get("keepdim", False)).astype(kind)
+    if op.startswith("avg_pool"):
+        return pool(x, layer, kind)
+    if op.startswith("adaptive_avg_pool") and all(n == 1 for n in np.atleast_1d(a["output_size"])):
+        return x.astype(np.float64).mean(tuple(range(2, x.ndim)), keepdims=True).astype(kind)
+    if op in ("requantize", "quantize"):
+        return x
+    raise ValueError(op)
+
+
+def reals(layer, kind, codes=None):
+    """Real values; `codes`: other integers for an input."""
+    codes = codes or {}
+    ins = {port: real(t, kind, codes.get(port)) if t.q.dtype.kind in "iu" else t.q.astype(kind) for port, t in layer.ins.items()}
+    if layer.op == "add":
+        return ins["a"] + ins["b"]
+    if layer.op == "sub":
+        return ins["a"] - ins["b"]
+    if layer.op == "mul":
+        return ins["a"] * ins["b"]
+    if layer.op == "cat":
+        return np.concatenate([ins[f"x{i}"] for i in range(len(ins))], layer.attributes["dim"])
+    if layer.op == "batch_norm":
+        shape = [1, -1] + [1] * (ins["x"].ndim - 2)
+        w, b, m, v = (ins[k].astype(np.float64).reshape(shape) for k in ("weight", "bias", "running_mean", "running_var"))
+        return ((ins["x"] - m) / np.sqrt(v + layer.attributes["eps"]) * w + b).astype(kind)
+    return function(layer, kind, ins["x"])
+
+
+def forms(layer, codes=None):
+    """How the value comes to stored units: (name, v, zero point inside, rounding)."""
+    y = layer.y
+    so, zo = y.per(f32(y.scale)), y.per(y.zero)
+    try:
+        r32, r64 = reals(layer, f32, codes), reals(layer, np.float64, codes)
+    except (KeyError, ValueError, IndexError):
+        return
+    if r32.shape != y.q.shape:
+        return
+    inverse = ONE / so
+    fixed_point = layer.profile.startswith("tflite") and layer.op in ("add", "sub", "mul", "requantize")
+    if fixed_point and not codes and y.dtype != "int16":
+        yield from in_fixed_point(layer)
+    if layer.op in ("mul", "requantize") and not codes and not fixed_point:
+        a, b = (layer.ins["a"], layer.ins["b"]) if layer.op == "mul" else (layer.ins["x"], None)
+        acc = a.centred() * (b.centred() if b else 1)
+        m = f32(a.scale) * (f32(b.scale) if b else ONE)
+        for inside in (False, True):
+            yield "m/so", acc.astype(f32) * (m / so), inside, "half-even"
+            yield "m*(1/so)", acc.astype(f32) * (m * inverse), inside, "half-even"
+    if layer.op == "add" and not codes and layer.profile.startswith(("pytorch", "onnx")):
+        a, b = layer.ins["a"], layer.ins["b"]
+        part = lambda t: f32(t.q.astype(np.float64) * float(f32(t.scale)) + float(-(f32(t.scale) * f32(t.zero))))  # noqa: E731
+        yield "fma", (part(a) + part(b)) * inverse, False, "half-even"
+        A, B, z = f32(a.scale) / so, f32(b.scale) / so, f32(y.zero)
+        F = f32(np.longdouble(z) - np.longdouble(f32(np.longdouble(A) * a.zero + np.longdouble(B * f32(b.zero)))))
+        v = f32(a.q.astype(np.longdouble) * A + f32(b.q.astype(np.longdouble) * B + F).astype(np.longdouble))
+        yield "added", v, "already", "half-even"
+    for mode in () if fixed_point else ("half-even", "half-away"):
+        for inside in (False, True):
+            yield "r32/so", r32 / so, inside, mode
+            yield "r32*(1/so)", r32 * inverse, inside, mode
+            yield "r64", r64 / y.per(np.float64(y.scale)), inside, mode
+    if layer.op == "quantize":
+        v = f32(layer.ins["x"].q.astype(np.float64) * inverse.astype(np.float64) + np.asarray(zo, np.float64))
+        yield "fused", v, "already", "half-even"
+    yield "real", r64 / y.per(np.float64(y.scale)), False, "near"
+
+
+def in_fixed_point(layer):
+    """TFLite: integers before the zero point, already rounded."""
+    y = layer.y
+    if layer.op == "mul":
+        a, b = layer.ins["a"], layer.ins["b"]
+        yield "fixed", double(a.centred() * b.centred(), float(f32(a.scale) * f32(b.scale) / f32(y.scale))), False, "fixed"
+    if layer.op == "requantize" and layer.ins["x"].dtype != "int16":
+        for away in (True, False):
+            yield "fixed", double(layer.ins["x"].centred(), float(layer.ins["x"].scale) / float(y.scale), away), False, "fixed"
+    if layer.op in ("add", "sub"):
+        a, b = layer.ins["a"], layer.ins["b"]
+        twice = 2 * max(float(a.scale), float(b.scale))
+        p, q = (double(t.centred() << 20, float(t.scale) / twice) for t in (a, b))
+        yield "fixed", double(p + q if layer.op == "add" else p - q, twice / (float(1 << 20) * float(y.scale))), False, "fixed"
+
+
+def bounds(layer, moved=0):
+    y = layer.y
+    low, high = y.range
+    act = layer.activation()
+    if act == "relu" and y.quantized:
+        low = max(low, int(np.max(y.zero)) + moved)
+    elif isinstance(act, dict):
+        low, high = act["min"], act["max"]
+    elif act != "none":
+        raise ValueError("activation")
+    return low, high
+
+
+def stored(layer, v, inside, mode, moved=0, limits=None, wraps=False):
+    y = layer.y
+    zo = np.asarray(y.per(y.zero)) + moved
+    v = np.where(np.isfinite(v), v, 0).astype(v.dtype)
+    mode = "half-even" if mode == "fixed" else mode
+    if inside == "already":
+        q = rounded(v + f32(moved), mode)
+    elif inside:
+        q = rounded(v + (zo.astype(f32) if v.dtype == f32 else zo), mode)
+    else:
+        q = rounded(v, mode) + zo
+    low, high = bounds(layer, moved) if limits is None else limits
+    if wraps:
+        bits = np.iinfo(y.q.dtype).bits
+        if layer.activation() != "none":
+            q = np.clip(q, low if low > y.range[0] else None, high if high < y.range[1] else None)
+        q = np.clip(q, -2.0 ** 40, 2.0 ** 40).astype(np.int64)
+        return narrow(q, bits, False) if y.dtype[0] == "i" else q % (1 << bits)
+    return np.clip(q, low, high).astype(np.int64)
+
+
+COPIES = ("max_pool", "relu", "pad", "channel_shuffle", "permute", "reshape", "flatten", "slice", "transpose", "pixel_shuffle", "upsample_nearest", "clamp", "hardtanh")
+
+
+def plants(layer):
+    y = layer.y
+    if y.q.dtype.kind == "f":
+        if layer.op == "dequantize":
+            yield from dequantized(layer)
+        yield from float_places(y)
+        return
+    if not y.quantized or np.ndim(y.scale):
+        return
+    try:
+        low, high = bounds(layer)
+    except ValueError:
+        return
+    clean = y.q.astype(np.int64)
+    found = None
+    for name, v, inside, mode in forms(layer):
+        if mode == "near":
+            off = np.abs(stored(layer, v, False, "half-even") - clean)
+            if off.max(initial=0) <= 1:
+                found = (name, v, False, "half-even", False)
+        elif np.array_equal(stored(layer, v, inside, mode), clean):
+            found = (name, v, inside, mode, True)
+            if mode == "fixed":
+                real_value = reals(layer, np.float64) / y.per(np.float64(y.scale))
+            break
+    if found:
+        name, v, inside, mode, exact = found
+        base = stored(layer, v, inside, mode)
+        rest = clean - base                      # a formula that is near: what it is off stays
+
+        def fault(**change):
+            f = {"inside": inside, "mode": mode, **change}
+            return stored(layer, v, f.pop("inside"), f.pop("mode"), **f) + (rest if "wraps" not in change else 0)
+
+        copies = layer.op.startswith(COPIES)
+        fixed_point = mode == "fixed"
+        if fixed_point and not copies:
+            yield "output:wraps", fault(wraps=True)
+            for other in MODES:
+                yield f"round:{other}", stored(layer, real_value, False, other)
+        elif exact and not copies:
+            for other in MODES:
+                yield f"round:{other}", fault(mode=other)
+                if inside is False:
+                    yield f"round:{other}", fault(mode=other, inside=True)
+            if inside is False:
+                yield "zero-point:before-rounding", fault(inside=True)
+            elif inside is True:
+                yield "zero-point:after-rounding", fault(inside=False)
+            if not copies:
+                yield "output:wraps", fault(wraps=True)
+        if not exact and not copies:             # fixed point and tables: the real value rounded once
+            for other in ("to-zero", "floor", "ceil", "half-away", "half-even", "half-up"):
+                yield f"round:{other}", stored(layer, v, False, other)
+        for moved in (7, -5):
+            if not y.range[0] <= np.max(y.zero) + moved <= y.range[1]:
+                continue
+            limits = None if layer.activation() == "none" else tuple(np.clip(np.array(bounds(layer, moved)), *y.range))
+            q = stored(layer, v, inside, mode, moved, limits) + rest
+            yield "zero-point:stale", np.clip(q, *(limits or (low, high)))
+        if layer.activation() != "none" and (exact or copies):
+            yield "activation:missing", np.clip(fault(limits=y.range), *y.range)
+            if y.range[0] < 0 or layer.activation() == "relu":
+                yield "activation:at-zero", np.clip(fault(limits=(max(y.range[0], 0), y.range[1])), *y.range)
+        if layer.op in ("mul",) and exact and not fixed_point:
+            a, b = layer.ins["a"], layer.ins["b"]
+            acc, m = a.centred() * b.centred(), float(a.scale) * float(b.scale) / float(y.scale)
+            yield "multiplier:f64", np.clip(rounded(acc * m, mode) + y.zero, low, high)
+            yield "multiplier:power-of-two", np.clip(rounded(acc * 2.0 ** round(math.log2(m)), mode) + y.zero, low, high)
+            yield "round:double", np.clip(double(acc, m) + y.zero, low, high)
+            yield "multiplier:q31", np.clip(single(acc, m) + y.zero, low, high)
+        if layer.op == "requantize" and exact and not fixed_point:
+            m = float(layer.ins["x"].scale) / float(y.scale)
+            yield "round:double", np.clip(double(layer.ins["x"].centred(), m) + y.zero, low, high)
+        for port, t in layer.ins.items():
+            if t.dtype in ("uint8", "int8") and port in ("x", "a", "b", "x0"):
+                least = t.range[0]
+                codes = {port: (t.q.astype(np.int64) + 128 - least) % 256 + least}
+                for other, w, where, how in forms(layer, codes):
+                    if (other, where, how) == (name, inside, mode) or not exact and how == "near":
+                        q = stored(layer, w, inside, mode)
+                        if exact and not fixed_point:
+                            yield "offset:128", q
+                        break
+    if y.dtype in ("uint8", "int8"):
+        yield "offset:128", (clean + 128 - y.range[0]) % 256 + y.range[0] if y.range in ((0, 255), (-128, 127)) else clean
+    yield from places(clean, y, lambda q: q)
+
+
+def dequantized(layer):
+    x = layer.ins["x"]
+    if np.ndim(x.scale) or x.q.dtype.kind not in "iu" or isinstance(x.zero, float) and x.zero != int(x.zero):
+        return
+    s, z, q = f32(x.scale), f32(x.zero), x.q.astype(f32)
+    yield "dequantize:fma", f32(q.astype(np.float64) * np.float64(s) + np.float64(s * -z))
+    yield "dequantize:two-products", q * s + s * -z
+
+
+def float_places(y):
+    q = np.array(y.q)
+    if q.size < 2:
+        return
+    one, at = q.copy(), zlib.crc32(y.name.encode()) % q.size
+    one.flat[at] = np.nextafter(one.flat[at], f32(9e9), dtype=f32) if q.dtype == f32 else 0
+    yield "position:element", one
+
+
+__all__ = ["plants", "fixed"]
