@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "lib/error.hpp"
@@ -65,6 +66,7 @@ Audit audit(const AuditOptions& options) {
   VerifyOptions verify = options.verify;
   verify.forms = {"integer"};
   verify.causes = false;
+  if (options.verify.progress) verify.progress = [&](std::size_t done, std::size_t of) { options.verify.progress(done, 2 * of); };
   result.report = verify_dumps(verify);
   std::vector<Dump> dumps;
   for (const auto& path : verify.dumps) dumps.push_back(Dump::open(path, verify.profile.empty()));
@@ -76,13 +78,19 @@ Audit audit(const AuditOptions& options) {
   result.layers.resize(work.size());
   std::vector<std::exception_ptr> failed(work.size());
   std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::size_t done = 0;
   const auto run = [&] {
-    for (std::size_t i = next++; i < work.size(); i = next++) try {
+    for (std::size_t i = next++; i < work.size(); i = next++) {
+      try {
         result.layers[i].layer = i;
         audit_layer(options, *work[i].first, *work[i].second, result.report.layers[i], result.layers[i]);
       } catch (...) {
         failed[i] = std::current_exception();
       }
+      const std::lock_guard lock(mutex);
+      if (++done; options.verify.progress) options.verify.progress(work.size() + done, 2 * work.size());
+    }
   };
   {
     std::vector<std::jthread> pool;

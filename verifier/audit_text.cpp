@@ -1,5 +1,6 @@
 // audit_text.cpp: an audit as a table sorted by danger. See audit.hpp.
 #include <algorithm>
+#include <map>
 #include <sstream>
 
 #include "reports/words.hpp"
@@ -101,6 +102,15 @@ std::string to_text(const Audit& audit, const AuditOptions& options) {
     for (const auto& line : sentences(*a)) about += wrapped(line);
     if (!about.empty()) s += "\n" + r.name + " (" + r.op + ")\n" + about;
   }
+  std::size_t others = 0;
+  std::map<std::string, std::vector<std::string>> unseen;  // by reason
+  for (const auto& a : audit.layers) {
+    const auto& r = audit.report.layers[a.layer];
+    others += !a.accumulates && !a.danger.empty();
+    if (a.danger.empty()) unseen[r.reason].push_back(r.name);
+  }
+  if (others) s += "\n" + wrapped(words::count(static_cast<std::int64_t>(others), "layer") + " without an integer accumulator: not in the table").substr(2);
+  for (const auto& [reason, names] : unseen) s += "\n" + wrapped("not audited: " + words::join(names, ", ") + ": " + reason).substr(2);
   if (!audit.network.empty()) s += "\nat the outputs of the network\n";
   for (const auto& n : audit.network)
     s += wrapped(n.layer + " under " + n.model + ": " + std::to_string(n.changed) + " of " + std::to_string(n.elements) + " change" + (n.changed ? ", at most " + size_of(n.floats, n.max_lsb, n.max_error) : ""));

