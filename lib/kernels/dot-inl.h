@@ -27,6 +27,14 @@
 #define LASTBIT_BEFORE_NAMESPACE() HWY_BEFORE_NAMESPACE()
 #endif
 
+// Small loops over accumulators: unrolled before registers are given out, or they live in memory.
+#undef LASTBIT_UNROLL
+#if HWY_COMPILER_CLANG
+#define LASTBIT_UNROLL _Pragma("unroll")
+#else
+#define LASTBIT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 LASTBIT_BEFORE_NAMESPACE();
 namespace lastbit::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -91,10 +99,37 @@ HWY_INLINE void transpose16x16(V8x16 (&r)[16]) {
 #undef LASTBIT_SHUFFLE
 }
 
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+/// Sixteen rows of sixteen: quarters of four rows a register, inserted as they are loaded, then 4x4 within each.
+HWY_INLINE void transpose_dwords16x16(const std::int32_t* from, std::int64_t from_stride, std::int32_t* to, std::int64_t to_stride) {
+  LASTBIT_UNROLL
+  for (int q = 0; q < 4; ++q) {
+    __m512i r[4];
+    LASTBIT_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const std::int32_t* f = from + i * from_stride + 4 * q;
+      const auto quarter = [&](int k) HWY_ATTR { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(f + 4 * k * from_stride)); };
+      r[i] = _mm512_inserti32x4(_mm512_inserti32x4(_mm512_inserti32x4(_mm512_castsi128_si512(quarter(0)), quarter(1), 1), quarter(2), 2), quarter(3), 3);
+    }
+    const __m512i a = _mm512_unpacklo_epi32(r[0], r[1]), b = _mm512_unpackhi_epi32(r[0], r[1]), c = _mm512_unpacklo_epi32(r[2], r[3]), d = _mm512_unpackhi_epi32(r[2], r[3]);
+    std::int32_t* t = to + 4 * q * to_stride;
+    _mm512_storeu_si512(t, _mm512_unpacklo_epi64(a, c));
+    _mm512_storeu_si512(t + to_stride, _mm512_unpackhi_epi64(a, c));
+    _mm512_storeu_si512(t + 2 * to_stride, _mm512_unpacklo_epi64(b, d));
+    _mm512_storeu_si512(t + 3 * to_stride, _mm512_unpackhi_epi64(b, d));
+  }
+}
+#endif
+
 /// to[c * to_stride + r] = from[r * from_stride + c], dwords, r < rows, c < columns.
 inline HWY_ATTR void transpose_dwords(const std::int32_t* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns, std::int32_t* to, std::int64_t to_stride) {
   const hn::FixedTag<std::int32_t, 4> d;
   std::int64_t r = 0;
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  if (columns % 16 == 0)
+    for (; r + 16 <= rows; r += 16)
+      for (std::int64_t c = 0; c < columns; c += 16) transpose_dwords16x16(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
+#endif
   for (; r + 4 <= rows; r += 4) {
     const std::int32_t* f = from + r * from_stride;
     std::int64_t c = 0;

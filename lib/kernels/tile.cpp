@@ -23,10 +23,13 @@ template <class K, int R, int V>
 HWY_NOINLINE HWY_ATTR void product(const TileJob& job, std::int64_t first, std::int64_t at) {
   const D32 d;
   const std::byte* px[R];
+  LASTBIT_UNROLL
   for (int r = 0; r < R; ++r) px[r] = job.x + job.pixels[first + r];
   V32 acc[R * V];
+  LASTBIT_UNROLL
   for (int v = 0; v < V; ++v) {
     const V32 start = hn::LoadU(d, job.start + at + v * static_cast<std::int64_t>(lanes));
+    LASTBIT_UNROLL
     for (int r = 0; r < R; ++r) acc[r * V + v] = start;
   }
   const std::int64_t step = job.channels * 4;
@@ -35,14 +38,19 @@ HWY_NOINLINE HWY_ATTR void product(const TileJob& job, std::int64_t first, std::
     const std::int64_t begin = job.segments[s].offset, end = begin + 4 * job.segments[s].dwords;
     for (std::int64_t k = begin; k < end; k += 4, w += step) {
       V32 weight[V];
+      LASTBIT_UNROLL
       for (int v = 0; v < V; ++v) weight[v] = load(w + v * static_cast<std::int64_t>(4 * lanes));
+      LASTBIT_UNROLL
       for (int r = 0; r < R; ++r) {
         const V32 x = broadcast(px[r] + k);
+        LASTBIT_UNROLL
         for (int v = 0; v < V; ++v) acc[r * V + v] = K::dot(acc[r * V + v], x, weight[v]);
       }
     }
   }
+  LASTBIT_UNROLL
   for (int r = 0; r < R; ++r)
+    LASTBIT_UNROLL
     for (int v = 0; v < V; ++v) {
       V32 sum = acc[r * V + v];
       const std::int64_t c = at + v * static_cast<std::int64_t>(lanes);

@@ -19,35 +19,39 @@ Memory& thread_memory() {
 Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes) {
   Blocks b;
   const std::int64_t P = g.positions(), n = std::max<std::int64_t>(1, (P + block_pixels / 2) / block_pixels);  // the last has 48 to 143
-  std::vector<std::int64_t> at;
-  std::vector<std::int32_t> phase;
-  at.reserve(static_cast<std::size_t>(P));
+  const bool phased = plan.phase_count > 1;
+  std::vector<std::int64_t> at(static_cast<std::size_t>(P));
+  std::vector<std::int32_t> phase(phased ? at.size() : 0);
   const auto widths = static_cast<std::int32_t>(plan.axis[2].phases.size()), heights = static_cast<std::int32_t>(plan.axis[1].phases.size());
+  std::size_t i = 0;
   for (std::size_t d = 0; d < static_cast<std::size_t>(g.out[0]); ++d)
-    for (std::size_t h = 0; h < static_cast<std::size_t>(g.out[1]); ++h)
-      for (std::size_t w = 0; w < static_cast<std::size_t>(g.out[2]); ++w) {
-        at.push_back(((plan.axis[0].base[d] * plan.padded[1] + plan.axis[1].base[h]) * plan.padded[2] + plan.axis[2].base[w]) * pixel_bytes);
-        if (plan.phase_count > 1) phase.push_back((plan.axis[0].phase[d] * heights + plan.axis[1].phase[h]) * widths + plan.axis[2].phase[w]);
+    for (std::size_t h = 0; h < static_cast<std::size_t>(g.out[1]); ++h) {
+      const std::int64_t row = (plan.axis[0].base[d] * plan.padded[1] + plan.axis[1].base[h]) * plan.padded[2];
+      for (std::size_t w = 0; w < static_cast<std::size_t>(g.out[2]); ++w, ++i) {
+        at[i] = (row + plan.axis[2].base[w]) * pixel_bytes;
+        if (phased) phase[i] = (plan.axis[0].phase[d] * heights + plan.axis[1].phase[h]) * widths + plan.axis[2].phase[w];
       }
-  std::int64_t first = 0;
-  std::vector<std::int64_t> order;
+    }
+  b.rows.resize(at.size());
   for (std::int64_t k = 0; k < n; ++k) {
-    const std::int64_t count = k + 1 < n ? block_pixels : P - first;
+    const std::int64_t first = k * block_pixels, count = k + 1 < n ? block_pixels : P - first;
     b.first.push_back(first);
     b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
-    order.resize(static_cast<std::size_t>(count));
-    for (std::int64_t i = 0; i < count; ++i) order[static_cast<std::size_t>(i)] = first + i;
-    const auto phase_of = [&](std::int64_t p) { return phase.empty() ? 0 : phase[static_cast<std::size_t>(p)]; };
-    if (!phase.empty()) std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t c) { return phase_of(a) < phase_of(c); });
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t p = order[static_cast<std::size_t>(i)];
-      if (i == 0 || phase_of(p) != b.parts.back().phase) b.parts.push_back({phase_of(p), first + i, 0});
-      ++b.parts.back().count;
-      b.offsets.push_back(at[static_cast<std::size_t>(p)]);
-      b.rows.push_back(static_cast<std::int32_t>(p - first));
+    auto* rows = b.rows.data() + first;
+    for (std::int64_t p = 0; p < count; ++p) rows[p] = static_cast<std::int32_t>(p);
+    if (!phased) {
+      b.parts.push_back({0, first, count});
+      continue;
     }
-    first += count;
+    const auto phase_of = [&](std::int32_t row) { return phase[static_cast<std::size_t>(first + row)]; };
+    std::stable_sort(rows, rows + count, [&](std::int32_t a, std::int32_t c) { return phase_of(a) < phase_of(c); });
+    for (std::int64_t p = 0; p < count; ++p) {
+      if (p == 0 || phase_of(rows[p]) != b.parts.back().phase) b.parts.push_back({phase_of(rows[p]), first + p, 0});
+      ++b.parts.back().count;
+      b.offsets.push_back(at[static_cast<std::size_t>(first + rows[p])]);
+    }
   }
+  if (!phased) b.offsets = std::move(at);
   b.first.push_back(P);
   b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
   return b;
@@ -99,12 +103,12 @@ void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {
   job.zero_point = in.x_zero_point;
   job.to = to;
   const std::byte* from = in.x + (in.channels_last ? n * I * all + group * C : (n * all + group * C) * I) * bytes;
-  std::vector<std::int64_t> offsets;
-  offsets.reserve(static_cast<std::size_t>(I));
+  std::vector<std::int64_t> offsets(static_cast<std::size_t>(I));
+  std::size_t at = 0;
   for (std::int64_t d = 0; d < g.in[0]; ++d)
     for (std::int64_t h = 0; h < g.in[1]; ++h)
       for (std::int64_t w = 0; w < g.in[2]; ++w)
-        offsets.push_back((((d + plan.axis[0].before) * plan.padded[1] + h + plan.axis[1].before) * plan.padded[2] + w + plan.axis[2].before) * pixel_bytes);
+        offsets[at++] = (((d + plan.axis[0].before) * plan.padded[1] + h + plan.axis[1].before) * plan.padded[2] + w + plan.axis[2].before) * pixel_bytes;
   job.positions = I;
   job.offsets = offsets.data();
   job.from = from;

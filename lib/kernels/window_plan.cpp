@@ -10,6 +10,8 @@ AxisPlan axis_plan(const Geometry& g, std::size_t a) {
   AxisPlan plan;
   const std::int64_t stride = g.stride[a], dilation = g.dilation[a], begin = g.begin[a], kernel = g.kernel[a], out = g.out[a], in = g.in[a];
   std::int64_t lowest = 0, highest = in - 1;
+  plan.base.reserve(static_cast<std::size_t>(out));
+  plan.phase.reserve(static_cast<std::size_t>(out));
   if (!g.transposed) {
     plan.phases.resize(1);
     for (std::int64_t t = 0; t < kernel; ++t) plan.phases[0].push_back({t, t * dilation});
