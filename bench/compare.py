@@ -4,8 +4,8 @@
     bench/compare.py --bench build/release/lastbit_bench [--rounds 9] [--isa vnni] [--skip torch,litert]
 
 Every engine has a process of its own and one thread. They take turns, a slot of 20 ms each, layer by layer: what the machine does
-meanwhile happens to all of them. A slot's time is its fastest call; a ratio is the median of the rounds' ratios, its spread stands
-behind it. ONNX Runtime's output is what lastbit compares with: every mismatch is counted, and none is expected. (On AVX2 ONNX
+meanwhile happens to all of them. A slot's time is its fastest call, an engine's its fastest slot; ratios are of these, and behind
+them stands what single rounds gave. ONNX Runtime's output is what lastbit compares with: every mismatch is counted, and none is expected. (On AVX2 ONNX
 Runtime saturates int16 pairs: what lastbit compares with always comes from a run on the whole processor.)
 
 --isa vnni (the default) hides AMX from the runtimes, --isa avx2 all beyond AVX2 (hide_isa.c answers CPUID in the processor's place), and
@@ -15,7 +15,6 @@ import argparse
 import math
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -238,17 +237,17 @@ def main():
         for worker in [lastbit, *engines.values()]:
             worker.close()
 
-    print(f"lastbit on {lastbit.ready[1]}, {arguments.rounds} rounds, one thread; GOP/s, and speed relative to each engine (lastbit / engine), median [least, most]\n")
+    print(f"lastbit on {lastbit.ready[1]}, {arguments.rounds} rounds, one thread; GOP/s, and speed relative to each engine (lastbit / engine) [least, most of a round]\n")
     ratio = {}
     for i, layer in enumerate(LAYERS):
         print(f"{title(layer)}   ({kernels[i]})")
         for key in [*forms, *engines]:
-            t = statistics.median(times[key, i])
+            t = min(times[key, i])
             line = f"    {key:14} {operations(layer) / t / 1e9:8.1f} GOP/s  {t * 1e3:8.3f} ms"
             if key in forms:
                 for name in engines:
                     r = sorted(e / l for e, l in zip(times[name, i], times[key, i]))
-                    ratio[key, name, i] = statistics.median(r)
+                    ratio[key, name, i] = min(times[name, i]) / t
                     line += f"   {name} {ratio[key, name, i]:.2f} [{r[0]:.2f}, {r[-1]:.2f}]"
             print(line)
     print()

@@ -262,44 +262,108 @@ HWY_INLINE void vector(const EpilogueRuns& q, FixedRule rule, const Constants& c
   }
 }
 
-/// The commonest case: float32, no events, nothing to be stored, at least a vector of sums. The last vector overlaps the one before.
-template <bool Across>
-HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources& sources, const std::int32_t* acc, std::int64_t element, std::int64_t channel, Running& running) {
+constexpr std::int64_t ahead = 8;  // runs lie far apart: the next ones are asked for early
+
+HWY_INLINE void ask_for(const EpilogueRuns& q, std::int64_t run) {
+  if (!q.observed || run >= q.runs) return;
+  const std::byte* at = q.observed + q.first + run * q.step;
+  for (std::int64_t i = 0; i < q.length; i += 64) hwy::Prefetch(at + i);
+}
+
+/// Channel of a run's first sum.
+struct RunChannel {
+  std::int64_t first;
+  bool still, ascending;  // the same for every run; one more each
+  template <bool Across>
+  static RunChannel of(const EpilogueRuns& q) {
+    const std::int64_t first = Across ? q.first % q.channels : q.first / q.positions % q.channels;
+    const bool inside = !Across && q.first % q.positions + (q.runs - 1) * q.step + q.length <= q.positions;
+    return {first, Across ? q.step % q.channels == 0 : inside, !Across && q.step == q.positions && first + q.runs <= q.channels};
+  }
+  template <bool Across>
+  HWY_INLINE std::int64_t at(const EpilogueRuns& q, std::int64_t run) const {
+    if (still) return first;
+    if (ascending) return first + run;
+    const std::int64_t element = q.first + run * q.step;
+    return Across ? element % q.channels : element / q.positions % q.channels;
+  }
+};
+
+/// The commonest case: float32, no events, nothing to be stored, at least a vector of sums a run. A run's last vector overlaps the one before.
+/// Plain: nothing is added, and nothing becomes INT32_MIN.
+template <bool Across, bool Negative, bool Plain>
+HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   constexpr auto n = static_cast<std::int64_t>(lanes);
   const D32 d;
   const DF df;
   const Epilogue& e = *q.e;
-  const V32 zero_point = hn::Set(d, e.zero_point);
+  const V32 zero_point = hn::Set(d, e.zero_point), zero = hn::Zero(d);
   const VF low = hn::Set(df, static_cast<float>(e.min - e.zero_point)), high = hn::Set(df, static_cast<float>(e.max - e.zero_point)), limit = hn::Set(df, 2147483648.0f);
-  const bool range = e.range, add = !e.addend.empty(), is_negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
-  const hn::Rebind<std::uint8_t, D32> du8;
-  const hn::Rebind<std::int8_t, D32> di8;
-  const std::byte* observed = q.observed + element;
+  const bool range = e.range, add = !e.addend.empty();
   V32 least = running.low, most = running.high;
-  Constants c = sources.at<false, Across>(channel);
-  for (std::int64_t done = 0; done < q.length;) {
-    const std::int64_t i = std::min(done, q.length - n);
-    if constexpr (Across) c = sources.at<false, true>(channel + i);
-    const V32 v = hn::Add(hn::LoadU(d, acc + i), c.bias);
-    least = hn::Min(least, v);
-    most = hn::Max(most, v);
-    VF x = hn::ConvertTo(df, v);
-    if (add) x = hn::Add(x, c.addend);
-    x = hn::Mul(x, c.multiplier);
-    if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
-    const V32 y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
-    const V32 was = is_negative ? hn::PromoteTo(d, hn::LoadU(di8, reinterpret_cast<const std::int8_t*>(observed + i))) : hn::PromoteTo(d, hn::LoadU(du8, reinterpret_cast<const std::uint8_t*>(observed + i)));
-    const auto differ = hn::Ne(was, y);
-    if (HWY_UNLIKELY(!hn::AllFalse(d, differ))) {
+  for (std::int64_t run = 0; run < q.runs; ++run) {
+    ask_for(q, run + ahead);
+    const std::int64_t element = q.first + run * q.step, channel = channels.at<Across>(q, run);
+    const std::byte* observed = q.observed + element;
+    const std::int32_t* acc = q.acc + run * q.acc_step;
+    Constants c = sources.at<false, Across>(channel);
+    const auto difference = [&](std::int64_t i) HWY_ATTR {
+      if constexpr (Across) c = sources.at<false, true>(channel + i);
+      const V32 v = hn::Add(hn::LoadU(d, acc + i), c.bias);
+      least = hn::Min(least, v);
+      most = hn::Max(most, v);
+      VF x = hn::ConvertTo(df, v);
+      if constexpr (!Plain)
+        if (add) x = hn::Add(x, c.addend);
+      x = hn::Mul(x, c.multiplier);
+      if constexpr (!Plain)
+        if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
+      const V32 y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
+      if constexpr (Negative) {
+        const hn::Rebind<std::int8_t, D32> d8;
+        return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(observed + i))), y);
+      } else {
+        const hn::Rebind<std::uint8_t, D32> d8;
+        return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(observed + i))), y);
+      }
+    };
+    const auto note = [&](V32 a, std::int64_t i, std::int64_t skip) HWY_ATTR {
       std::uint8_t bits[8] = {};
-      hn::StoreMaskBits(d, differ, bits);
-      for (std::int64_t k = done - i; k < n; ++k)
+      hn::StoreMaskBits(d, hn::Ne(a, zero), bits);
+      for (std::int64_t k = skip; k < n; ++k)
         if (bits[k / 8] >> (k % 8) & 1) q.result->differ.push_back(element + i + k);
+    };
+    std::int64_t i = 0;
+    for (; i + 2 * n <= q.length; i += 2 * n) {
+      const V32 a = difference(i), b = difference(i + n);
+      if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(hn::Or(a, b), zero)))) note(a, i, 0), note(b, i + n, 0);
     }
-    done = i + n;
+    while (i < q.length) {
+      const std::int64_t at = std::min(i, q.length - n);
+      const V32 a = difference(at);
+      if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(a, zero)))) note(a, at, i - at);
+      i = at + n;
+    }
   }
   running.low = least;
   running.high = most;
+}
+
+/// Below a multiplier of 1 no product of an int32 reaches 2^31.
+bool is_plain(const Epilogue& e, std::int64_t channel, std::int64_t count) {
+  if (!e.addend.empty()) return false;
+  if (e.range) return true;
+  const auto small = [](float m) { return m < 1.0f && m > -1.0f; };
+  return e.multiplier.size() == 1 ? small(e.multiplier[0]) : std::all_of(e.multiplier.begin() + channel, e.multiplier.begin() + channel + count, small);
+}
+
+template <bool Across>
+HWY_ATTR void compare(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
+  const Epilogue& e = *q.e;
+  const bool negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
+  const bool plain = channels.still ? is_plain(e, channels.first, Across ? q.length : 1) : channels.ascending && is_plain(e, channels.first, q.runs);
+  const auto how = negative ? plain ? compare_float32<Across, true, true> : compare_float32<Across, true, false> : plain ? compare_float32<Across, false, true> : compare_float32<Across, false, false>;
+  how(q, sources, channels, running);
 }
 
 /// Consecutive sums under one rule. The last vector overlaps the one before; fewer sums than a vector go through buffers.
@@ -347,34 +411,22 @@ HWY_ATTR void runs(const EpilogueRuns& q) {
   const Epilogue& e = *q.e;
   const Sources sources(e);
   Running running{hn::Set(d, q.result->acc_min), hn::Set(d, q.result->acc_max)};
-  const std::int64_t first_channel = Across ? q.first % q.channels : q.first / q.positions % q.channels;
-  const bool alike = q.step % q.channels == 0, ascending = q.step == q.positions;
-  [[maybe_unused]] const bool lean = q.observed && !q.stored && q.length >= static_cast<std::int64_t>(lanes);
-  constexpr std::int64_t ahead = 8;  // runs lie far apart: the next ones are asked for early
-  for (std::int64_t k = 0; k < q.runs; ++k) {
-    const std::int64_t element = q.first + k * q.step;
-    if (q.observed && k + ahead < q.runs)
-      for (std::int64_t at = 0; at < q.length; at += 64) hwy::Prefetch(q.observed + element + ahead * q.step + at);
-    const std::int32_t* acc = q.acc + k * q.acc_step;
-    std::byte* stored = q.stored ? q.stored + k * q.acc_step : nullptr;
-    if constexpr (!Across) {
-      const std::int64_t channel = ascending && first_channel + k < q.channels ? first_channel + k : element / q.positions % q.channels;
-      if constexpr (!Fixed && !Events)
-        if (lean) {
-          compare_float32<false>(q, sources, acc, element, channel, running);
-          continue;
-        }
-      run<Fixed, false, Events>(q, sources, channel < e.tail_from ? e.rule : e.tail, acc, element, channel, q.length, stored, running);
-    } else {
-      const std::int64_t channel = alike ? first_channel : element % q.channels;
-      if constexpr (!Fixed && !Events)
-        if (lean) {
-          compare_float32<true>(q, sources, acc, element, channel, running);
-          continue;
-        }
-      const std::int64_t body = e.rule == e.tail ? q.length : std::clamp<std::int64_t>(e.tail_from - channel, 0, q.length);
-      if (body > 0) run<Fixed, true, Events>(q, sources, e.rule, acc, element, channel, body, stored, running);
-      if (body < q.length) run<Fixed, true, Events>(q, sources, e.tail, acc + body, element + body, channel + body, q.length - body, stored ? stored + body : nullptr, running);
+  const RunChannel channels = RunChannel::of<Across>(q);
+  if (!Fixed && !Events && q.observed && !q.stored && q.length >= static_cast<std::int64_t>(lanes)) {
+    compare<Across>(q, sources, channels, running);
+  } else {
+    for (std::int64_t k = 0; k < q.runs; ++k) {
+      ask_for(q, k + ahead);
+      const std::int64_t element = q.first + k * q.step, channel = channels.at<Across>(q, k);
+      const std::int32_t* acc = q.acc + k * q.acc_step;
+      std::byte* stored = q.stored ? q.stored + k * q.acc_step : nullptr;
+      if constexpr (!Across) {
+        run<Fixed, false, Events>(q, sources, channel < e.tail_from ? e.rule : e.tail, acc, element, channel, q.length, stored, running);
+      } else {
+        const std::int64_t body = e.rule == e.tail ? q.length : std::clamp<std::int64_t>(e.tail_from - channel, 0, q.length);
+        if (body > 0) run<Fixed, true, Events>(q, sources, e.rule, acc, element, channel, body, stored, running);
+        if (body < q.length) run<Fixed, true, Events>(q, sources, e.tail, acc + body, element + body, channel + body, q.length - body, stored ? stored + body : nullptr, running);
+      }
     }
   }
   q.result->acc_min = hn::GetLane(hn::MinOfLanes(d, running.low));

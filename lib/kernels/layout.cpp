@@ -38,6 +38,19 @@ HWY_ATTR void planes(const LayJob& job, Store store) {
   }
 }
 
+/// Channels-last rows as words; loops that the compiler turns into vectors.
+template <class T>
+HWY_ATTR void word_rows(const LayJob& job) {
+  const auto zero = static_cast<std::int32_t>(job.zero_point);
+  const std::int64_t channels = job.channels;
+  for (std::int64_t i = 0; i < job.positions; ++i) {
+    const T* from = reinterpret_cast<const T*>(job.from) + i * job.position_stride;
+    auto* to = reinterpret_cast<std::int16_t*>(job.to + job.offsets[i]);
+    for (std::int64_t c = 0; c < channels; ++c) to[c] = static_cast<std::int16_t>(from[c] - zero);
+    std::fill(to + channels, to + job.padded_channels, std::int16_t{0});
+  }
+}
+
 HWY_ATTR void lay_input_on(const LayJob& job) {
   const bool planar = job.position_stride == 1 && stored_bytes(job.dtype) == 1 && job.positions >= 16;
   if (planar && job.kind == Kind::bytes)
@@ -63,6 +76,10 @@ HWY_ATTR void lay_input_on(const LayJob& job) {
       for (std::int64_t k = channels - c; k < count; ++k) all[k] = 0;
       std::memcpy(to + 2 * c, all, static_cast<std::size_t>(2 * count));
     });
+  }
+  if (job.kind == Kind::words && job.channel_stride == 1 && job.zero_point > -70000 && job.zero_point < 70000) {
+    if (stored_bytes(job.dtype) == 1) return is_signed(job.dtype) ? word_rows<std::int8_t>(job) : word_rows<std::uint8_t>(job);
+    if (job.dtype == DType::int16) return word_rows<std::int16_t>(job);
   }
   // Channels-last storage, wider values, tiny images.
   const std::int32_t flip = job.kind == Kind::bytes && is_signed(job.dtype) ? 128 : 0;
