@@ -1,0 +1,434 @@
+// twin.cpp: see twin.hpp. It shares with the engine the text of the stages and the big rationals, nothing else: its own parser of
+// expressions, its own roundings, its own window loop.
+#include "golden/twin.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "lib/error.hpp"
+#include "lib/rules/accumulation.hpp"
+#include "lib/rules/onednn_pairs.hpp"
+#include "verifier/evaluate.hpp"
+
+namespace lastbit {
+namespace {
+
+struct NotRational {};  // a step that has no rational value: the element is not judged
+
+Exact power(int e) {
+  Exact p(1);
+  const Exact two(2);
+  for (; e > 0; --e) p *= two;
+  for (; e < 0; ++e) p /= two;
+  return p;
+}
+bool is_zero(const Exact& v) { return !(v < Exact(0)) && !(v > Exact(0)); }
+/// floor of a value below 2^62 in size.
+std::int64_t floor_of(const Exact& v) {
+  if (v > power(61) || v < -power(61)) throw NotRational{};
+  return v.floor();
+}
+
+enum class Ties { even, away, up, down, zero, floor, ceil };
+
+/// The integer that a rational is brought to.
+std::int64_t whole(const Exact& v, Ties mode) {
+  const std::int64_t below = floor_of(v);
+  const Exact cut = v - Exact(below), half(0.5);
+  const bool nothing = is_zero(cut), negative = v < Exact(0), over = cut > half, tie = !over && !(cut < half);
+  bool up = false;
+  switch (mode) {
+    case Ties::even: up = over || (tie && below % 2 != 0); break;
+    case Ties::away: up = over || (tie && !negative); break;
+    case Ties::up: up = over || tie; break;
+    case Ties::down: up = over; break;
+    case Ties::zero: up = negative && !nothing; break;
+    case Ties::floor: break;
+    case Ties::ceil: up = !nothing; break;
+  }
+  return below + (up ? 1 : 0);
+}
+
+/// |v| lies in [2^e, 2^(e+1)).
+int exponent_of(const Exact& v) {
+  const Exact size = abs(v);
+  const double near = size.to_double();
+  if (!std::isfinite(near)) throw NotRational{};
+  int e = near == 0 ? -1100 : std::ilogb(near);
+  while (size < power(e)) --e;
+  while (size >= power(e + 1)) ++e;
+  return e;
+}
+
+/// The nearest number with that many bits of mantissa, ties to even: one IEEE operation. `least`: exponent of the smallest step.
+Exact ieee(const Exact& v, int bits, int least, int most) {
+  if (is_zero(v)) return v;
+  const int e = exponent_of(v), step = std::max(e - (bits - 1), least);
+  const Exact r = Exact(whole(v / power(step), Ties::even)) * power(step);
+  if (abs(r) >= power(most)) throw NotRational{};
+  return r;
+}
+Exact f32(const Exact& v) { return ieee(v, 24, -149, 128); }
+Exact f64(const Exact& v) { return ieee(v, 53, -1074, 1024); }
+
+/// The mantissa rounded to that many bits, half away from zero.
+Exact mantissa(const Exact& v, int bits) {
+  if (is_zero(v)) return v;
+  const Exact unit = power(exponent_of(v) - (bits - 1));
+  return Exact(whole(v / unit, Ties::away)) * unit;
+}
+
+/// A constant of a profile: its value, and the type it is held in.
+struct Constant {
+  Exact value;
+  enum class Held { literal, single, twice } held = Held::twice;
+};
+
+/// Sums and products of names and functions, evaluated while they are read.
+class Reader {
+ public:
+  Reader(const std::string& text, const Names& names) : text_(text), names_(names) {}
+  Constant all() {
+    const Constant v = sum();
+    skip();
+    if (at_ != text_.size()) throw InternalError("the twin cannot read \"" + text_ + "\"");
+    return v;
+  }
+
+ private:
+  using Held = Constant::Held;
+  void skip() {
+    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+  }
+  bool take(char c) {
+    skip();
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  static Constant rounded(const Exact& v, const Constant& a, const Constant& b) {
+    if (a.held == Held::literal && b.held == Held::literal) return {f64(v), Held::literal};
+    const bool single = a.held != Held::twice && b.held != Held::twice;
+    return {single ? f32(v) : f64(v), single ? Held::single : Held::twice};
+  }
+  Constant sum() {
+    Constant v = product();
+    for (;;) {
+      if (take('+')) { const Constant b = product(); v = rounded(v.value + b.value, v, b); }
+      else if (take('-')) { const Constant b = product(); v = rounded(v.value - b.value, v, b); }
+      else return v;
+    }
+  }
+  Constant product() {
+    Constant v = factor();
+    for (;;) {
+      if (take('*')) { const Constant b = factor(); v = rounded(v.value * b.value, v, b); }
+      else if (take('/')) {
+        const Constant b = factor();
+        if (is_zero(b.value)) throw NotRational{};
+        v = rounded(v.value / b.value, v, b);
+      } else return v;
+    }
+  }
+  Constant factor() {
+    if (take('-')) { Constant v = factor(); return {-v.value, v.held}; }
+    if (take('(')) { const Constant v = sum(); take(')'); return v; }
+    skip();
+    std::string word;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' || text_[at_] == '.')) word += text_[at_++];
+    if (word.empty()) throw InternalError("the twin cannot read \"" + text_ + "\"");
+    if (std::isdigit(static_cast<unsigned char>(word[0]))) return {Exact(std::stod(word)), Held::literal};
+    if (!take('(')) {
+      const auto it = names_.find(word);
+      if (it == names_.end()) throw InternalError("the twin knows no \"" + word + "\"");
+      if (!std::isfinite(it->second)) throw NotRational{};
+      return {Exact(it->second), Held::twice};
+    }
+    std::vector<Constant> of{sum()};
+    while (take(',')) of.push_back(sum());
+    take(')');
+    const Exact& v = of[0].value;
+    if (word == "f32") return {f32(v), Held::single};
+    if (word == "f64") return {v, Held::twice};
+    if (word == "rne") return {Exact(whole(v, Ties::even)), of[0].held};
+    if (word == "q31") return {mantissa(v, 31), Held::twice};
+    if (word == "q15") return {mantissa(v, 15), Held::twice};
+    if (word == "pow2") return {mantissa(v, 1), Held::twice};
+    if (word == "min" || word == "max") return rounded((word == "min") == (v < of.at(1).value) ? v : of.at(1).value, of[0], of.at(1));
+    if (word == "fma") {
+      const bool twice = std::any_of(of.begin(), of.end(), [](const Constant& c) { return c.held == Held::twice; });
+      const Exact r = v * of.at(1).value + of.at(2).value;
+      return {twice ? f64(r) : f32(r), twice ? Held::twice : Held::single};
+    }
+    throw InternalError("the twin knows no function \"" + word + "\"");
+  }
+  const std::string& text_;
+  const Names& names_;
+  std::size_t at_ = 0;
+};
+
+Exact constant(const std::string& text, const Names& names) { return Reader(text, names).all().value; }
+
+std::int64_t wrapped(std::int64_t v, int bits) {
+  const Exact size = power(bits), low = -power(bits - 1);
+  const Exact turns((Exact(v) - low) / size);
+  return floor_of(Exact(v) - Exact(floor_of(turns)) * size);
+}
+std::int64_t wrapped(const Exact& v, int bits) {
+  const Exact size = power(bits);
+  return floor_of(v - Exact(floor_of((v + power(bits - 1)) / size)) * size);
+}
+std::int64_t saturated(const Exact& v, int bits) {
+  const Exact hi = power(bits - 1) - Exact(1);
+  return v > hi ? floor_of(hi) : v < -power(bits - 1) ? floor_of(-power(bits - 1)) : floor_of(v);
+}
+
+/// The fixed-point rules, each as one sentence in real numbers. x is an integer, `real` the multiplier before it is quantized.
+std::int64_t fixed(const std::string& rule, std::int64_t x, const Exact& real) {
+  if (rule == "rndnu" || rule == "rndnu16" || rule == "q8") {
+    const Exact scale = f32(real);
+    if (rule == "q8") return whole(Exact(x) * Exact(whole(f32(scale * Exact(256)), Ties::even)) / Exact(256), Ties::up);
+    const int e = exponent_of(scale);
+    if (rule == "rndnu") return whole(Exact(x) * scale, Ties::up);  // the 24-bit mantissa is the float itself
+    // 15 bits of mantissa, half up; x brought to 16 bits by a rounding shift first.
+    std::int64_t m = whole(scale / power(e - 14), Ties::up);
+    int exponent = e;
+    if (m == 32768) m = 16384, ++exponent;
+    const std::int64_t pre = saturated(exponent + 1 >= 0 ? Exact(x) * power(exponent + 1) : Exact(whole(Exact(x) * power(exponent + 1), Ties::up)), 16);
+    return whole(Exact(pre) * Exact(m) / Exact(32768), Ties::up);
+  }
+  if (is_zero(real)) return 0;
+  // QuantizeMultiplier: real = m * 2^(shift - 31), m of 31 bits (15 for scale16), half away.
+  const int bits = rule == "scale16" ? 15 : 31;
+  int shift = exponent_of(real) + 1;
+  std::int64_t m = whole(real / power(shift - bits), Ties::away);
+  if (Exact(m) >= power(bits)) m /= 2, ++shift;
+  if (shift < -31) return 0;
+  if (rule == "single" || rule == "scale16") return whole(Exact(x) * Exact(m) * power(shift - bits), Ties::up);
+  if (rule == "reduced") {
+    const std::int64_t m15 = m < 0x7FFF0000 ? whole(Exact(m) / power(16), Ties::up) : 0x7FFF;
+    return whole(Exact(x) * Exact(m15) * power(shift - 15), Ties::up);
+  }
+  const Exact wanted = Exact(x) * power(std::max(shift, 0));
+  const std::int64_t moved = rule == "double_away_saturating" ? saturated(wanted, 32) : wrapped(wanted, 32);
+  const std::int64_t high = whole(Exact(moved) * Exact(m) / power(31), rule == "floor_up" ? Ties::floor : Ties::up);
+  return whole(Exact(high) * power(std::min(shift, 0)), rule == "double_up" || rule == "floor_up" ? Ties::up : Ties::away);
+}
+
+std::vector<std::string> split(const std::string& s, char at) {
+  std::vector<std::string> parts;
+  std::string part;
+  for (const char c : s) {
+    if (c == at) parts.push_back(part), part.clear();
+    else part += c;
+  }
+  parts.push_back(part);
+  return parts;
+}
+
+Ties ties_of(const std::string& name) {
+  if (name == "half_even") return Ties::even;
+  if (name == "half_away") return Ties::away;
+  if (name == "half_up") return Ties::up;
+  if (name == "half_down") return Ties::down;
+  if (name == "to_zero") return Ties::zero;
+  if (name == "floor") return Ties::floor;
+  if (name == "ceil") return Ties::ceil;
+  throw InternalError("the twin knows no rounding \"" + name + "\"");
+}
+
+std::int64_t run(const std::vector<std::string>& stages, const RequantizeContext& c, std::int64_t acc, std::int64_t channel) {
+  const Names& names = c.channels.size() == 1 ? c.channels[0] : c.channels[static_cast<std::size_t>(channel)];
+  const std::int64_t zo = static_cast<std::int64_t>(names.at("zo"));
+  Exact v(acc);
+  enum class Held { integer, single, twice } held = Held::integer;
+  const auto step = [&](const Exact& r) { v = held == Held::single ? f32(r) : held == Held::twice ? f64(r) : r; };
+  const auto typed = [&](const std::string& text) { return held == Held::single ? f32(constant(text, names)) : constant(text, names); };
+  for (const auto& stage : stages) {
+    if (!c.has_bias && stage.find("bias") != std::string::npos) continue;
+    const auto space = stage.find(' ');
+    const std::string verb = stage.substr(0, space), rest = space == std::string::npos ? "" : stage.substr(space + 1);
+    const auto halves = split(rest, ';');
+    if (verb == "bias") {
+      const Exact b = constant(rest, names), lo = -power(31), hi = power(31) - Exact(1);
+      v = Exact(wrapped(v + Exact(whole(b < lo ? lo : b > hi ? hi : b, Ties::even)), 32));
+    } else if (verb == "bias64") v += Exact(whole(constant(rest, names), Ties::even));
+    else if (verb == "float") held = Held::single, v = f32(v);
+    else if (verb == "double") held = Held::twice, v = f64(v);
+    else if (verb == "multiply") { if (held != Held::integer) step(v * typed(rest)); }
+    else if (verb == "divide") {
+      if (held == Held::integer) continue;
+      const Exact by = typed(rest);
+      if (is_zero(by)) throw NotRational{};
+      step(v / by);
+    } else if (verb == "add") {
+      if (held == Held::integer) v += Exact(whole(constant(rest, names), Ties::even));
+      else step(v + typed(rest));
+    } else if (verb == "fma") step(typed(halves.at(0)) * typed(halves.at(1)) + v);
+    else if (verb == "muladd") step(v * typed(halves.at(0)) + typed(halves.at(1)));
+    else if (verb == "activation") {
+      if (held != Held::single || c.activation == "none") continue;
+      if (c.activation == "relu") { if (v < Exact(0)) v = Exact(0); }
+      else if (c.activation == "leaky_relu") { if (v < Exact(0)) step(v * f32(Exact(c.negative_slope))); }
+      else if (c.activation == "tanh") throw NotRational{};
+    } else if (verb == "fixed") {
+      const auto gap = rest.find(' ');
+      auto rules = split(rest.substr(0, gap), '/');
+      std::string rule = rules[0];
+      if (rules.size() == 3 && channel >= c.lanes / std::stoll(rules[1]) * std::stoll(rules[1])) rule = rules[2];
+      v = Exact(fixed(rule, floor_of(v), constant(rest.substr(gap + 1), names)));
+    } else if (verb == "round") {
+      const auto words = split(rest, ' ');
+      const std::string overflow = words.size() > 1 ? words[1] : "int_min";
+      held = Held::integer;
+      if (overflow != "exact" && !(v >= -power(31) && v < power(31)))
+        v = overflow == "int_min" ? -power(31) : v < Exact(0) ? -power(31) : power(31) - Exact(1);
+      else v = Exact(whole(v, ties_of(words[0])));
+    } else if (verb == "zero_point") step(v + (held == Held::single ? f32(Exact(zo)) : Exact(zo)));
+    else if (verb == "saturate16") v = Exact(saturated(v, 16));
+    else if (verb == "range" || verb == "clamp") {
+      const std::int64_t by = verb == "range" ? zo : 0;
+      const Exact lo(c.min - by), hi(c.max - by);
+      v = v < lo ? lo : v > hi ? hi : v;
+    } else throw InternalError("the twin knows no stage \"" + stage + "\"");
+  }
+  return floor_of(v);
+}
+
+/// Sums by a plain loop, pairs included, register by register.
+std::vector<std::int64_t> sums(const Layer& layer, const Cell& cell, const Geometry& g, const AccumulationInput& in) {
+  const std::int64_t P = g.positions(), O = g.groups * g.out_channels, C = g.in_channels, T = g.taps(), I = g.in_positions();
+  const bool pairs = cell.get("pairs", "none") == "int16";
+  std::vector<Segment> segments;
+  if (pairs && cell.get("pair_order", "flat") == "onednn") segments = onednn_segments(layer, g, cell.get("kernels"));
+  else if (pairs) {
+    Segment all;
+    if (cell.get("pair_order") == "channels_first") for (std::int64_t c = 0; c < C; ++c) for (std::int64_t t = 0; t < T; ++t) all.push_back(static_cast<std::int32_t>(t * C + c));
+    else for (std::int64_t k = 0; k < T * C; ++k) all.push_back(static_cast<std::int32_t>(k));
+    segments.push_back(all);
+  }
+  const std::int64_t offset = cell.get("pair_offset") == "128" ? 128 : 0;
+  const std::int64_t outside = cell.get("pair_outside", "zero_point") == "zero" ? 0 : in.x_zero_point + offset;
+  std::vector<std::int64_t> all;
+  for (std::int64_t n = 0; n < g.batch; ++n)
+    for (std::int64_t o = 0; o < O; ++o) {
+      const std::int64_t group = o / g.out_channels, wz = in.w_zero_point.empty() ? 0 : in.w_zero_point.size() == 1 ? in.w_zero_point[0] : in.w_zero_point[static_cast<std::size_t>(o)];
+      for (std::int64_t p = 0; p < P; ++p) {
+        std::vector<std::int64_t> raw(static_cast<std::size_t>(T * C)), w(raw.size());
+        std::int64_t sum = 0;
+        for (std::int64_t t = 0; t < T; ++t) {
+          const std::int64_t tap[3] = {t / (g.kernel[1] * g.kernel[2]), t / g.kernel[2] % g.kernel[1], t % g.kernel[2]}, out[3] = {p / (g.out[1] * g.out[2]), p / g.out[2] % g.out[1], p % g.out[2]};
+          std::int64_t at = 0;
+          bool inside = true;
+          for (std::size_t a = 0; a < 3; ++a) {
+            std::int64_t from;
+            if (!g.transposed) from = out[a] * g.stride[a] - g.begin[a] + tap[a] * g.dilation[a];
+            else {
+              const std::int64_t reach = out[a] + g.begin[a] - tap[a] * g.dilation[a];
+              inside = inside && reach >= 0 && reach % g.stride[a] == 0;
+              from = reach / g.stride[a];
+            }
+            inside = inside && from >= 0 && from < g.in[a];
+            at = at * g.in[a] + from;
+          }
+          for (std::int64_t c = 0; c < C; ++c) {
+            const auto k = static_cast<std::size_t>(t * C + c);
+            const std::int64_t x = inside ? in.x[static_cast<std::size_t>(((n * g.groups + group) * C + c) * I + at)] : in.x_zero_point;
+            const std::int64_t weight = in.w[static_cast<std::size_t>((o * C + c) * T + t)];
+            sum += (x - in.x_zero_point) * (weight - wz);
+            raw[k] = inside ? x + offset : outside;
+            w[k] = weight;
+          }
+        }
+        for (const auto& s : segments)
+          for (std::size_t k = 0; k < s.size(); k += 2) {
+            std::int64_t two = raw[static_cast<std::size_t>(s[k])] * w[static_cast<std::size_t>(s[k])];
+            if (k + 1 < s.size()) two += raw[static_cast<std::size_t>(s[k + 1])] * w[static_cast<std::size_t>(s[k + 1])];
+            sum += std::clamp<std::int64_t>(two, -32768, 32767) - two;
+          }
+        all.push_back(cell.get("accumulator", "int32") == "int32" ? wrapped(sum, 32) : sum);
+      }
+    }
+  return all;
+}
+
+[[noreturn]] void disagree(const Layer& layer, std::int64_t i, const std::string& expected, const std::string& twin) {
+  throw InternalError("the rational twin of " + layer.op + " gives " + twin + " at element " + std::to_string(i) + " of \"" + layer.name + "\", the profile " + expected);
+}
+
+/// Operators whose outputs are inputs, moved or chosen: nothing may be rounded.
+bool moves(const Cell& cell) { return cell.rule == "copy" || cell.rule == "max"; }
+
+}  // namespace
+
+std::optional<std::int64_t> requantize_rationally(const std::vector<std::string>& stages, const RequantizeContext& c, std::int64_t acc, std::int64_t channel) {
+  try {
+    return run(stages, c, acc, channel);
+  } catch (const NotRational&) {
+    return std::nullopt;
+  }
+}
+
+TwinResult check_twin(const Layer& layer, const Operator& op, const Cell& cell, const Result& result) {
+  TwinResult t;
+  const auto it = result.outputs.find("y");
+  if (it == result.outputs.end() || !layer.has_out("y")) return t;
+  const Computed& y = it->second;
+  const Tensor& out = layer.out("y");
+  const bool integers = !is_float(out.dtype);
+  std::vector<std::int64_t> acc;
+  RequantizeContext context;
+  std::int64_t channels = 1, positions = 1;
+  const auto geometry = cell.rule == "accumulate" && layer.op != "conv2d_add" && layer.find("weight") && layer.inputs.count("x") && !is_float(layer.in("x").dtype) ? accumulation_geometry(layer) : std::nullopt;
+  if (geometry && integers && !cell.stages.empty()) {
+    const AccumulationInput in = read_operands(layer, *geometry);
+    acc = sums(layer, cell, *geometry, in);
+    channels = geometry->groups * geometry->out_channels, positions = geometry->positions();
+    context = requantize_context(layer, cell, in, channels);
+  } else if (layer.op == "requantize" && cell.rule == "stages") {
+    const Tensor& x = layer.in("x");
+    for (std::int64_t i = 0; i < x.size(); ++i) acc.push_back(x.integer(i) - x.q.integer_zero_point());
+    const Range range = stored_range(out);
+    context.min = range.min, context.max = range.max, context.lanes = channels = x.size();
+    context.channels.push_back({{"si", x.q.scale_of(0)}, {"so", out.q.scale_of(0)}, {"sw", 1.0}, {"zi", x.q.zero_point_of(0)}, {"zo", out.q.zero_point_of(0)}, {"bias", 0.0}, {"alpha", 1.0}});
+  }
+  if (!acc.empty() && cell.get("register").empty()) {
+    if (acc.size() != y.q.size()) throw InternalError("the rational twin of " + layer.op + " has another number of elements");
+    for (std::size_t i = 0; i < acc.size(); ++i) {
+      const auto q = requantize_rationally(cell.stages, context, acc[i], static_cast<std::int64_t>(i) / positions % channels);
+      if (!q) continue;
+      ++t.elements;
+      if (*q != y.q[i]) disagree(layer, static_cast<std::int64_t>(i), std::to_string(y.q[i]), std::to_string(*q));
+    }
+    return t;
+  }
+  if (!op.real) return t;
+  const Real real = op.real(layer, result);
+  const auto& filter = real.filter();
+  const std::size_t n = integers ? y.q.size() : y.f.size();
+  if (filter.size() != n || real.bound.size() != n) return t;
+  const Range range = integers ? activated_range(layer, out) : Range{0, 0};
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    if (std::any_of(y.undefined.begin(), y.undefined.end(), [&](const Interval& u) { return u.index == at; })) continue;
+    if (integers && out.q.quantized()) {
+      // In stored units every rule that a runtime has is within one unit and a half of the real value; a moved value is exact.
+      const double stored = std::clamp(filter[i] / out.scale_at(at) + out.zero_point_at(at), static_cast<double>(range.min) - 2, static_cast<double>(range.max) + 2);
+      const double wanted = std::clamp(stored, static_cast<double>(range.min), static_cast<double>(range.max));
+      const double allowed = moves(cell) ? 0 : 1.5 + real.bound[i] / out.scale_at(at) + std::fabs(stored) * 1e-6;
+      const double distance = std::fabs(static_cast<double>(y.q[i]) - wanted);
+      if (moves(cell) ? distance > 1e-9 * std::fabs(wanted) + real.bound[i] / out.scale_at(at) : distance > allowed) disagree(layer, at, std::to_string(y.q[i]), std::to_string(wanted));
+      ++t.bounded;
+    } else if (!integers) {
+      if (!std::isfinite(y.f[i]) || !std::isfinite(filter[i])) continue;
+      const double distance = std::fabs(static_cast<double>(y.f[i]) - filter[i]);
+      if (distance > real.bound[i] + std::fabs(filter[i]) * 0x1p-18 + 0x1p-120 + (layer.op.find("dynamic") != std::string::npos ? 1e300 : std::fabs(filter[i]) * 0x1p-6 + 0.05))
+        disagree(layer, at, std::to_string(y.f[i]), std::to_string(filter[i]));
+      ++t.bounded;
+    }
+  }
+  return t;
+}
+
+}  // namespace lastbit
