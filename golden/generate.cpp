@@ -88,7 +88,7 @@ bool is_half(const StoredReal& s, std::int64_t i) {
   const Exact twice = s.exact(i) * Exact(2);
   if (!twice.is_point()) return false;
   const std::int64_t whole = twice.floor();
-  return (whole & 1) != 0 && (twice - Exact(whole)).fraction() == "0";
+  return (whole & 1) != 0 && !(twice > Exact(whole));
 }
 
 std::vector<Reached> reached(const Workshop& w, const std::vector<Layer>& cases) {
@@ -188,7 +188,7 @@ std::vector<std::string> weaknesses(const Vectors& v) {
 
 }  // namespace
 
-Vectors generate(const VectorRequest& asked) {
+Vectors generate(const VectorRequest& asked, bool weigh) {
   const Suite& suite = find_suite(asked.suite);
   const Workshop w = open_workshop(asked);
   Vectors v;
@@ -215,11 +215,12 @@ Vectors generate(const VectorRequest& asked) {
   for (const auto& promise : draft.promises)
     if (std::none_of(v.reached.begin(), v.reached.end(), [&](const Reached& r) { return r.what == promise && r.count > 0; }))
       throw InternalError("the suite " + asked.suite + " promised \"" + promise + "\" and reached none");
+  v.checksum = checksum(v.cases);
+  if (!weigh) return v;
   const AllRules rules = all_rules(w, v.cases);
   const std::string all_of = std::to_string(v.reached.empty() ? 0 : v.reached[0].count);
   v.matrix = discriminate(rules, asked.suite == "exhaustive" ? "they agree on the whole domain of this suite, all " + all_of + " elements" : asked.suite == "discriminate" ? "they agree on every candidate that was built, and on all " + all_of + " elements of this suite" : "they agree on all " + all_of + " elements of this suite");
   v.mistrusted = weaknesses(v);
-  v.checksum = checksum(v.cases);
   return v;
 }
 

@@ -6,8 +6,8 @@
 
 namespace lastbit {
 
-/// Throws Error where the suite does not apply to the operator and profile, with the reason.
-Vectors generate(const VectorRequest&);
+/// Throws Error where the suite does not apply to the operator and profile, with the reason. `weigh`: false leaves the matrix empty.
+Vectors generate(const VectorRequest&, bool weigh = true);
 
 /// Fills the outputs of a layer with what the profile gives; returns the run.
 Result compute(const Workshop&, Layer&);

@@ -51,7 +51,7 @@ VectorRequest request_of(const std::vector<std::string>& words, const std::strin
 }
 
 SuiteRead again(const VectorRequest& request, const std::string& sum, const std::string& place) {
-  Vectors v = generate(request);
+  Vectors v = generate(request, false);
   if (v.checksum != sum) throw Error(place, "found the checksum " + sum + ", expected " + v.checksum + ": this version of lastbit makes other vectors from the same command");
   return {place, std::move(v.cases), v.label, v.cases.empty() ? Producer{} : v.cases[0].producer, request};
 }
@@ -329,6 +329,16 @@ std::vector<Layer> with_observed(const SuiteRead& suite, const Observed& o) {
     at += n;
   }
   return all;
+}
+
+bool is_suite(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return fs::exists(path + "/golden.json", error);
+  std::ifstream file(path, std::ios::binary);
+  std::string start(4096, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  return start.find("made by: lastbit golden generate") != std::string::npos;
 }
 
 }  // namespace lastbit

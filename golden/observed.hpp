@@ -14,6 +14,8 @@ struct SuiteRead {
   std::optional<VectorRequest> request;
 };
 SuiteRead read_suite(const std::string& path);
+/// Whether `golden generate` wrote it: golden.json inside, or the header.
+bool is_suite(const std::string& path);
 
 /// Values of all cases' outputs, one case after another, in row-major order.
 struct Observed {

@@ -55,9 +55,13 @@ Exact Staged::stored(std::int64_t acc, std::int64_t channel) const {
   return v / Exact(n.at("so")) + Exact(n.at("zo"));
 }
 bool Staged::tie(std::int64_t acc, std::int64_t channel) const {
+  const Names& n = names(channel);  // what is clearly none is not asked exactly
+  const double bias = !requantize_->context().has_bias ? 0.0 : n.at("bias") * (float_bias_ ? 1.0 : n.at("sb"));
+  const double near = (static_cast<double>(acc) * n.at("si") * n.at("sw") * n.at("alpha") + bias) / n.at("so") + n.at("zo");
+  if (std::fabs(near) < 0x1p20 && std::fabs(near - std::floor(near) - 0.5) > 1e-6) return false;
   const Exact twice = stored(acc, channel) * Exact(2);
   const std::int64_t whole = twice.floor();
-  return (whole & 1) != 0 && (twice - Exact(whole)).fraction() == "0";
+  return (whole & 1) != 0 && !(twice > Exact(whole));
 }
 double Staged::distance(std::int64_t acc, std::int64_t channel) const {
   const Exact v = stored(acc, channel);

@@ -363,11 +363,14 @@ Layer blank_layer(const Workshop& w, const Variant& variant, std::int64_t sample
           }
           q.float_zero_point = rows;
         }
-        // A third of the weights are extreme: neighbours that saturate a pair, sums that reach far.
-        const std::int64_t lo = is_signed ? -range.max : range.min, hi = range.max;
+        // Half the range: no pair of products exceeds int16, and what is solved for is what every register holds. Extreme: a
+        // third at the ends.
+        const std::int64_t full_lo = is_signed ? -range.max : range.min, full_hi = range.max;
+        const std::int64_t lo = variant.extreme || range.bits < 8 ? full_lo : is_signed ? -(range.max / 2) : range.max / 4, hi = variant.extreme || range.bits < 8 ? full_hi : is_signed ? range.max / 2 : range.max / 4 * 3;
         auto values = random_integers(count(p.shape), lo, hi, random);
-        for (std::size_t i = 0; i < values.size(); ++i)
-          if (const auto which = random.below(6); which < 2) values[i] = static_cast<std::int32_t>(which ? hi : lo);
+        if (variant.extreme)
+          for (auto& value : values)
+            if (const auto which = random.below(6); which < 2) value = static_cast<std::int32_t>(which ? hi : lo);
         t = Tensor::of_integers(p.port, dtype, p.shape, q, values);
         break;
       }
@@ -377,7 +380,9 @@ Layer blank_layer(const Workshop& w, const Variant& variant, std::int64_t sample
         auto steps = random_integers(count(p.shape), -3000, 3000, random);
         if (is_float(dtype)) {
           std::vector<float> v;
-          for (const auto n : steps) v.push_back(static_cast<float>(n) / 16384.0f);  // multiples of 2^-14: steps of a dyadic si * sw
+          // Multiples of 2^-12, steps of a dyadic si * sw, so that sums can meet boundaries; but quarters of one in the second
+          // channel, so that a bias that is rounded to such steps shows.
+          for (std::size_t o = 0; o < steps.size(); ++o) v.push_back(static_cast<float>(o == 1 ? steps[o] : steps[o] / 4 * 4) / 16384.0f);
           t = Tensor::of_floats("bias", p.shape, v);
         } else {
           t = Tensor::of_integers("bias", dtype, p.shape, {}, steps);  // its scale is si * sw
@@ -430,7 +435,7 @@ Layer blank_layer(const Workshop& w, const Variant& variant, std::int64_t sample
     case OutputKind::chosen: q = per_tensor(dtype, sx, zo); break;
     case OutputKind::scaled: case OutputKind::states: {
       int e = 0;  // so = si * sw * 2^e
-      if (products && layer.op != "cat") e = std::max(1, floor_log2(terms * span(x_type) * span(layer.op == "matmul" || layer.op == "mul" ? x_type : w_type) / (8 * span(dtype))));
+      if (products && layer.op != "cat") e = std::max(1, floor_log2(terms * span(x_type) * span(layer.op == "matmul" || layer.op == "mul" ? x_type : w_type) / ((variant.extreme ? 8 : 16) * span(dtype))));
       const int base = products ? (layer.op == "mul" || layer.op == "matmul" ? -11 : -12) : -4;
       if (int32_codes) e = -base - 5 + 9;  // 2^-9 of an accumulator
       out_scale = scale(base + e - variant.narrower);
@@ -452,6 +457,27 @@ Layer blank_layer(const Workshop& w, const Variant& variant, std::int64_t sample
     layer.inputs.emplace("a", Tensor::of_integers("a", dtype, shape, qa, random_integers(count(shape), info(dtype).min, info(dtype).max, random)));
   }
   refresh(w, layer);
+  // Some profiles hold an operator only in one of its variants.
+  const std::pair<const char*, Attribute> ways[] = {{"variant", std::string("decomposed")}, {"variant", std::string("float")}, {"per_token", true}};
+  for (const auto& [key, value] : ways) {
+    if (cell_for(*w.profile, *w.op, layer)) break;
+    if (layer.attributes.values.count(key) || std::none_of(w.op->attributes.begin(), w.op->attributes.end(), [&, k = key](const AttributeSpec& a) { return a.name == k; })) continue;
+    layer.attributes.values[key] = value;
+    refresh(w, layer);
+    if (!cell_for(*w.profile, *w.op, layer)) layer.attributes.values.erase(key), refresh(w, layer);
+  }
+  if (int32_codes) {  // a multiplier in 256ths takes codes, not accumulators
+    const Cell* cell = cell_for(*w.profile, *w.op, layer);
+    if (cell && !cell->stages.empty() && cell->stages[0].rfind("fixed q8", 0) == 0) {
+      Workshop codes = w;
+      codes.dtypes["x"] = habit.x;
+      return blank_layer(codes, variant, samples, random);
+    }
+  }
+  if (layer.op == "cat" && cell_of(w, layer).rule == "copy") {  // bits are moved whatever the qparams say: they are alike
+    for (auto& [port, t] : layer.inputs) t.q = layer.out("y").q;
+    refresh(w, layer);
+  }
   if (w.op->check) w.op->check(layer);
   return layer;
 }

@@ -31,6 +31,7 @@ struct Variant {
   bool bias = true;
   std::string activation = {};      // empty: none
   int narrower = 0;                 // the output's scale, times 2^-narrower: more results clamp
+  bool extreme = false;             // weights to the ends of their range, so that pairs of products exceed int16; else within half of it
 };
 /// The layer with random inputs and an output of the right shape, type and qparams that holds zeros. With --like: that layer
 /// with its own weights, scales and attributes, whatever the variant says, and random inputs.

@@ -159,7 +159,7 @@ std::vector<Rival> rivals(const Layer& layer, const Operator& op) {
       set_producer(as, &op, isa.empty() ? layer.producer : on_isa(layer.producer, isa));
       const Cell* cell = cell_for(p, op, as);
       if (!cell) continue;
-      const std::string label = profile_label(p, isa);
+      const std::string label = p.isas.empty() ? p.name : profile_label(p, isa);  // no variants: the instruction set changes nothing
       const auto twin = std::find_if(all.begin(), all.end(), [&](const Rival& r) { return r.cell.rule == cell->rule && r.cell.stages == cell->stages && r.cell.with == cell->with; });
       if (twin != all.end()) twin->alike.push_back(label);
       else all.push_back({label, &p, *cell, std::move(as), {}});

@@ -51,7 +51,7 @@ Draft make(const Workshop& w) {
   std::vector<Variant> variants{{.name = "exact", .dyadic = true}, {.name = "scales", .dyadic = false}};
   const bool weights = std::any_of(w.op->inputs.begin(), w.op->inputs.end(), [](const Port& p) { return p.name == "weight"; });
   const bool fused = !w.attributes.count("activation") && std::any_of(w.op->attributes.begin(), w.op->attributes.end(), [](const AttributeSpec& a) { return a.name == "activation"; });
-  if (weights) variants.push_back({.name = "channels", .dyadic = false, .odd = false, .per_channel = true});
+  if (weights) variants.push_back({.name = "channels", .dyadic = false, .odd = false, .per_channel = true}), variants.push_back({.name = "extremes", .dyadic = true, .extreme = true});
   if (fused) variants.push_back({.name = "activation", .dyadic = true, .activation = "relu", .narrower = 1});
   if (w.like) variants = {{.name = w.op->name}};
   std::vector<Layer> pools;

@@ -47,7 +47,7 @@ Draft of_sums(const Workshop& w, Layer layer, Random& random) {
 
 Draft make(const Workshop& w) {
   Random random = w.random("overflow");
-  const Variant variant{.name = "extremes", .dyadic = false};
+  const Variant variant{.name = "extremes", .dyadic = false, .extreme = true};
   Layer layer = blank_layer(w, variant, w.samples(16), random);
   const auto staged = Staged::of(w, layer);
   if (staged && layer.op != "requantize") return of_sums(w, std::move(layer), random);

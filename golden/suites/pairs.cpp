@@ -10,7 +10,7 @@ namespace {
 Draft make(const Workshop& w) {
   Draft d;
   Random random = w.random("pairs");
-  Layer layer = blank_layer(w, {.name = w.op->name, .dyadic = true}, w.samples(24), random);
+  Layer layer = blank_layer(w, {.name = w.op->name, .dyadic = true, .extreme = true}, w.samples(24), random);
   const auto staged = Staged::of(w, layer);
   if (!staged || layer.op == "requantize") throw Error("--suite pairs", "found " + w.op->name + ", which sums no products of 8 bits into an integer output here, expected a linear layer or a convolution");
   const Cell& cell = cell_of(w, layer);

@@ -176,7 +176,7 @@ void write(const Vectors& v, const std::string& path) {
     std::string s = comment(v) + "#ifndef " + guard + "\n#define " + guard + "\n\n#include <stdint.h>\n\n";
     for (const auto& c : cases) {
       s += c.config + "\n";
-      for (const auto& a : c.arrays) s += text_of(a, "static ");
+      for (const auto& a : c.arrays) s += text_of(a, "");
       s += "\n";
     }
     write_text(path, s + "#endif\n");

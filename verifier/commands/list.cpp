@@ -4,6 +4,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "golden/suite.hpp"
+#include "golden/writer.hpp"
 #include "lib/layer/operator.hpp"
 #include "lib/profile/profile.hpp"
 #include "reports/report.hpp"
@@ -136,6 +138,8 @@ const std::vector<Kind>& kinds() {
       {"profiles", profiles, text_of_profiles},
       {"formats", [] { return named(all_formats()); }, [] { return text_of_named(all_formats()); }},
       {"causes", causes, text_of_causes},
+      {"suites", [] { return named(all_suites()); }, [] { return text_of_named(all_suites()); }},
+      {"emit", [] { return named(all_writers()); }, [] { return text_of_named(all_writers()); }},
       {"commands", [] { return named(all_commands()); }, [] { return text_of_named(all_commands()); }},
   };
   return all;
@@ -155,7 +159,7 @@ std::string overview() {
 }  // namespace
 
 Command list() {
-  return {"list", "operators, profiles, formats, causes, commands", [](CLI::App& app, const Invocation&) -> std::function<int()> {
+  return {"list", "operators, profiles, formats, causes, golden suites and their forms, commands", [](CLI::App& app, const Invocation&) -> std::function<int()> {
             struct Options {
               std::string kind, profile, format = "text";
             };
