@@ -1,8 +1,11 @@
-// merge.cpp: a merge is a union over keys, so it is associative, commutative and idempotent. The command is kept only if all
-// parts were made by the same one: otherwise nothing repeats the whole.
+// merge.cpp: a merge is a union over keys, so it is associative, commutative and idempotent. The command is kept if all parts
+// were made by the same one. Parts that `verify` made of other dumps with the same options are what `verify` makes of all the
+// dumps. Otherwise nothing repeats the whole, and there is no command.
 #include "reports/merge.hpp"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -11,10 +14,11 @@
 namespace lastbit {
 namespace {
 
-// Everything that is in a layer, as text to compare.
-std::string everything(const LayerReport& layer) {
+// Everything that is in a layer, as text to compare. Explanations aside: a report has those of its first layers alone.
+std::string everything(LayerReport layer) {
+  for (WorstElement& e : layer.worst) e.explain.clear();
   Report one;
-  one.layers = {layer};
+  one.layers = {std::move(layer)};
   return find_format("json").render(one, {});
 }
 
@@ -36,6 +40,35 @@ void add_gate(const Report& part, std::map<FindingKey, GateFinding>& findings, s
   notes.insert(part.gate->notes.begin(), part.gate->notes.end());
 }
 
+// The first layers of the whole are among the first of their parts, so what is explained in the whole has been explained.
+void keep_first_explanations(Report& whole) {
+  int left = layers_explained;
+  for (LayerReport& layer : whole.layers) {
+    if (layer.mismatches == 0 || layer.worst.empty()) continue;
+    if (left-- <= 0) layer.worst.front().explain.clear();
+  }
+}
+
+// What follows "verify DUMP..."; none if the command is another.
+std::optional<std::vector<std::string>> options_of(const Report& part) {
+  const auto& command = part.command;
+  if (command.size() < 1 + part.dumps.size() || command[0] != "verify") return std::nullopt;
+  const auto options = command.begin() + 1 + static_cast<std::ptrdiff_t>(part.dumps.size());
+  if (!std::is_permutation(command.begin() + 1, options, part.dumps.begin())) return std::nullopt;
+  return std::vector<std::string>(options, command.end());
+}
+
+std::vector<std::string> merged_command(const std::vector<Part>& parts, const Report& whole) {
+  const auto all = [&](auto same) { return std::all_of(parts.begin(), parts.end(), [&](const Part& p) { return same(p.report); }); };
+  if (all([&](const Report& r) { return r.command == parts[0].report.command; })) return parts[0].report.command;
+  const auto options = options_of(parts[0].report);
+  if (!options || !all([&](const Report& r) { return options_of(r) == options; })) return {};
+  std::vector<std::string> command{"verify"};
+  command.insert(command.end(), whole.dumps.begin(), whole.dumps.end());
+  command.insert(command.end(), options->begin(), options->end());
+  return command;
+}
+
 }  // namespace
 
 Report merged(const std::vector<Part>& parts) {
@@ -44,6 +77,7 @@ Report merged(const std::vector<Part>& parts) {
     double ms;
     std::string text;
     const LayerReport* layer;
+    std::string explain;
   };
   std::map<Key, Kept> layers;  // of one result with several clocks the fastest
   std::set<std::pair<std::string, std::map<std::string, std::string>>> dumps;
@@ -52,7 +86,6 @@ Report merged(const std::vector<Part>& parts) {
   if (parts.empty()) throw Error("merge", "found no report, expected at least one");
   Report whole;
   whole.version = parts[0].report.version;
-  whole.command = parts[0].report.command;
   whole.chained = parts[0].report.chained;
   for (const auto& [report, place] : parts) {
     if (report.version != whole.version)
@@ -61,12 +94,14 @@ Report merged(const std::vector<Part>& parts) {
       throw Error(place, std::string("found a report of ") + (report.gate ? "the gate" : "verify") + ", expected one of " + (report.gate ? "verify" : "the gate") + " as in " + parts[0].place);
     if (report.chained != whole.chained)
       throw Error(place, std::string("found a report made with") + (report.chained ? "" : "out") + " --chained, expected all the same");
-    if (report.command != whole.command) whole.command.clear();
     for (std::size_t i = 0; i < report.dumps.size(); ++i) dumps.emplace(report.dumps[i], report.producers[i]);
     for (const LayerReport& layer : report.layers) {
-      const Kept kept{layer.timing ? layer.timing->time_ms : 0, everything(layer), &layer};
+      Kept kept{layer.timing ? layer.timing->time_ms : 0, everything(layer), &layer, layer.worst.empty() ? "" : layer.worst.front().explain};
       const auto [it, added] = layers.try_emplace(Key{layer.dump, layer.position, layer.name, but_the_clock(layer)}, kept);
-      if (!added && std::tie(kept.ms, kept.text) < std::tie(it->second.ms, it->second.text)) it->second = kept;
+      if (added) continue;
+      kept.explain = std::max(kept.explain, it->second.explain);
+      if (std::tie(kept.ms, kept.text) < std::tie(it->second.ms, it->second.text)) it->second = kept;
+      it->second.explain = kept.explain;
     }
     if (report.gate) add_gate(report, findings, notes);
   }
@@ -74,7 +109,12 @@ Report merged(const std::vector<Part>& parts) {
     whole.dumps.push_back(dump);
     whole.producers.push_back(producer);
   }
-  for (const auto& [key, kept] : layers) whole.layers.push_back(*kept.layer);
+  whole.command = merged_command(parts, whole);
+  for (const auto& [key, kept] : layers) {
+    whole.layers.push_back(*kept.layer);
+    if (!kept.layer->worst.empty()) whole.layers.back().worst.front().explain = kept.explain;
+  }
+  keep_first_explanations(whole);
   if (parts[0].report.gate) {
     whole.gate.emplace();
     for (const auto& [key, finding] : findings) whole.gate->findings.push_back(finding);

@@ -7,6 +7,9 @@
 
 namespace lastbit {
 
+/// Of so many layers, the first with mismatches of their own, a report explains the worst element: each costs its layer once more.
+inline constexpr int layers_explained = 3;
+
 /// A part and where it was read.
 struct Part {
   Report report;

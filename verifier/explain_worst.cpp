@@ -1,13 +1,14 @@
-// explain_worst.cpp: each explanation recomputes its layer once, so there are three, and only formats that show them ask for them.
+// explain_worst.cpp: each explanation recomputes its layer once, so there are few, and only formats that show them ask for them.
 #include "verifier/explain_worst.hpp"
 
 #include "lib/error.hpp"
+#include "reports/merge.hpp"
 #include "verifier/explain.hpp"
 
 namespace lastbit {
 
 void explain_worst(Report& report, const std::string& profile) {
-  int left = 3;
+  int left = layers_explained;
   for (LayerReport& layer : report.layers) {
     if (left == 0) return;
     if (layer.mismatches == 0 || layer.worst.empty()) continue;

@@ -6,7 +6,7 @@
 
 namespace lastbit {
 
-/// Fills `explain` of the worst element of the first three layers with mismatches of their own. `profile`: what --profile said.
+/// Fills `explain` of the worst element of the first layers_explained layers with mismatches of their own. `profile`: what --profile said.
 void explain_worst(Report&, const std::string& profile);
 
 }  // namespace lastbit

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <exception>
@@ -138,6 +139,12 @@ std::optional<Tensor> own_output(const Evaluated& e, const std::string& port) {
   return own;
 }
 
+bool wanted(const Dump& dump, const LayerEntry& entry, const VerifyOptions& options) {
+  const std::int64_t position = &entry - dump.layers().data();
+  if (options.positions && (position < options.positions->first || position >= options.positions->end)) return false;
+  return options.layer_glob.empty() || glob_matches(options.layer_glob, entry.name);
+}
+
 struct Job {
   const Dump* dump;
   const LayerEntry* entry;
@@ -240,10 +247,37 @@ void chain(const Dump& dump, const std::vector<const LayerEntry*>& entries, cons
 
 }  // namespace
 
+LayerRange LayerRange::parse(const std::string& text, const std::string& place) {
+  LayerRange r;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, r.first);
+  const bool colon = first.ec == std::errc() && first.ptr != end && *first.ptr == ':';
+  const auto last = colon ? std::from_chars(first.ptr + 1, end, r.end) : first;
+  if (!colon || last.ec != std::errc() || last.ptr != end || r.first < 0 || r.end <= r.first)
+    throw Error(place, "found \"" + text + "\", expected FIRST:END, positions of layers, 0 <= FIRST < END");
+  return r;
+}
+
+std::vector<std::string> verify_command(const VerifyOptions& options) {
+  std::vector<std::string> command{"verify"};
+  command.insert(command.end(), options.dumps.begin(), options.dumps.end());
+  if (!options.profile.empty()) command.insert(command.end(), {"--profile", options.profile});
+  if (!options.layer_glob.empty()) command.insert(command.end(), {"--layer", options.layer_glob});
+  if (options.positions) command.insert(command.end(), {"--positions", std::to_string(options.positions->first) + ":" + std::to_string(options.positions->end)});
+  std::string forms;
+  for (const char* form : {"integer", "float", "exact"})
+    if (options.forms.count(form)) forms += (forms.empty() ? "" : ",") + std::string(form);
+  if (forms != "integer,float,exact") command.insert(command.end(), {"--forms", forms});
+  if (options.chained) command.push_back("--chained");
+  if (options.timings) command.push_back("--timings");
+  return command;
+}
+
 Report verify_dumps(const VerifyOptions& options) {
+  if (options.chained && options.positions) throw Error("--positions", "found --chained too, expected one of them: a chain begins at the first layer");
   Report report;
   report.version = options.version;
-  report.command = options.command;
+  report.command = options.command.empty() ? verify_command(options) : options.command;
   report.chained = options.chained;
   std::vector<Dump> dumps;
   for (const auto& path : options.dumps) {
@@ -254,7 +288,7 @@ Report verify_dumps(const VerifyOptions& options) {
   std::vector<Job> jobs;
   for (const auto& dump : dumps)
     for (const auto& entry : dump.layers())
-      if (options.layer_glob.empty() || glob_matches(options.layer_glob, entry.name)) jobs.push_back({&dump, &entry});
+      if (wanted(dump, entry, options)) jobs.push_back({&dump, &entry});
 
   std::vector<LayerRun> runs(jobs.size());
   std::atomic<std::size_t> next{0};

@@ -181,6 +181,40 @@ TEST_CASE("any partition and any grouping of a report merges to the same bytes",
   }
 }
 
+TEST_CASE("parts that verify made of other dumps with the same options merge to what it makes of all of them", "[reports]") {
+  const auto part = [](const std::string& dump, std::vector<std::string> options) {
+    Report r;
+    r.dumps = {dump};
+    r.producers = {{{"framework", "pytorch"}}};
+    r.command = {"verify", dump};
+    r.command.insert(r.command.end(), options.begin(), options.end());
+    return Part{r, dump};
+  };
+  const Part a = part("a", {"--profile", "qnn"}), b = part("b", {"--profile", "qnn"}), c = part("c", {"--profile", "qnn"});
+  CHECK(merged({b, a}).command == std::vector<std::string>{"verify", "a", "b", "--profile", "qnn"});
+  CHECK(merged({{merged({c, a}), "ac"}, b}).command == std::vector<std::string>{"verify", "a", "b", "c", "--profile", "qnn"});
+  CHECK(merged({a, part("b", {})}).command.empty());
+}
+
+TEST_CASE("a merge explains the layers that one report explains", "[reports]") {
+  Report whole = test::long_network(600);
+  std::vector<Part> parts;
+  const auto explain = [](Report& r) {
+    int left = layers_explained;
+    for (LayerReport& l : r.layers)
+      if (l.mismatches && !l.worst.empty()) l.worst.front().explain = left-- > 0 ? "why" : "";
+  };
+  for (std::size_t first = 0; first < 600; first += 150) {
+    Report part = whole;
+    part.layers.assign(whole.layers.begin() + static_cast<std::ptrdiff_t>(first), whole.layers.begin() + static_cast<std::ptrdiff_t>(first) + 150);
+    explain(part);
+    parts.push_back({part, std::to_string(first)});
+  }
+  explain(whole);
+  CHECK(json(merged(parts)) == json(whole));
+  CHECK(json(merged({parts[2], {merged({parts[3], parts[1]}), "right"}, {merged({parts[0], parts[1]}), "left"}})) == json(whole));
+}
+
 TEST_CASE("parts that contradict each other do not merge", "[reports]") {
   const Report a = test::every_kind();
   Report b = a;

@@ -27,12 +27,13 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   struct Options {
     VerifyOptions verify;
     OutputOptions output;
-    std::string forms = "integer,float,exact";
+    std::string forms = "integer,float,exact", positions;
   };
   auto o = std::make_shared<Options>();
   app.add_option("dump", o->verify.dumps, "dumps: directories with a manifest.json")->required();
   app.add_option("--profile", o->verify.profile, "NAME, NAME@isa or FILE.json instead of what the dump says");
   app.add_option("--layer", o->verify.layer_glob, "only layers whose name matches this glob");
+  app.add_option("--positions", o->positions, "only layers at positions FIRST:END of a dump, the first is 0: a shard");
   app.add_option("--forms", o->forms, "which of integer, float, exact (default all)");
   app.add_flag("--chained", o->verify.chained, "also run the network through the reference's own tensors");
   app.add_flag("--timings", o->verify.timings, "times and kernels, a line per layer");
@@ -41,7 +42,7 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   return [o, invocation] {
     o->verify.forms = parse_forms(o->forms);
     o->verify.version = invocation.version;
-    o->verify.command = invocation.arguments;
+    if (!o->positions.empty()) o->verify.positions = LayerRange::parse(o->positions, "--positions");
     Progress progress("verify");
     o->verify.progress = [&](std::size_t done, std::size_t of) { progress(done, of); };
     Report report = verify_dumps(o->verify);
