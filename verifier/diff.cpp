@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "lib/dump/layout.hpp"
 #include "lib/error.hpp"
 #include "verifier/compare.hpp"
 #include "verifier/evaluate.hpp"
@@ -23,6 +24,27 @@ Computed as_expected(const Tensor& t) {
   return c;
 }
 
+/// In the order NC…, whatever order its dump keeps it in: operators without spatial axes leave a tensor as stored.
+Tensor in_order(const Dump& dump, const std::string& name, const Tensor& t) {
+  const std::string& layout = dump.tensors().at(name).layout;
+  if (layout.size() != t.shape.size() || !t.stored_axes.empty()) return t;
+  const std::string wanted = wanted_layout(Role::activation, layout);
+  return wanted.empty() ? t : permuted(t, axis_order(layout, wanted));
+}
+
+Layer bound_in_order(const Dump& dump, const LayerEntry& entry) {
+  Layer layer = dump.bind(entry);
+  for (auto& [port, t] : layer.inputs) t = in_order(dump, entry.inputs.at(port), t);
+  for (auto& [port, t] : layer.outputs) t = in_order(dump, entry.outputs.at(port), t);
+  return layer;
+}
+
+/// The shape without axes of length one: a mean over an image is [N, C, 1, 1] here and [N, C] there.
+Shape squeezed(Shape shape) {
+  std::erase(shape, 1);
+  return shape;
+}
+
 bool same_values(const Tensor& a, const Tensor& b) {
   return a.shape == b.shape && a.dtype == b.dtype && compare(as_expected(a), b).mismatches == 0;
 }
@@ -32,7 +54,7 @@ void compare_layers(const Layer& a, const Layer& b, DiffLayer& d) {
     const auto it = a.outputs.find(port);
     if (it == a.outputs.end()) continue;
     const Tensor& ta = it->second;
-    if (ta.shape != tb.shape || is_float(ta.dtype) != is_float(tb.dtype)) {
+    if (squeezed(ta.shape) != squeezed(tb.shape) || is_float(ta.dtype) != is_float(tb.dtype)) {
       d.note = "the outputs have other shapes or types: " + to_string(ta.shape) + " and " + to_string(tb.shape);
       continue;
     }
@@ -49,16 +71,20 @@ void compare_layers(const Layer& a, const Layer& b, DiffLayer& d) {
   }
 }
 
-/// B's entry for every layer of A: by name, else the next of the same operator in order.
+/// B's entry for every layer of A: by name and operator, by name alone (one runtime's mean is another's average pool), else the
+/// next of the same operator in order.
 std::vector<const LayerEntry*> matched(const Dump& a, const Dump& b) {
   std::map<std::string, const LayerEntry*> by_name;
   for (const auto& e : b.layers()) by_name[e.name] = &e;
   std::set<const LayerEntry*> taken;
   std::vector<const LayerEntry*> match(a.layers().size(), nullptr);
-  for (std::size_t i = 0; i < match.size(); ++i) {
-    const auto it = by_name.find(a.layers()[i].name);
-    if (it != by_name.end() && it->second->op == a.layers()[i].op) match[i] = it->second, taken.insert(it->second);
-  }
+  for (const bool same_operator : {true, false})
+    for (std::size_t i = 0; i < match.size(); ++i) {
+      const auto it = by_name.find(a.layers()[i].name);
+      if (match[i] || it == by_name.end() || taken.count(it->second) || (same_operator && it->second->op != a.layers()[i].op)) continue;
+      match[i] = it->second;
+      taken.insert(it->second);
+    }
   std::size_t next = 0;
   for (std::size_t i = 0; i < match.size(); ++i) {
     if (match[i]) continue;
@@ -112,7 +138,7 @@ Diff diff(const std::string& path_a, const std::string& path_b, VerifyOptions op
     } else {
       d.name_b = match[i]->name;
       try {
-        compare_layers(a.bind(ea), b.bind(*match[i]), d);
+        compare_layers(bound_in_order(a, ea), bound_in_order(b, *match[i]), d);
       } catch (const Error& e) {
         d.note = e.what();
       }

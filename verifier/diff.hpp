@@ -10,7 +10,7 @@
 namespace lastbit {
 
 struct DiffLayer {
-  std::string name, name_b, op;            // matched by name, else by order and operator
+  std::string name, name_b, op;            // matched by name (and operator, if it can be), else by order and operator
   std::int64_t elements = 0, different = 0, max_lsb = 0;   // outputs of A against outputs of B, as dumped
   bool same_inputs = true, same_qparams = true, same_weights = true;
   std::string note;                        // "only in A", another shape, ...
