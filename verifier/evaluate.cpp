@@ -40,17 +40,25 @@ std::string profile_label(const Profile& p, const std::string& isa) {
   return p.name + (isa.empty() || (!p.isas.empty() && isa == p.isas[0]) ? "" : "@" + isa);
 }
 
+ChosenProfile named_profile(const std::string& option) {
+  ChosenProfile c;
+  if (is_file_name(option)) c.profile = &profile_from_file(option);
+  else {
+    const auto choice = ProfileChoice::parse(option);
+    c.profile = &find_profile(choice.name);
+    c.isa = choice.isa;
+  }
+  c.label = profile_label(*c.profile, c.isa);
+  return c;
+}
+
 ChosenProfile choose_profile(const Dump& dump, const LayerEntry& entry, const std::string& option) {
   ChosenProfile c;
   Layer as;  // the producer alone, for conditions on it
   as.producer = dump.producer();
   as.facts = common_facts(as);
-  if (!option.empty() && is_file_name(option)) c.profile = &profile_from_file(option);
-  else if (!option.empty()) {
-    const auto choice = ProfileChoice::parse(option);
-    c.profile = &find_profile(choice.name);
-    c.isa = choice.isa;
-  } else if (const std::string named = !entry.profile.empty() ? entry.profile : dump.profile(); !named.empty()) {
+  if (!option.empty()) c = named_profile(option);
+  else if (const std::string named = !entry.profile.empty() ? entry.profile : dump.profile(); !named.empty()) {
     const auto choice = ProfileChoice::parse(named);
     const Profile* other = replacement_of(choice.name, as);
     c.profile = other ? other : &find_profile(choice.name);

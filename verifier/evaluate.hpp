@@ -15,6 +15,8 @@ struct ChosenProfile {
   std::string isa;                        // replaces producer.isa when not empty
   std::string label;                      // NAME, or NAME@isa when the isa is not the profile's first
 };
+/// NAME, NAME@isa or FILE.json. Throws Error.
+ChosenProfile named_profile(const std::string& option);
 /// --profile beats the layer's, which beats the dump's, which beats the producer's engine. Null profile: nothing says which.
 ChosenProfile choose_profile(const Dump&, const LayerEntry&, const std::string& option);
 

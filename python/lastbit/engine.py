@@ -1,9 +1,11 @@
-"""engine.py: finds the program `lastbit`, runs it on dumps, and holds what it says.
+"""engine.py: verifies dumps, requantizes arrays, lists profiles.
 
-The program is $LASTBIT if that is set, else `lastbit` on the PATH.
+Inside this process by the extension module that `pip install` builds; by the program where there is none, or where $LASTBIT
+names one. The program is $LASTBIT if that is set, else the one installed with this package, else `lastbit` on the PATH.
 """
 
 import html
+import importlib.metadata
 import json
 import os
 import shutil
@@ -15,6 +17,21 @@ from lastbit.errors import LastbitError
 
 #: Exit statuses of the program that come with a report: identical, different, nothing compared.
 REPORTED = (0, 1, 5)
+FORMS = ("integer", "float", "exact")
+
+
+def extension():
+    """The extension module, or None where it was not built."""
+    try:
+        from lastbit import _native
+    except ImportError:
+        return None
+    return _native
+
+
+def native():
+    """The extension module, or None where it was not built or $LASTBIT chooses a program."""
+    return None if os.environ.get("LASTBIT") else extension()
 
 
 def find_program():
@@ -25,36 +42,98 @@ def find_program():
         if found is None:
             raise LastbitError(f"$LASTBIT is {chosen!r}, which is not a program that can be run")
         return found
-    found = shutil.which("lastbit")
+    found = _installed_program() or shutil.which("lastbit")
     if found is None:
         raise LastbitError("the program lastbit was not found: set $LASTBIT or put it on the PATH")
     return found
 
 
-def verify(*dumps, profile=None, chained=False, options=()):
-    """`lastbit verify` on one or several dumps, as a Report."""
-    command = [find_program(), "verify", *map(str, dumps)]
-    if profile is not None:
-        command += ["--profile", str(profile)]
-    if chained:
-        command += ["--chained"]
+def ready():
+    """LastbitError unless verify() can do its work."""
+    if native() is None:
+        find_program()
+
+
+def _installed_program():
+    """The program of the wheel, though its folder may not be on the PATH."""
+    try:
+        files = importlib.metadata.files("lastbit") or ()
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    for file in files:
+        if file.name == "lastbit" and os.access(file.locate(), os.X_OK) and Path(file.locate()).is_file():
+            return str(Path(file.locate()).resolve())
+    return None
+
+
+def verify(*dumps, profile=None, layer=None, chained=False, forms=None, jobs=None, options=()):
+    """`lastbit verify` on one or several dumps, as a Report. Throws LastbitError with the program's line.
+
+    profile   NAME, NAME@isa or FILE.json instead of what the dump says
+    layer     only layers whose name matches this glob
+    chained   also run the network through the reference's own tensors
+    forms     which of integer, float, exact: a list, or text with commas; all by default
+    jobs      threads; all cores by default
+    options   further arguments of the program, which then does the work
+    """
+    dumps = [os.fspath(dump) for dump in dumps]
+    if not dumps:
+        raise LastbitError("verify: found no dump, expected one at least")
+    forms = _forms(forms)
+    profile = "" if profile is None else os.fspath(profile)
+    if jobs is not None and jobs < 1:
+        raise LastbitError(f"jobs: found {jobs}, expected 1 at least")
+    module = None if options else native()
+    if module is not None:
+        return Report(*module.verify(dumps, profile, layer or "", set(forms), chained, jobs or 0))
+    command = [find_program(), "verify", *dumps, "--forms", ",".join(forms)]
+    command += ["--profile", profile] if profile else []
+    command += ["--layer", layer] if layer else []
+    command += ["--chained"] if chained else []
+    command += ["-j", str(jobs)] if jobs else []
     command += list(options)
     with tempfile.TemporaryDirectory(prefix="lastbit-") as folder:
         path = Path(folder) / "report.json"
-        done = subprocess.run([*command, "--format", "text", "--format", f"json={path}", "--color", "never"],
-                              capture_output=True, text=True, encoding="utf-8", errors="replace")
-        if done.returncode not in REPORTED or not path.exists():
-            lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            raise LastbitError(lines[-1] if lines else f"lastbit verify ended with status {done.returncode}")
-        data = json.loads(path.read_text(encoding="utf-8"))
-    return Report(data, done.stdout, done.returncode)
+        text, status = run([*command, "--format", "text", "--format", f"json={path}", "--color", "never"])
+        if not path.exists():
+            raise LastbitError(f"lastbit verify ended with status {status} and no report")
+        return Report(path.read_text(encoding="utf-8"), text, status)
+
+
+def run(command, given=None):
+    """Output and exit status of the program; LastbitError with its last line when that status has no report."""
+    done = subprocess.run(command, input=given, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
+    if done.returncode not in REPORTED:
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise LastbitError(lines[-1].removeprefix("lastbit: ") if lines else f"lastbit ended with status {done.returncode}")
+    return done.stdout, done.returncode
+
+
+def render(report, form):
+    """A JSON report as another format, `html` for example."""
+    module = native()
+    if module is not None:
+        return module.render(report, form)
+    return run([find_program(), "report", "-", "--format", form], report)[0]
+
+
+def _forms(given):
+    if given is None:
+        return FORMS
+    chosen = [word.strip() for word in given.split(",")] if isinstance(given, str) else list(given)
+    for word in chosen:
+        if word not in FORMS:
+            raise LastbitError(f'forms: found "{word}", expected integer, float, exact')
+    return chosen
 
 
 class Report:
     """What `lastbit verify` found. Prints as its text, shows as a table in a notebook."""
 
     def __init__(self, data, text="", status=0):
-        self._data = data
+        """`data`: the program's JSON report, as text or as the dict in it."""
+        self._json = data if isinstance(data, str) else None
+        self._data = json.loads(data) if isinstance(data, str) else data
         self.text = text
         self.status = status
 
@@ -84,6 +163,14 @@ class Report:
 
     def to_dict(self):
         return json.loads(json.dumps(self._data))
+
+    def to_json(self):
+        """The report as `lastbit verify --format json` writes it, byte for byte."""
+        return self._json or json.dumps(self._data, indent=2) + "\n"
+
+    def to_html(self):
+        """The report as a page of its own, with its plots."""
+        return render(self.to_json(), "html")
 
     def __bool__(self):
         return self.identical

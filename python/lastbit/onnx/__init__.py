@@ -23,7 +23,7 @@ def verify(model, inputs, *, options=None, chained=False, profile=None, argument
     `options` are settings of the session, `arguments` those of the program.
     """
     from lastbit import engine as program
-    program.find_program()  # complain before the work, not after
+    program.ready()  # complain before the work, not after
     with tempfile.TemporaryDirectory(prefix="lastbit-") as folder:
         run = dump(model, inputs, Path(folder) / "run", options=options)
         return program.verify(run, profile=profile, chained=chained, options=arguments)

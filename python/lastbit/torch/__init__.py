@@ -6,22 +6,35 @@
     lastbit.torch.assert_bit_exact(model, x)         # the same, in a test
 
 One mechanism for eager, FX, QAT, dynamic, TorchScript and PT2E models: a dispatch mode.
+PyTorch is imported when it is first used.
 """
 
+import importlib
 import tempfile
 from pathlib import Path
 
 from lastbit.errors import LastbitError
-from lastbit.torch.export import dump, load
-from lastbit.torch.packed import keep_weights
 
 __all__ = ["LastbitError", "assert_bit_exact", "dump", "keep_weights", "load", "verify"]
+_HOME = {"dump": "export", "load": "export", "keep_weights": "packed"}
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(f"lastbit.torch.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise LastbitError("the package torch is not installed, expected: pip install torch") from None
 
 
 def verify(model, inputs, *, chained=False, profile=None, options=()):
     """Dumps one run of `model` to a temporary place, runs `lastbit verify` on it, returns its Report."""
     from lastbit import engine as program
-    program.find_program()  # complain before the work, not after
+    from lastbit.torch import dump
+    program.ready()  # complain before the work, not after
     with tempfile.TemporaryDirectory(prefix="lastbit-") as folder:
         run = dump(model, inputs, Path(folder) / "run")
         return program.verify(run, profile=profile, chained=chained, options=options)

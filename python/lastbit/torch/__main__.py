@@ -9,10 +9,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lastbit.errors import LastbitError
-from lastbit.torch.export import dump, load
 
 
 def main(argv=None):
@@ -20,6 +18,7 @@ def main(argv=None):
     warnings.showwarning = lambda message, *rest, **more: print(f"lastbit.torch: warning: {message}", file=sys.stderr)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     try:
+        from lastbit.torch import dump, load
         model = load(options.model, options.engine)
         done = dump(model, read(options.inputs), options.out, samples=options.samples)
     except LastbitError as error:
@@ -51,6 +50,7 @@ def parse(argv):
 
 
 def read(path):
+    import torch
     path = Path(path)
     try:
         if path.suffix == ".npy":
