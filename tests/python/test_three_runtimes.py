@@ -67,3 +67,50 @@ def test_the_program_explains_every_run(run):
     need_program()
     report = engine.verify(run[1], chained=True)
     assert not report.different, str(report)
+
+
+PAIRS = [("pytorch", "onnxruntime"), ("onnxruntime", "litert"), ("pytorch", "litert")]
+
+
+@pytest.mark.parametrize("a, b", PAIRS)
+def test_no_bit_between_two_runtimes_is_unexplained(runs, a, b):
+    if not (installed(a) and installed(b)):
+        pytest.skip(f"{a} or {b} is not installed")
+    done = subprocess.run([need_program(), "diff", runs / a, runs / b, "--format", "json"], capture_output=True, text=True, check=False)
+    diff = json.loads(done.stdout)
+    assert done.returncode in (0, 1) and diff["unexplained"] == 0
+    compared = {layer["name"]: layer["elements"] for layer in diff["layers"]}
+    assert all(compared[name] for name in NAMES), compared
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/three-runtimes.md"
+MADE_BY = {"pytorch": "2.13.", "onnxruntime": "1.31.", "litert": "2.3."}
+
+
+def made_by(folder, version):
+    producer = json.loads((folder / "manifest.json").read_text())["producer"]
+    return producer["version"].startswith(version) and producer.get("isa") == "avx512_vnni"
+
+
+def test_the_page_shows_what_the_program_prints(runs):
+    """LASTBIT_APPROVE=1 writes the page anew."""
+    program = need_program()
+    if not all(installed(name) and made_by(runs / name, version) for name, version in MADE_BY.items()):
+        pytest.skip("other runtimes or another processor than those that made the page")
+    pieces, old = [], PAGE.read_text()
+    before, *blocks = old.split("```console\n")
+    for block in blocks:
+        said, after = block.split("```\n", 1)
+        command = said.splitlines()[0]
+        assert command.startswith("$ lastbit ")
+        link = runs.parent / "here"
+        link.mkdir(exist_ok=True)
+        if not (link / "runs").exists():
+            (link / "runs").symlink_to(runs)
+        done = subprocess.run([program, *command.split()[2:]], cwd=link, capture_output=True, text=True, check=False)
+        pieces.append(f"{command}\n{done.stdout}```\n{after}")
+    new = before + "".join("```console\n" + piece for piece in pieces)
+    if os.environ.get("LASTBIT_APPROVE"):
+        PAGE.write_text(new)
+    assert len(blocks) == 4
+    assert new == old
