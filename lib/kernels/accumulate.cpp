@@ -1,11 +1,10 @@
-// accumulate.cpp: the plain loop, all sums at once, and what saturating pairs add. See accumulate.hpp.
+// accumulate.cpp: the plain loop, and all sums at once. See accumulate.hpp.
 #include "lib/kernels/accumulate.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "lib/kernels/stream.hpp"
-#include "lib/num/int.hpp"
 
 namespace lastbit {
 
@@ -91,46 +90,6 @@ std::vector<std::int64_t> accumulate(const Geometry& g, const Operands& in, std:
     }
   });
   return acc;
-}
-
-std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, const std::vector<Segment>& segments, std::int32_t outside,
-                                      std::int32_t x_min, std::int32_t x_max) {
-  const auto source = sources(g);
-  const std::int64_t P = g.positions(), T = g.taps(), I = g.in_positions(), C = g.in_channels, O = g.out_channels;
-  std::vector<std::int64_t> excess(static_cast<std::size_t>(g.batch * g.groups * O * P));
-  struct Pair { std::int32_t first, second; };
-  std::vector<Pair> pairs;
-  for (const auto& s : segments)
-    for (std::size_t i = 0; i + 1 < s.size(); i += 2) pairs.push_back({s[i], s[i + 1]});
-  const auto weight = [&](std::int64_t o, std::int32_t term) { return in.w[static_cast<std::size_t>((o * C + term % C) * T + term / C)]; };
-  std::vector<std::int32_t> raw(static_cast<std::size_t>(T * C));
-  struct Candidate { std::int32_t first, second, w0, w1; };
-  std::vector<std::vector<Candidate>> candidates(static_cast<std::size_t>(g.groups * O));
-  for (std::int64_t o = 0; o < g.groups * O; ++o)
-    for (const auto& pair : pairs) {
-      const auto w0 = weight(o, pair.first), w1 = weight(o, pair.second);
-      const auto high = std::max(w0 * x_min, w0 * x_max) + std::max(w1 * x_min, w1 * x_max);
-      const auto low = std::min(w0 * x_min, w0 * x_max) + std::min(w1 * x_min, w1 * x_max);
-      if (high > 32767 || low < -32768) candidates[static_cast<std::size_t>(o)].push_back({pair.first, pair.second, w0, w1});
-    }
-  for (std::int64_t n = 0; n < g.batch; ++n)
-    for (std::int64_t group = 0; group < g.groups; ++group)
-      for (std::int64_t p = 0; p < P; ++p) {
-        for (std::int64_t t = 0; t < T; ++t) {
-          const std::int64_t s = source[static_cast<std::size_t>(p * T + t)];
-          for (std::int64_t c = 0; c < C; ++c)
-            raw[static_cast<std::size_t>(t * C + c)] = s < 0 ? outside : in.x[static_cast<std::size_t>(((n * g.groups + group) * C + c) * I + s)];
-        }
-        for (std::int64_t o = group * O; o < (group + 1) * O; ++o) {
-          std::int64_t sum = 0;
-          for (const auto& c : candidates[static_cast<std::size_t>(o)]) {
-            const std::int32_t product = raw[static_cast<std::size_t>(c.first)] * c.w0 + raw[static_cast<std::size_t>(c.second)] * c.w1;
-            sum += saturate16(product) - product;
-          }
-          excess[static_cast<std::size_t>((n * g.groups * O + o) * P + p)] = sum;
-        }
-      }
-  return excess;
 }
 
 }  // namespace lastbit
