@@ -132,13 +132,21 @@ def torch_calls(engine):
 
 
 def litert_calls(problems, folder):
-    """LiteRT's reference kernels (BUILTIN_REF): int8 layers of the same sizes."""
+    """LiteRT's reference kernels (BUILTIN_REF) on int8 layers of the same sizes, NHWC."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
-    sys.path.insert(0, str(HERE))
-    import litert_layer
+    sys.path.insert(0, str(HERE.parent / "tests" / "python"))
+    import litert_models
     calls = []
     for p in problems:
-        interpreter = Interpreter(model_content=litert_layer.model(p), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        b = litert_models.Builder()
+        if p.layer[0] == "matmul":
+            x = b.tensor("x", p.x.shape, scale=p.x_scale, zero=p.x_zero - 128)
+            y = b.dense(x, "y", p.layer[3], p.y_scale, p.y_zero - 128)
+        else:
+            channels, out, size, kernel, groups = p.layer[1:]
+            x = b.tensor("x", (1, size, size, channels), scale=p.x_scale, zero=p.x_zero - 128)
+            y = b.depthwise(x, "y", (kernel, kernel), p.y_scale, p.y_zero - 128) if groups == channels else b.conv(x, "y", out, (kernel, kernel), p.y_scale, p.y_zero - 128)
+        interpreter = Interpreter(model_content=b.model([x], [y]), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         interpreter.allocate_tensors()
         calls.append(interpreter.invoke)
     return calls
