@@ -154,7 +154,7 @@ std::string leading_cause(const LayerReport& layer) {
   const auto most = std::max_element(layer.causes.begin(), layer.causes.end(),
                                      [](const CauseFound& a, const CauseFound& b) { return a.explains < b.explains; });
   if (most != layer.causes.end()) return most->name;
-  return layer.mismatches > 0 ? "unexplained" : "";
+  return layer.mismatches > 0 ? "unexplained" : differs(layer) ? "inherited" : "";
 }
 
 std::string unexplained_sentence(const LayerReport& layer) {

@@ -36,7 +36,8 @@ std::string verdict_sentence(const Report&);
 std::string gate_sentence(const Report&);
 /// "conv1 (conv2d): 12 of 50176 elements differ, max 1 LSB"; own or, if only those, inherited mismatches.
 std::string divergence_sentence(const LayerReport&);
-/// Name of the cause that explains most, "unexplained" when there are mismatches without any, else empty.
+/// Name of the cause that explains most, "unexplained" when there are mismatches without any, "inherited"
+/// when they are all earlier layers', else empty.
 std::string leading_cause(const LayerReport&);
 /// The share of mismatches without a cause, as a sentence; empty when there are none.
 std::string unexplained_sentence(const LayerReport&);

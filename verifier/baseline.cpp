@@ -35,9 +35,9 @@ std::map<std::string, std::string> strings(const At& at) {
 }
 
 LayerRecord layer(const At& at) {
-  at.only({"name", "op", "verdict", "elements", "mismatches", "max_lsb", "unexplained", "causes", "inputs", "outputs", "reason"});
+  at.only({"name", "op", "verdict", "elements", "mismatches", "max_lsb", "unexplained", "causes", "inputs", "outputs", "reason", "profile"});
   LayerRecord r{at["name"].text(), at["op"].text(), at["verdict"].text(), at["elements"].counted(), at["mismatches"].counted(), at["max_lsb"].counted(),
-                at["unexplained"].counted(), {}, at["inputs"].text(), at["outputs"].text(), at["reason"].text()};
+                at["unexplained"].counted(), {}, at["inputs"].text(), at["outputs"].text(), at["reason"].text(), at.has("profile") ? at["profile"].text() : std::string()};
   const At causes = at["causes"];
   if (!causes.json.is_object()) causes.refuse("an object of counts");
   for (const auto& [key, value] : causes.json.items()) r.causes[key] = causes.inside(value, key).counted();
@@ -59,7 +59,7 @@ std::string last_folder(const std::string& path) {
   return p.filename().string();
 }
 
-auto known(const LayerRecord& r) { return std::tie(r.op, r.verdict, r.elements, r.mismatches, r.max_lsb, r.unexplained, r.causes); }
+auto known(const LayerRecord& r) { return std::tie(r.op, r.verdict, r.elements, r.mismatches, r.max_lsb, r.unexplained, r.causes, r.profile); }
 
 }  // namespace
 
@@ -96,9 +96,11 @@ std::string to_json(const Baseline& baseline) {
   nlohmann::ordered_json j{{"lastbit_baseline", 1}, {"dumps", nlohmann::ordered_json::array()}};
   for (const DumpRecord& d : baseline.dumps) {
     nlohmann::ordered_json layers = nlohmann::ordered_json::array();
-    for (const LayerRecord& r : d.layers)
+    for (const LayerRecord& r : d.layers) {
       layers.push_back({{"name", r.name}, {"op", r.op}, {"verdict", r.verdict}, {"elements", r.elements}, {"mismatches", r.mismatches}, {"max_lsb", r.max_lsb},
                         {"unexplained", r.unexplained}, {"causes", r.causes}, {"inputs", r.inputs}, {"outputs", r.outputs}, {"reason", r.reason}});
+      if (!r.profile.empty()) layers.back()["profile"] = r.profile;
+    }
     j["dumps"].push_back({{"dump", d.dump}, {"profile", d.profile}, {"producer", d.producer}, {"layers", layers}});
   }
   return j.dump(1) + "\n";
@@ -115,7 +117,7 @@ const DumpRecord* record_of(const Baseline& baseline, const std::string& dump, b
 }
 
 LayerRecord record(const LayerReport& l, const LayerFacts& facts, const std::string& reason) {
-  LayerRecord r{l.name, l.op, std::string(name(l.verdict)), l.elements, l.mismatches, l.max_lsb, l.unexplained, {}, facts.inputs, facts.outputs, reason};
+  LayerRecord r{l.name, l.op, std::string(name(l.verdict)), l.elements, l.mismatches, l.max_lsb, l.unexplained, {}, facts.inputs, facts.outputs, reason, ""};
   for (const CauseFound& c : l.causes) r.causes[c.name] = c.explains;
   return r;
 }

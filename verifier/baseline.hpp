@@ -24,6 +24,7 @@ struct LayerRecord {
   std::map<std::string, std::int64_t> causes;  // name -> elements it explains
   std::string inputs, outputs;
   std::string reason;                          // why this was accepted
+  std::string profile;                         // that judged it; empty where the dump's record says it for all
 };
 
 struct DumpRecord {

@@ -2,6 +2,7 @@
 #include "verifier/gate_run.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "lib/dump/dump.hpp"
@@ -13,12 +14,29 @@ namespace {
 
 // NAME@isa of the arithmetic that made a record, so that the command in the report repeats the difference. A profile that was read from a
 // file has a name that the program does not know: then the dump chooses.
-std::string profile_of(const DumpRecord& known) {
-  const ProfileChoice choice = ProfileChoice::parse(known.profile);
+std::string profile_of(const std::string& profile, const DumpRecord& known) {
+  if (profile.empty()) return "";
+  const ProfileChoice choice = ProfileChoice::parse(profile);
   const auto& all = all_profiles();
   if (std::none_of(all.begin(), all.end(), [&](const Profile& p) { return p.name == choice.name; })) return "";
   const auto isa = known.producer.find("isa");
   return choice.name + (!choice.isa.empty() ? "@" + choice.isa : isa != known.producer.end() ? "@" + isa->second : "");
+}
+
+/// Layers that the record judged by profiles of their own, judged by them again: a run of the dump for each.
+void judge_by_their_own(const VerifyOptions& options, const DumpRecord& known, Report& report) {
+  std::map<std::string, Report> runs;
+  for (std::size_t i = 0; i < report.layers.size(); ++i)
+    for (const LayerRecord& r : known.layers) {
+      const std::string profile = r.name == report.layers[i].name ? profile_of(r.profile, known) : "";
+      if (profile.empty()) continue;
+      if (!runs.count(profile)) {
+        VerifyOptions one = options;
+        one.profile = profile;
+        runs.emplace(profile, verify_dumps(one));
+      }
+      report.layers[i] = runs.at(profile).layers.at(i);
+    }
 }
 
 }  // namespace
@@ -33,11 +51,13 @@ GateInput verify_for_gate(const VerifyOptions& options, const Baseline* baseline
   for (const std::string& path : options.dumps) {
     VerifyOptions one = options;
     one.dumps = {path};
-    if (const DumpRecord* known = baseline ? record_of(*baseline, path, options.dumps.size() == 1) : nullptr) {
-      if (one.profile.empty()) one.profile = profile_of(*known);
+    const DumpRecord* known = baseline ? record_of(*baseline, path, options.dumps.size() == 1) : nullptr;
+    if (known) {
+      if (one.profile.empty()) one.profile = profile_of(known->profile, *known);
       one.as_producer = Producer{known->producer};
     }
     Report report = verify_dumps(one);
+    if (known && one.profile.empty()) judge_by_their_own(one, *known, report);
     const Dump dump = Dump::open(path, one.profile.empty());
     if (!seen.insert(dump.name()).second) throw Error(dump.name(), "found the same dump twice, expected each once");
     for (LayerReport& layer : report.layers) {
@@ -62,6 +82,9 @@ std::vector<DumpRecord> records(const GateInput& in, const std::string& reason) 
       if (!layer.profile.empty()) profiles.insert(layer.profile);
     }
     if (profiles.size() == 1) dump.profile = *profiles.begin();
+    else
+      for (std::size_t i = 0, l = 0; i < in.report.layers.size(); ++i)
+        if (in.report.layers[i].dump == dump.dump) dump.layers[l++].profile = in.report.layers[i].profile;
     all.push_back(std::move(dump));
   }
   return all;

@@ -103,15 +103,16 @@ struct Text {
     }
     if (report.first_divergence()) last = std::max<std::size_t>(last, 26);
     w.op = std::min<std::size_t>(w.op, report.first_divergence() ? 10 : 16);
-    const std::size_t others = w.op + w.elements + w.mismatches + w.lsb + last + 5 + (w.chained ? w.chained + 1 : 0);
+    const std::size_t others = w.elements + w.mismatches + w.lsb + last + 4 + (w.chained ? w.chained + 1 : 0), room = columns > others ? columns - others : 0;
     if (report.layers.size() > few_layers) w.name = std::max<std::size_t>(w.name, 12);  // "(999 layers)"
-    w.name = std::min(w.name, std::max<std::size_t>(12, columns > others ? columns - others : 0));
+    if (w.name + w.op + 1 > room) w.op = 0;  // rather the name whole than the operator beside it
+    w.name = std::min(w.name, std::max<std::size_t>(12, w.op ? room - w.op - 1 : room));
     return w;
   }
 
   std::string row(const Widths& w, const std::string& name, const std::string& op, const std::string& elements, const std::string& mismatches,
                   const std::string& chained, const std::string& lsb) const {
-    return left(shortened(name, w.name), w.name) + " " + left(shortened(op, w.op), w.op) + " " + right(elements, w.elements) + " " +
+    return left(shortened(name, w.name), w.name) + " " + (w.op ? left(shortened(op, w.op), w.op) + " " : "") + right(elements, w.elements) + " " +
            right(mismatches, w.mismatches) + " " + (w.chained ? right(chained, w.chained) + " " : "") + right(lsb, w.lsb) + " ";
   }
 

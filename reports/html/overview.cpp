@@ -10,7 +10,7 @@ namespace {
 // Elements, of whom so many differ, as 0..1 on a logarithmic scale: one in a million is still seen.
 double heat(std::int64_t mismatches, std::int64_t elements) {
   if (mismatches == 0 || elements == 0) return 0;
-  return 0.35 + 0.65 * std::log1p(static_cast<double>(mismatches)) / std::log1p(static_cast<double>(elements));
+  return 0.5 + 0.5 * std::log1p(static_cast<double>(mismatches)) / std::log1p(static_cast<double>(elements));
 }
 
 std::string half(const char* kind, std::int64_t mismatches, std::int64_t elements) {

@@ -194,3 +194,25 @@ TEST_CASE("another instruction set is a regression, with the right cause in the 
   CHECK(text.substr(0, text.find('\n')).find("gate failed: pairs:int16: conv1_001 (conv1d") == 0);
   for (const LayerReport& layer : other.report.layers) CHECK(layer.unexplained == 0);
 }
+
+TEST_CASE("another engine is a regression where the baseline's layers had several profiles, too", "[gate]") {
+  const std::string data = LASTBIT_TEST_DATA "/runtimes/litert-2.3/";
+  VerifyOptions xnnpack, ruy;
+  xnnpack.dumps = {data + "xnnpack/requantize"};
+  ruy.dumps = {data + "builtin/requantize"};
+  const Baseline written{records(verify_for_gate(xnnpack, nullptr), "XNNPACK")};
+  REQUIRE(written.dumps[0].profile.empty());
+  const Baseline known = baseline_from_json(to_json(written), "b.json");
+  CHECK(to_json(known) == to_json(written));
+  const Policy policy = default_policy(true, {});
+  CHECK(judge(verify_for_gate(xnnpack, &known), policy, &known).passed());
+  CHECK(verify_for_gate(ruy, nullptr).report.verdict() == Verdict::identical);  // by its own arithmetic
+  GateInput other = verify_for_gate(ruy, &known);
+  const GateOutcome outcome = judge(other, policy, &known);
+  REQUIRE(outcome.findings.size() == 16);  // of the layers that XNNPACK itself ran; the others were ruy's already
+  for (const GateFinding& f : outcome.findings) {
+    CHECK(f.rule == "baseline");
+    CHECK(f.sentence.find("xnnpack") != std::string::npos);
+    CHECK(f.sentence.find("unexplained") == std::string::npos);
+  }
+}
