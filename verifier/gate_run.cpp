@@ -2,7 +2,6 @@
 #include "verifier/gate_run.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "lib/dump/dump.hpp"
@@ -23,19 +22,23 @@ std::string profile_of(const std::string& profile, const DumpRecord& known) {
   return choice.name + (!choice.isa.empty() ? "@" + choice.isa : isa != known.producer.end() ? "@" + isa->second : "");
 }
 
-/// Layers that the record judged by profiles of their own, judged by them again: a run of the dump for each.
+/// Layers that the record judged by profiles of their own, judged by them again where this dump has others.
 void judge_by_their_own(const VerifyOptions& options, const DumpRecord& known, Report& report) {
-  std::map<std::string, Report> runs;
-  for (std::size_t i = 0; i < report.layers.size(); ++i)
+  for (LayerReport& layer : report.layers)
     for (const LayerRecord& r : known.layers) {
-      const std::string profile = r.name == report.layers[i].name ? profile_of(r.profile, known) : "";
-      if (profile.empty()) continue;
-      if (!runs.count(profile)) {
-        VerifyOptions one = options;
-        one.profile = profile;
-        runs.emplace(profile, verify_dumps(one));
+      if (r.name != layer.name || r.profile == layer.profile) continue;
+      VerifyOptions one = options;
+      one.profile = profile_of(r.profile, known);
+      one.layer_glob = layer.name;  // a name matches itself, whatever is in it
+      one.progress = {};
+      one.chained = false;          // alone it inherits nothing: what the whole run said stays
+      if (one.profile.empty()) continue;
+      for (LayerReport& again : verify_dumps(one).layers) {
+        if (again.position != layer.position) continue;
+        again.chained = layer.chained;
+        layer = std::move(again);
       }
-      report.layers[i] = runs.at(profile).layers.at(i);
+      break;
     }
 }
 
