@@ -3,6 +3,7 @@
 // A suspect is first tried on a sample of differing and of agreeing elements; only one that reproduces some and breaks none
 // is computed in full. What is reported has reproduced every element it claims and changed none that agreed.
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <set>
 
@@ -55,7 +56,7 @@ class Trial {
     Values v;
     try {
       v = s.values(sample_);
-    } catch (const Error&) {
+    } catch (const std::exception&) {
       return std::nullopt;  // the change does not fit this layer
     }
     if (v.size() != sample_.size()) return std::nullopt;

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 
 #include "lib/dump/write.hpp"
 #include "lib/error.hpp"
 #include "lib/rules/accumulation.hpp"
+#include "reports/words.hpp"
+#include "verifier/cause.hpp"
 #include "verifier/evaluate.hpp"
 
 namespace lastbit {
@@ -38,10 +41,11 @@ Tensor sliced(const Tensor& t, std::size_t axis, std::int64_t from, std::int64_t
 
 class Shrinker {
  public:
-  Shrinker(Layer layer, const Operator& op, const Profile& profile) : layer_(std::move(layer)), op_(op), profile_(profile) {
+  Shrinker(const Dump& dump, const LayerEntry& entry, Layer layer, const Operator& op, const Profile& profile) : layer_(std::move(layer)), op_(op), profile_(profile), dump_(dump), entry_(entry) {
     for (auto* ports : {&layer_.inputs, &layer_.outputs})
       for (auto& [port, t] : *ports) t.stored_axes.clear();  // written in NC… order
     where_ = first_difference(layer_);
+    if (where_ >= 0) expected_ = expected(evaluated(layer_), where_);
   }
   bool differs() const { return where_ >= 0; }
   const Layer& layer() const { return layer_; }
@@ -59,24 +63,52 @@ class Shrinker {
       cut(smaller, at);
       set_producer(smaller, &op_, smaller.producer);
       if (op_.check) op_.check(smaller);
-      const std::int64_t where = first_difference(smaller);
-      if (where < 0) return;
-      if (smaller.out("y").size() == layer_.out("y").size() && smaller.in("x").size() == layer_.in("x").size()) return;
+      const Evaluated e = evaluated(smaller);
+      const Tensor& less = e.layer.out("y");
+      std::int64_t where = 0;  // the same element, which must still differ by the same values: a cut that changes what is computed is none
+      for (std::size_t a = 0; a < at.size(); ++a) where = where * less.shape[a] + at[a] % less.shape[a];
+      if (!std::binary_search(e.compared.at("y").differing.begin(), e.compared.at("y").differing.end(), where)) return;
+      if (!same_value(expected(e, where), expected_) || !same_value(less.value(where), y.value(where_))) return;
+      if (smaller.out("y").size() == layer_.out("y").size() && input_size(smaller) == input_size(layer_)) return;
       layer_ = std::move(smaller);
       where_ = where;
       steps.push_back(step);
-    } catch (const Error&) {
+    } catch (const std::exception&) {  // not a cut of this layer
     }
   }
 
  private:
+  Evaluated evaluated(const Layer& layer) const {
+    const Cell* cell = cell_for(profile_, op_, layer);
+    if (!cell || !layer.has_out("y")) throw Error(layer.place, "found no arithmetic for what is left, expected the layer's own");
+    Evaluated e = evaluate(layer, op_, *cell);
+    if (!e.compared.count("y")) throw Error(layer.place, "found nothing to compare, expected an output");
+    return e;
+  }
+  static double expected(const Evaluated& e, std::int64_t i) {
+    const Computed& c = e.result.outputs.at("y");
+    return c.f.empty() ? static_cast<double>(c.q[static_cast<std::size_t>(i)]) : static_cast<double>(c.f[static_cast<std::size_t>(i)]);
+  }
+  static std::int64_t input_size(const Layer& layer) {
+    std::int64_t n = 0;
+    for (const auto& [port, t] : layer.inputs) n += t.size();
+    return n;
+  }
+  /// The element to keep: one that the first cause explains, else one that is not at an end of the range, which says most.
   std::int64_t first_difference(const Layer& layer) const {
     const Cell* cell = cell_for(profile_, op_, layer);
     if (!cell || !layer.has_out("y")) return -1;
     const Evaluated e = evaluate(layer, op_, *cell);
     const auto it = e.compared.find("y");
     if (it == e.compared.end() || it->second.differing.empty()) return -1;
-    const Tensor& y = e.layer.out("y");  // an element that is not at an end of the range says most
+    const Tensor& y = e.layer.out("y");
+    LayerReport report;
+    attribute(Case(dump_, entry_, e.layer, op_, profile_, *cell, e.result.outputs.at("y"), "y", it->second), report);
+    if (!report.causes.empty() && !report.causes[0].deciding.empty()) {
+      std::int64_t i = 0;
+      for (std::size_t a = 0; a < y.shape.size(); ++a) i = i * y.shape[a] + report.causes[0].deciding[0][a];
+      return i;
+    }
     for (const auto i : it->second.differing)
       if (is_float(y.dtype) || (y.integer(i) > y.q.qmin && y.integer(i) < y.q.qmax)) return i;
     return it->second.differing.front();
@@ -84,7 +116,10 @@ class Shrinker {
   Layer layer_;
   const Operator& op_;
   const Profile& profile_;
+  const Dump& dump_;
+  const LayerEntry& entry_;
   std::int64_t where_ = -1;
+  double expected_ = 0;
 };
 
 /// One output position of a convolution: the window it reads, with as much of the padding as it touches.
@@ -112,15 +147,54 @@ void cut_channel(Layer& layer, const std::vector<std::int64_t>& at, std::size_t 
   layer.outputs.at("y") = sliced(layer.out("y"), axis, o, o + 1);
 }
 
+/// One index along an axis of the output, in every input that has that axis too. Where an operator is not independent along
+/// it the element's value changes, and the cut is not kept.
+void cut_axis(Layer& layer, const std::vector<std::int64_t>& at, std::size_t axis) {
+  const Tensor y = layer.out("y");
+  for (auto& [port, t] : layer.inputs) {
+    if (t.shape.size() == y.shape.size() && t.shape[axis] == y.shape[axis]) t = sliced(t, axis, at[axis], at[axis] + 1);
+    else if (t.shape.size() == 1 && axis == 1 && t.shape[0] == y.shape[1]) t = sliced(t, 0, at[1], at[1] + 1);  // one value a channel
+  }
+  layer.outputs.at("y") = sliced(y, axis, at[axis], at[axis] + 1);
+}
+
+void cut_product(Layer& layer, const std::vector<std::int64_t>& at, bool column) {
+  const std::size_t rank = at.size(), axis = column ? rank - 1 : rank - 2;
+  const Tensor &a = layer.in("a"), &b = layer.in("b");
+  const std::size_t in_a = a.shape.size() - 2, in_b = b.shape.size() - (layer.attributes.boolean("transpose_b", false) ? 2 : 1);
+  if (column) layer.inputs.at("b") = sliced(b, in_b, at[axis], at[axis] + 1);
+  else layer.inputs.at("a") = sliced(a, in_a, at[axis], at[axis] + 1);
+  if (column && layer.find("bias")) layer.inputs.at("bias") = sliced(layer.in("bias"), 0, at[axis], at[axis] + 1);
+  layer.outputs.at("y") = sliced(layer.out("y"), axis, at[axis], at[axis] + 1);
+}
+
+void cut_transposed_channel(Layer& layer, const std::vector<std::int64_t>& at) {
+  layer.inputs.at("weight") = sliced(layer.in("weight"), 1, at[1], at[1] + 1);
+  if (layer.find("bias")) layer.inputs.at("bias") = sliced(layer.in("bias"), 0, at[1], at[1] + 1);
+  layer.outputs.at("y") = sliced(layer.out("y"), 1, at[1], at[1] + 1);
+}
+
 void shrink(Shrinker& s) {
   const Layer& layer = s.layer();
   const bool linear = layer.op == "linear" || layer.op == "linear_dynamic", conv = layer.op == "conv1d" || layer.op == "conv2d" || layer.op == "conv3d";
+  if (layer.op == "matmul") {
+    for (std::size_t axis = 0; axis + 2 < layer.out("y").shape.size(); ++axis) s.attempt("one matrix of the batch", [axis](Layer& l, const std::vector<std::int64_t>& at) { cut_axis(l, at, axis); });
+    s.attempt("one row", [](Layer& l, const std::vector<std::int64_t>& at) { cut_product(l, at, false); });
+    s.attempt("one column", [](Layer& l, const std::vector<std::int64_t>& at) { cut_product(l, at, true); });
+    return;
+  }
+  if (!linear && layer.op.rfind("conv", 0) != 0) {
+    for (std::size_t axis = 0; axis < layer.out("y").shape.size(); ++axis)
+      s.attempt("one index of axis " + std::to_string(axis), [axis](Layer& l, const std::vector<std::int64_t>& at) { cut_axis(l, at, axis); });
+    return;
+  }
   if (layer.inputs.count("x") && layer.in("x").rank() > 1 && layer.has_out("y") && layer.in("x").dim(0) == layer.out("y").dim(0))
     s.attempt("one row of the batch", [](Layer& l, const std::vector<std::int64_t>& at) {
       l.inputs.at("x") = sliced(l.in("x"), 0, at[0], at[0] + 1);
       l.outputs.at("y") = sliced(l.out("y"), 0, at[0], at[0] + 1);
     });
   if (linear) s.attempt("one output channel", [](Layer& l, const std::vector<std::int64_t>& at) { cut_channel(l, at, at.size() - 1); });
+  if (layer.op.rfind("conv_transpose", 0) == 0 && layer.attributes.integer("groups", 1) == 1) s.attempt("one output channel", cut_transposed_channel);
   if (!conv) return;
   if (layer.attributes.integer("groups", 1) == 1) s.attempt("one output channel", [](Layer& l, const std::vector<std::int64_t>& at) { cut_channel(l, at, 1); });
   else
@@ -143,7 +217,7 @@ Extraction extract(const ExtractOptions& options) {
   const ChosenProfile chosen = choose_profile(dump, entry, options.profile);
   const Operator* op = find_operator(entry.op);
   if (const auto why = obstacle(entry, chosen, op); !why.empty()) throw Error(dump.name() + ": layer " + entry.name, "found a layer that cannot be checked (" + why + "), expected one that can");
-  Shrinker s(bind_layer(dump, entry, chosen.isa), *op, *chosen.profile);
+  Shrinker s(dump, entry, bind_layer(dump, entry, chosen.isa), *op, *chosen.profile);
   if (s.differs()) shrink(s);
   DumpToWrite out;
   out.producer = dump.producer();
@@ -161,7 +235,7 @@ Extraction extract(const ExtractOptions& options) {
   x.steps = s.steps;
   for (const auto& [port, c] : e.compared) x.elements += c.elements, x.mismatches += c.mismatches;
   ensure((x.mismatches > 0) == s.differs(), "an extracted layer differs otherwise than the layer it came from");
-  x.command = "lastbit verify " + options.out;
+  x.command = words::shell({"lastbit", "verify", options.out});
   return x;
 }
 

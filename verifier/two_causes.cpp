@@ -2,9 +2,8 @@
 #include "verifier/two_causes.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <map>
-
-#include "lib/error.hpp"
 
 namespace lastbit {
 namespace {
@@ -119,10 +118,27 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
       try {
         const void* key = changes_sums(*a.change) ? a.change.get() : changes_sums(*b.change) ? b.change.get() : nullptr;
         if (trial.fits(*both, key) && explains_all(c, *both)) found.push_back({&a, &b, a.rank + b.rank});
-      } catch (const Error&) {
+      } catch (const std::exception&) {
         continue;  // the change does not fit this layer
       }
     }
+  // A stale zero point is solved for: what it would have to be after the other change.
+  std::vector<Suspect> stale;
+  stale.reserve(parts.size());
+  for (const auto* part : parts) {
+    if (found.size() >= alternatives_kept) break;
+    if (part->name == "zero-point:stale") continue;
+    try {
+      auto moved = causes::stale_zero_point(c, *part->change);
+      if (!moved) continue;
+      const auto both = combined(*part->change, *moved->change);
+      if (!both || !trial.fits(*both, changes_sums(*part->change) ? part->change.get() : nullptr) || !explains_all(c, *both)) continue;
+      stale.push_back(std::move(*moved));
+      found.push_back({part, &stale.back(), part->rank + stale.back().rank});
+    } catch (const std::exception&) {
+      continue;
+    }
+  }
   if (found.empty()) return std::nullopt;
   std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.rank < b.rank; });
   const Found best = found.front();

@@ -14,4 +14,9 @@ struct Pair {
 /// The simplest pair; none when the layer does not accumulate or no pair does it. Tried on a few elements of a few channels first.
 std::optional<Pair> explain_by_two(const Case&, const std::vector<Suspect>&);
 
+namespace causes {
+/// zero-point:stale beside another change: by how much is solved from what the change leaves. In verifier/causes/zero_point.cpp.
+std::optional<Suspect> stale_zero_point(const Case&, const Change& with);
+}  // namespace causes
+
 }  // namespace lastbit

@@ -19,6 +19,11 @@ Profile cmsis_nn_single() {
       .isas = {},
       .cells = {}};
   cells::append(p.cells, cells::tflm_accumulate("single"));
+  cells::append(p.cells, cells::tflite_windows("single"));
+  cells::append(p.cells, cells::tflite_elementwise("single"));
+  // Logistic and tanh are gemmlowp's fixed point here, not a table of floats; the int16 softmax has tables of its own.
+  p.cells.push_back({{"sigmoid", "tanh"}, {"!x:int16"}, "unsupported", {}, {}});
+  p.cells.push_back({{"softmax"}, {}, "unsupported", {}, {}});
   return p;
 }
 

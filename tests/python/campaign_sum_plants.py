@@ -61,6 +61,9 @@ def of_stages(s):
         yield "weight-scale:per-tensor", {"sw": np.full_like(s.sw, s.sw[0])}
         yield "weight-scale:shifted", {"sw": np.roll(s.sw, 1)}
         yield "weight-scale:shifted", {"sw": np.r_[s.sw[:1], s.sw[:-1]]}
+        P = s.patches.shape[-1]
+        if floating and P > 1 and s.layer.op.startswith("conv"):
+            yield "weight-scale:wrong-axis", {"sw": s.sw[np.arange(P) % s.y.q.shape[-1] % len(s.sw)].reshape(1, 1, -1)}
 
 
 def of_sums(s):

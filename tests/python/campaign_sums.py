@@ -386,6 +386,10 @@ class Sum:
             profile = "pytorch-onednn-2"
         if profile == "pytorch-qnnpack" and self.layer.op == "matmul":
             return ()
+        if profile == "tflite-ruy-x86" and self.x.dtype != "int16" and self.layer.op != "linear":
+            a, groups = self.layer, self.layer.attributes.get("groups", 1)
+            if "transpose" in a.op or groups > 1:
+                return ("mixed", "fixed") if "transpose" in a.op or self.wq.shape[2] == 1 else ("fixed",)
         if profile.startswith("tflite") and self.x.dtype == "int16":
             return ("ref64", "double_up", "fixed") if self.layer.op == "linear" else ("reduced", "fixed", "double_up")
         return {"pytorch-fbgemm": ("fbgemm",), "pytorch-qnnpack": ("qnnpack",), "pytorch-onednn": ("onednn",), "pytorch-onednn-2": ("onednn2",),

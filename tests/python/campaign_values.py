@@ -112,6 +112,20 @@ def forms(layer, codes=None):
     fixed_point = layer.profile.startswith("tflite") and layer.op in ("add", "sub", "mul", "requantize")
     if fixed_point and not codes and y.dtype != "int16":
         yield from in_fixed_point(layer)
+    if layer.profile.startswith("xnnpack") and layer.op in ("add", "sub") and y.dtype != "int16":
+        if not codes:
+            yield from in_21_bits(layer)
+        return
+    if layer.op.startswith("avg_pool") and layer.profile.startswith("pytorch") and not codes:
+        x, n = layer.ins["x"], math.prod(layer.attributes["kernel_size"])
+        try:
+            total = pool(x.centred().astype(np.float64), layer, np.float64) * n
+        except ValueError:
+            total = None
+        if total is not None and total.shape == y.q.shape:
+            for m in (f32(x.scale) / (so * f32(n)), f32(x.scale) / so / f32(n)):
+                for inside in (False, True):
+                    yield "pooled", f32(np.rint(total)) * m, inside, "half-even"
     if layer.op in ("mul", "requantize") and not codes and not fixed_point:
         a, b = (layer.ins["a"], layer.ins["b"]) if layer.op == "mul" else (layer.ins["x"], None)
         acc = a.centred() * (b.centred() if b else 1)
@@ -152,6 +166,16 @@ def in_fixed_point(layer):
         twice = 2 * max(float(a.scale), float(b.scale))
         p, q = (double(t.centred() << 20, float(t.scale) / twice) for t in (a, b))
         yield "fixed", double(p + q if layer.op == "add" else p - q, twice / (float(1 << 20) * float(y.scale))), False, "fixed"
+
+
+def in_21_bits(layer):
+    """XNNPACK: both ratios to 21 bits, one rounding half up."""
+    a, b, y = layer.ins["a"], layer.ins["b"], layer.y
+    ra, rb = f32(a.scale) / f32(y.scale), f32(b.scale) / f32(y.scale)
+    shift = 20 - (math.frexp(float(max(ra, rb)))[1] - 1)
+    ma, mb = (int(np.rint(math.ldexp(float(r), shift))) for r in (ra, rb))
+    v = a.centred() * ma + (1 if layer.op == "add" else -1) * b.centred() * mb + (1 << (shift - 1))
+    yield "fixed", v >> shift, False, "fixed"
 
 
 def bounds(layer, moved=0):
@@ -246,7 +270,7 @@ def plants(layer):
             for other in ("to-zero", "floor", "ceil", "half-away", "half-even", "half-up"):
                 yield f"round:{other}", stored(layer, v, False, other)
         for moved in (7, -5):
-            if not y.range[0] <= np.max(y.zero) + moved <= y.range[1]:
+            if not exact and rest.any() or not y.range[0] <= np.max(y.zero) + moved <= y.range[1]:
                 continue
             limits = None if layer.activation() == "none" else tuple(np.clip(np.array(bounds(layer, moved)), *y.range))
             q = stored(layer, v, inside, mode, moved, limits) + rest

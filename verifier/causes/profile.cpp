@@ -13,7 +13,7 @@ std::vector<Suspect> suspects(const Case& c) {
     if (c.accumulates() && rival.cell.rule == "accumulate" && rival.cell.get("accumulator", "int32") == c.cell.get("accumulator", "int32")) {
       Change change{.stages = rival.cell.stages};
       const auto same = [&](const char* key) { return rival.cell.get(key, "none") == c.cell.get(key, "none"); };
-      if (!same("pairs") || !same("pair_order") || !same("kernels") || !same("pair_outside")) change.cell = rival.cell;
+      if (!same("pairs") || !same("pair_order") || !same("kernels") || !same("pair_outside") || !same("pair_offset") || !same("bound")) change.cell = rival.cell;
       all.push_back(suspect(c, "profile:" + rival.label, sentence, change, 50));
     } else {
       all.push_back({"profile:" + rival.label, sentence, 50, [&c, as = rival.layer, chosen = rival.cell](const std::vector<std::int64_t>& e) { return c.rerun(as, chosen, e); }, true});

@@ -5,11 +5,12 @@
 #include "lib/error.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/stages.hpp"
+#include "verifier/two_causes.hpp"
 
 namespace lastbit::causes {
 namespace {
 
-constexpr std::size_t elements_asked = 256;
+constexpr std::size_t elements_asked = 256, pair_elements = 24;
 
 /// Layers of the dump whose output has this zero point, nearest before this one first.
 std::string whose(const Case& c, std::int64_t zero_point) {
@@ -24,7 +25,7 @@ std::string whose(const Case& c, std::int64_t zero_point) {
   return found;
 }
 
-/// What differing elements would be without any clamp, as far as that is known: by element.
+/// What elements (all when empty) would be without any clamp, as far as that is known.
 Values unclamped(const Case& c, const std::vector<std::int64_t>& elements) {
   constexpr std::int64_t far = std::int64_t{1} << 60;
   if (c.accumulates())
@@ -38,8 +39,48 @@ Values unclamped(const Case& c, const std::vector<std::int64_t>& elements) {
   } catch (const Error&) {  // the operator takes no such range
   }
   Values v;
+  if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(c.expected_value(i));
   for (const auto i : elements) v.push_back(c.expected_value(i));
   return v;
+}
+
+/// The output's zero point off by delta: an activation's bounds move with it, or were fixed before.
+std::vector<Suspect> stale_suspects(const Case& c, std::int64_t delta) {
+  const Range range = stored_range(c.observed);
+  const std::int64_t own = c.observed.q.integer_zero_point(), stale = own + delta;
+  Layer other = c.layer;
+  other.outputs.at(c.port).q.zero_point = {static_cast<double>(stale)};
+  const std::string from = whose(c, stale);
+  const std::string sentence = "The output was written with zero point " + std::to_string(stale) + " instead of " + std::to_string(own) + ": moved by " + std::to_string(delta) + " before the clamp" +
+                               (from.empty() ? "; no earlier layer of this dump has that zero point." : "; layer " + from + " has that zero point.");
+  std::vector<Suspect> all;
+  if (c.accumulates()) {
+    const Range moved = activated_range(other, other.out("y"));
+    for (const bool bounds_move : {true, false})
+      all.push_back(suspect(c, "zero-point:stale", sentence, {.context = [stale, moved, bounds_move](RequantizeContext& context) {
+                              for (auto& names : context.channels) names["zo"] = static_cast<double>(stale);
+                              if (bounds_move) context.min = moved.min, context.max = moved.max;
+                            }}, 20));
+  } else {
+    all.push_back(rerun_suspect(c, "zero-point:stale", sentence, other, 20));
+  }
+  // Moved as an integer: where the zero point is inside the rounding, a tie then goes the way it would have gone.
+  const Range bounds = c.port == "y" ? activated_range(other, other.out("y")) : range;
+  all.push_back({"zero-point:stale", sentence, 21, [&c, delta, bounds](const std::vector<std::int64_t>& elements) {
+                   Values v = unclamped(c, elements);
+                   for (auto& q : v) q = std::clamp(q + static_cast<double>(delta), static_cast<double>(bounds.min), static_cast<double>(bounds.max));
+                   return v;
+                 }, !c.accumulates(), {}});
+  if (c.accumulates()) return all;
+  // Where an operator's results have its input's zero point, or are beyond the range before they are moved: moved as they are.
+  all.push_back({"zero-point:stale", sentence, 21, [&c, delta, range](const std::vector<std::int64_t>& elements) {
+                   Values v;
+                   const auto one = [&](std::int64_t i) { return std::clamp(c.expected_value(i) + static_cast<double>(delta), static_cast<double>(range.min), static_cast<double>(range.max)); };
+                   if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(one(i));
+                   for (const auto i : elements) v.push_back(one(i));
+                   return v;
+                 }, false, {}});
+  return all;
 }
 
 void add_stale(const Case& c, std::vector<Suspect>& all) {
@@ -58,26 +99,7 @@ void add_stale(const Case& c, std::vector<Suspect>& all) {
   for (std::size_t k = 0; k < common.size() && k < 3; ++k) {
     const std::int64_t delta = common[k].first, stale = c.observed.q.integer_zero_point() + delta;
     if (delta == 0 || stale < info(c.observed.dtype).min || stale > info(c.observed.dtype).max) continue;
-    Layer other = c.layer;
-    other.outputs.at(c.port).q.zero_point = {static_cast<double>(stale)};
-    const std::string from = whose(c, stale);
-    const std::string sentence = "The output was written with zero point " + std::to_string(stale) + " instead of " + std::to_string(c.observed.q.integer_zero_point()) + ": moved by " + std::to_string(delta) +
-                                 " before the clamp" + (from.empty() ? "; no earlier layer of this dump has that zero point." : "; layer " + from + " has that zero point.");
-    if (!c.accumulates()) {
-      all.push_back(rerun_suspect(c, "zero-point:stale", sentence, std::move(other), 20));
-      // Where an operator's results have its input's zero point, or are beyond the range before they are moved: moved as they are.
-      all.push_back({"zero-point:stale", sentence, 21, [&c, delta, range](const std::vector<std::int64_t>& elements) {
-                       Values v;
-                       const auto one = [&](std::int64_t i) { return std::clamp(c.expected_value(i) + static_cast<double>(delta), static_cast<double>(range.min), static_cast<double>(range.max)); };
-                       if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(one(i));
-                       for (const auto i : elements) v.push_back(one(i));
-                       return v;
-                     }});
-    } else all.push_back(suspect(c, "zero-point:stale", sentence, {.context = [stale, other](RequantizeContext& context) {
-                                 for (auto& names : context.channels) names["zo"] = static_cast<double>(stale);
-                                 const Range r = activated_range(other, other.out("y"));
-                                 context.min = r.min, context.max = r.max;
-                               }}, 20));
+    for (auto& suspect_of : stale_suspects(c, delta)) all.push_back(std::move(suspect_of));
   }
 }
 
@@ -93,6 +115,24 @@ std::vector<Suspect> suspects(const Case& c) {
 }
 
 }  // namespace
+
+std::optional<Suspect> stale_zero_point(const Case& c, const Change& with) {
+  if (!c.accumulates() || c.port != "y" || is_float(c.observed.dtype) || !c.observed.q.quantized()) return std::nullopt;
+  std::vector<std::int64_t> some;
+  for (std::size_t k = 0; k < c.differing.size(); k += std::max<std::size_t>(1, c.differing.size() / pair_elements)) some.push_back(c.differing[k]);
+  const auto far = combined(with, {.context = [](RequantizeContext& context) { context.min = -(std::int64_t{1} << 60), context.max = std::int64_t{1} << 60; }});
+  if (!far) return std::nullopt;
+  const Values open = c.changed(*far, some);
+  const Range range = stored_range(c.observed);
+  std::map<std::int64_t, std::size_t> moved;
+  for (std::size_t k = 0; k < open.size(); ++k)
+    if (const double o = c.observed_value(some[k]); o > static_cast<double>(range.min) && o < static_cast<double>(range.max)) ++moved[static_cast<std::int64_t>(o - open[k])];
+  const auto most = std::max_element(moved.begin(), moved.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most == moved.end() || most->first == 0 || most->second * 2 < some.size() / 2 || most->second < 2) return std::nullopt;
+  const std::int64_t stale = c.observed.q.integer_zero_point() + most->first;
+  if (stale < info(c.observed.dtype).min || stale > info(c.observed.dtype).max) return std::nullopt;
+  return stale_suspects(c, most->first).front();
+}
 
 Cause zero_point() {
   return {"zero-point", "the output's zero point added at another step, or another one", {"zero-point:before-rounding", "zero-point:after-rounding", "zero-point:stale"}, suspects};
