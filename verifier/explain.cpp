@@ -142,7 +142,7 @@ Explanation explain(const ExplainOptions& options) {
     std::string value;
     try {
       const auto same = [&](const char* key) { return rival.cell.get(key, "none") == cell->get(key, "none"); };
-      const bool sum_alike = c.accumulates() && rival.cell.rule == "accumulate" && same("accumulator") && same("pairs") && same("pair_order") && same("kernels");
+      const bool sum_alike = c.accumulates() && &c.base() == &c.layer && rival.cell.rule == "accumulate" && same("accumulator") && same("pairs") && same("pair_order") && same("kernels") && same("bound");
       const Values v = sum_alike ? c.changed({.stages = rival.cell.stages}, {i}) : c.rerun(rival.layer, rival.cell, {i});
       if (v.empty()) continue;
       value = is_float(y.dtype) ? shortest(static_cast<float>(v[0])) : std::to_string(static_cast<std::int64_t>(v[0]));

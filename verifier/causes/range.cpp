@@ -5,6 +5,11 @@ namespace lastbit::causes {
 namespace {
 
 std::vector<Suspect> suspects(const Case& c) {
+  if (c.layer.attributes.has("reduce_range") && c.layer.attributes.boolean("reduce_range")) {
+    Layer whole = c.layer;
+    whole.attributes.values["reduce_range"] = false;
+    return {rerun_suspect(c, "range:unreduced", "The input was quantized over the whole range, not the reduced one.", whole)};
+  }
   if (is_float(c.observed.dtype)) return {};
   const auto& full = info(c.observed.dtype);
   if (c.observed.q.qmin == full.min && c.observed.q.qmax == full.max) return {};
