@@ -98,7 +98,7 @@ void find_causes(const SuiteRead& suite, const std::vector<Layer>& observed, con
 
 }  // namespace
 
-GoldenCheck check_golden(const SuiteRead& suite, const Observed& o, std::int64_t most) {
+GoldenCheck check_golden(const SuiteRead& suite, const Answers& o, std::int64_t most) {
   GoldenCheck r;
   if (suite.cases.empty()) return r;
   const auto observed = with_observed(suite, o);

@@ -19,7 +19,7 @@ struct GoldenCheck {
   int exit_status() const { return elements == 0 ? 5 : errors ? 1 : 0; }
 };
 /// `most`: errors printed before it stops; 0: all.
-GoldenCheck check_golden(const SuiteRead&, const Observed&, std::int64_t most);
+GoldenCheck check_golden(const SuiteRead&, const Answers&, std::int64_t most);
 std::string to_text(const GoldenCheck&, const SuiteRead&);
 std::string to_json(const GoldenCheck&, const SuiteRead&);
 

@@ -201,8 +201,8 @@ std::vector<double> from_npy(const std::string& bytes, const DTypeInfo& type, co
 
 }  // namespace
 
-Observed read_observed(const SuiteRead& suite, const std::string& path, const std::string& format) {
-  Observed o;
+Answers read_observed(const SuiteRead& suite, const std::string& path, const std::string& format) {
+  Answers o;
   std::int64_t wanted = 0;
   for (const auto& layer : suite.cases) wanted += layer.out(main_output(layer)).size();
   if (suite.cases.empty()) return o;
@@ -307,7 +307,7 @@ Observed read_observed(const SuiteRead& suite, const std::string& path, const st
   return o;
 }
 
-std::vector<Layer> with_observed(const SuiteRead& suite, const Observed& o) {
+std::vector<Layer> with_observed(const SuiteRead& suite, const Answers& o) {
   std::vector<Layer> all = suite.cases;
   std::size_t at = 0;
   for (auto& layer : all) {

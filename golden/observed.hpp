@@ -18,7 +18,7 @@ SuiteRead read_suite(const std::string& path);
 bool is_suite(const std::string& path);
 
 /// Values of all cases' outputs, one case after another, in row-major order.
-struct Observed {
+struct Answers {
   std::vector<double> values;
   std::string form;                      // "npy", "binary", "hexadecimal", "decimal", "csv"
 };
@@ -26,9 +26,9 @@ struct Observed {
 /// numbers (the last word of a line; "#" begins a comment), CSV with a column "observed", "y", "output" or "expected" (else the
 /// last), "-" for stdin. `format`: auto, npy, bin, hex, dec, csv. Throws Error when there are not as many values as the suite has,
 /// or one does not fit the output's type.
-Observed read_observed(const SuiteRead&, const std::string& path, const std::string& format);
+Answers read_observed(const SuiteRead&, const std::string& path, const std::string& format);
 
 /// The same cases with the observed values as their outputs.
-std::vector<Layer> with_observed(const SuiteRead&, const Observed&);
+std::vector<Layer> with_observed(const SuiteRead&, const Answers&);
 
 }  // namespace lastbit

@@ -11,7 +11,7 @@
 
 namespace lastbit {
 
-Layer place(const Workshop& w, Layer layer, std::vector<Target> targets, Random& random, std::int64_t& placed) {
+Layer place(const Workshop& w, Layer layer, std::vector<WantedSum> targets, Random& random, std::int64_t& placed) {
   placed = 0;
   if (layer.op == "requantize") {
     Tensor& x = layer.inputs.at("x");
@@ -72,7 +72,7 @@ std::pair<std::int64_t, std::int64_t> reach_of(const Workshop& w, const Layer& l
   return best;
 }
 
-std::vector<Target> around_boundaries(const Workshop& w, const Layer& layer, const Staged& staged, bool ties_only, Random& random, std::int64_t most, double* nearest) {
+std::vector<WantedSum> around_boundaries(const Workshop& w, const Layer& layer, const Staged& staged, bool ties_only, Random& random, std::int64_t most, double* nearest) {
   std::vector<std::vector<Boundary>> of(static_cast<std::size_t>(staged.channels()));
   for (std::int64_t c = 0; c < staged.channels(); ++c) {
     const auto [lo, hi] = reach_of(w, layer, c);
@@ -99,7 +99,7 @@ std::vector<Target> around_boundaries(const Workshop& w, const Layer& layer, con
     if (static_cast<std::int64_t>(all.size()) > most) all.resize(static_cast<std::size_t>(most));
     of[static_cast<std::size_t>(c)] = std::move(all);
   }
-  std::vector<Target> targets;
+  std::vector<WantedSum> targets;
   for (std::size_t k = 0;; ++k) {
     bool any = false;
     for (std::size_t c = 0; c < of.size(); ++c)
@@ -111,8 +111,8 @@ std::vector<Target> around_boundaries(const Workshop& w, const Layer& layer, con
   }
 }
 
-std::vector<Target> around_clamps(const Workshop& w, const Layer& layer, const Staged& staged) {
-  std::vector<Target> targets;
+std::vector<WantedSum> around_clamps(const Workshop& w, const Layer& layer, const Staged& staged) {
+  std::vector<WantedSum> targets;
   for (std::int64_t c = 0; c < staged.channels(); ++c) {
     const auto [lo, hi] = reach_of(w, layer, c);
     const auto clamped = [&](std::int64_t acc) {
@@ -145,7 +145,7 @@ std::vector<Target> around_clamps(const Workshop& w, const Layer& layer, const S
     for (const auto a : wanted)
       if (a >= lo && a <= hi) targets.push_back({c, a});
   }
-  std::stable_sort(targets.begin(), targets.end(), [](const Target& a, const Target& b) { return a.channel < b.channel; });
+  std::stable_sort(targets.begin(), targets.end(), [](const WantedSum& a, const WantedSum& b) { return a.channel < b.channel; });
   return targets;
 }
 
@@ -180,8 +180,8 @@ void fill_corners(Layer& layer, Random& random) {
 
 namespace {
 
-std::vector<Candidate> candidates_of(const Workshop& w, const Layer& layer, const Result& r) {
-  std::vector<Candidate> all;
+std::vector<PoolElement> candidates_of(const Workshop& w, const Layer& layer, const Result& r) {
+  std::vector<PoolElement> all;
   const std::string port = main_output(layer);
   const Computed& y = r.outputs.at(port);
   const Tensor& t = layer.out(port);
@@ -189,7 +189,7 @@ std::vector<Candidate> candidates_of(const Workshop& w, const Layer& layer, cons
   const Range range = is_float(t.dtype) ? Range{0, 0} : activated_range(layer, t);
   for (std::int64_t i = 0; i < t.size(); ++i) {
     const auto at = static_cast<std::size_t>(i);
-    Candidate c{std::numeric_limits<double>::quiet_NaN(), false, false, false, at < y.events.size() ? y.events[at] : Events{0}};
+    PoolElement c{std::numeric_limits<double>::quiet_NaN(), false, false, false, at < y.events.size() ? y.events[at] : Events{0}};
     if (s) c.near = s->near[at], c.half = is_half(*s, i) && c.near > static_cast<double>(range.min) - 1 && c.near < static_cast<double>(range.max) + 1;
     if (!is_float(t.dtype)) c.at_end = t.integer(i) == range.min || t.integer(i) == range.max;
     c.clamped = (c.events & event::clamped) != 0 || (s && !is_float(t.dtype) && (c.near < static_cast<double>(range.min) - 0.5 || c.near > static_cast<double>(range.max) + 0.5));
@@ -246,7 +246,7 @@ Tensor gathered(const Tensor& t, const Shape& shape, const Chosen& from) {
 
 }  // namespace
 
-Layer pick(const Workshop& w, const Variant& variant, std::int64_t samples, const std::function<double(const Candidate&)>& score, Random& random, std::int64_t& liked) {
+Layer pick(const Workshop& w, const CaseVariant& variant, std::int64_t samples, const std::function<double(const PoolElement&)>& score, Random& random, std::int64_t& liked) {
   liked = 0;
   const Layer small = blank_layer(w, variant, samples, random);
   if (!has_samples(small)) {  // nothing to pick from: the best of some

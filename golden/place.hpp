@@ -5,31 +5,31 @@
 
 namespace lastbit {
 
-struct Target {
+struct WantedSum {
   std::int64_t channel, acc;
 };
 /// Solves the samples of a layer for targets until it is full or none is left. `placed`: how many. A layer that only requantizes
 /// takes them as its elements.
-Layer place(const Workshop&, Layer, std::vector<Target> targets, Random&, std::int64_t& placed);
+Layer place(const Workshop&, Layer, std::vector<WantedSum> targets, Random&, std::int64_t& placed);
 
 /// The accumulators that a channel can reach over all inputs, clipped to +-2^40.
 std::pair<std::int64_t, std::int64_t> reach_of(const Workshop&, const Layer&, std::int64_t channel);
 
 /// Around every boundary of every channel that can be reached: on it, one below, one above; in an order that alternates over
 /// codes, both signs among the first. `ties_only`: exact ones alone.
-std::vector<Target> around_boundaries(const Workshop&, const Layer&, const Staged&, bool ties_only, Random&, std::int64_t most_a_channel, double* nearest = nullptr);
+std::vector<WantedSum> around_boundaries(const Workshop&, const Layer&, const Staged&, bool ties_only, Random&, std::int64_t most_a_channel, double* nearest = nullptr);
 /// The ends of the output's range: last not clamped and first clamped, one further, and far beyond.
-std::vector<Target> around_clamps(const Workshop&, const Layer&, const Staged&);
+std::vector<WantedSum> around_clamps(const Workshop&, const Layer&, const Staged&);
 
 /// Layers that do not accumulate: many candidate samples with the outputs they have; those that `score` likes most (above 0)
 /// are kept, best first, each output value as early as another. Elementwise layers are picked element by element.
-struct Candidate {
+struct PoolElement {
   double near;         // real value in stored units; NaN where there is none
   bool half;           // a tie
   bool at_end, clamped;
   Events events;
 };
-Layer pick(const Workshop&, const Variant&, std::int64_t samples, const std::function<double(const Candidate&)>& score, Random&, std::int64_t& liked);
+Layer pick(const Workshop&, const CaseVariant&, std::int64_t samples, const std::function<double(const PoolElement&)>& score, Random&, std::int64_t& liked);
 
 /// Whether each output element depends on the elements of the same index alone.
 bool elementwise(const Layer&);

@@ -41,14 +41,14 @@ struct RuleSeen {
 };
 
 /// Rules that give the same value at every element of the suite.
-struct Kind {
+struct RuleKind {
   std::vector<std::size_t> rules;        // indexes; the profile itself is in kinds[0]
   std::string why;                       // why nothing here tells them apart; empty for a kind of one rule
 };
 
 struct Discrimination {
   std::vector<RuleSeen> rules;           // every cause and profile that computes these layers otherwise than by name
-  std::vector<Kind> kinds;
+  std::vector<RuleKind> kinds;
   std::vector<std::vector<std::int64_t>> deciding;  // deciding[a][b - a - 1]: the first element at which kinds a < b differ
   std::vector<std::pair<std::string, std::string>> not_tried;  // rule, why
   std::size_t alike = 0;                 // rules, the profile itself not counted, that the suite cannot tell from it

@@ -26,7 +26,11 @@ std::string suite_json(const Vectors& v) {
   // Rules of one kind give the same value at every element. deciding[a][b - a - 1]: the first element, counted over all cases,
   // at which kinds a < b differ; kind 0 is the profile's.
   Json rules = Json::array(), kinds = Json::array(), not_tried = Json::array();
-  for (const auto& r : v.matrix.rules) rules.push_back({{"name", r.name}, {"sentence", r.sentence}, {"kind", r.kind}, {"differs", r.differs}, {"first", r.first < 0 ? Json() : Json(r.first)}});
+  for (const auto& r : v.matrix.rules) {
+    Json rule{{"name", r.name}, {"kind", r.kind}, {"differs", r.differs}, {"first", r.first < 0 ? Json() : Json(r.first)}};
+    if (r.rank < 50) rule["sentence"] = r.sentence;
+    rules.push_back(std::move(rule));
+  }
   for (const auto& k : v.matrix.kinds) {
     Json names = Json::array();
     for (const auto r : k.rules) names.push_back(v.matrix.rules[r].name);
@@ -35,12 +39,19 @@ std::string suite_json(const Vectors& v) {
     kinds.push_back(std::move(kind));
   }
   for (const auto& [name, why] : v.matrix.not_tried) not_tried.push_back({{"name", name}, {"why", why}});
-  j["matrix"] = {{"told_apart", v.matrix.told()}, {"of", v.matrix.rules.size()}, {"rules", rules}, {"kinds", kinds}, {"not_tried", not_tried}};
+  j["matrix"] = {{"told_apart", v.matrix.told()}, {"of", v.matrix.rules.size()}};
   std::string text = j.dump(1);
-  text.resize(text.size() - 4);  // "\n }\n}": the matrix goes on with rows of one line each
-  text += ",\n  \"deciding\": [";
-  for (std::size_t a = 0; a + 1 < v.matrix.deciding.size(); ++a) text += (a ? ",\n   " : "\n   ") + Json(v.matrix.deciding[a]).dump();
-  return text + "\n  ]\n }\n}\n";
+  text.resize(text.size() - 4);  // "\n }\n}": the matrix goes on, one entry a line
+  const auto rows = [&](const char* key, const Json& list) {
+    text += ",\n  \"" + std::string(key) + "\": [";
+    for (std::size_t i = 0; i < list.size(); ++i) text += (i ? ",\n   " : "\n   ") + list[i].dump();
+    text += "\n  ]";
+  };
+  rows("rules", rules), rows("kinds", kinds), rows("not_tried", not_tried);
+  Json deciding = Json::array();
+  for (std::size_t a = 0; a + 1 < v.matrix.deciding.size(); ++a) deciding.push_back(v.matrix.deciding[a]);
+  rows("deciding", deciding);
+  return text + "\n }\n}\n";
 }
 
 }  // namespace lastbit

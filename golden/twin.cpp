@@ -434,7 +434,7 @@ TwinResult check_twin(const Layer& layer, const Operator& op, const Cell& cell, 
       const double stored = std::clamp(filter[i] / out.scale_at(at) + out.zero_point_at(at), static_cast<double>(range.min) - 2, static_cast<double>(range.max) + 2);
       const double wanted = std::clamp(stored, static_cast<double>(range.min), static_cast<double>(range.max));
       // ATen's prelu multiplies positive values by "1 in the weight's integers", which its range may not hold exactly.
-      const double coarse = layer.op == "prelu" && cell.rule == "aten" ? std::fabs(stored - out.zero_point_at(at)) * layer.in("weight").q.scale_of(0) : 0;
+      const double coarse = layer.op == "prelu" && cell.rule == "aten" ? std::fabs(stored - out.zero_point_at(at)) * (std::fabs(1 - std::min(1.0, static_cast<double>(layer.in("weight").q.qmax - layer.in("weight").q.integer_zero_point()) * layer.in("weight").q.scale_of(0))) + layer.in("weight").q.scale_of(0)) : 0;
       const double allowed = moves(cell) ? 0 : 1.5 + real.bound[i] / out.scale_at(at) + std::fabs(stored) * 1e-6 + coarse;
       const double distance = std::fabs(static_cast<double>(y.q[i]) - wanted);
       if (moves(cell) ? distance > 1e-9 * std::fabs(wanted) + real.bound[i] / out.scale_at(at) : distance > allowed) disagree(layer, at, std::to_string(y.q[i]), std::to_string(wanted));

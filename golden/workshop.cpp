@@ -299,7 +299,7 @@ Layer with_samples(const Layer& layer, const std::vector<std::int64_t>& samples)
   return r;
 }
 
-Layer blank_layer(const Workshop& w, const Variant& variant, std::int64_t samples, Random& random) {
+Layer blank_layer(const Workshop& w, const CaseVariant& variant, std::int64_t samples, Random& random) {
   if (w.like) return blank_like(w, samples, random);
   const Habit& habit = habit_of(w.profile->name);
   const Blank blank = blank_of(w.op->name, samples, w.shapes, w.attributes);

@@ -23,7 +23,7 @@ struct Workshop {
 Workshop open_workshop(const VectorRequest&);
 
 /// One way of choosing what a request leaves open.
-struct Variant {
+struct CaseVariant {
   std::string name = {};            // of the case
   bool dyadic = true;               // scales are powers of two, so that exact ties exist; else 24-bit mantissas
   bool odd = true;                  // zero points
@@ -35,7 +35,7 @@ struct Variant {
 };
 /// The layer with random inputs and an output of the right shape, type and qparams that holds zeros. With --like: that layer
 /// with its own weights, scales and attributes, whatever the variant says, and random inputs.
-Layer blank_layer(const Workshop&, const Variant&, std::int64_t samples, Random&);
+Layer blank_layer(const Workshop&, const CaseVariant&, std::int64_t samples, Random&);
 /// Whether samples along the first axis do not see each other.
 bool has_samples(const Layer&);
 /// The same layer with these samples of each input that has them, in this order.

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cctype>
 #include <filesystem>
-#include <iostream>
+#include <set>
 
 #include "golden/matrix.hpp"
 #include "lib/error.hpp"
@@ -177,7 +177,9 @@ std::vector<std::string> header_lines(const Vectors& v) {
   all.push_back("tells apart " + std::to_string(v.matrix.told()) + " of " + std::to_string(v.matrix.rules.size()) + " rules from the profile, " + std::to_string(v.matrix.kinds.size()) + " kinds from each other");
   if (!v.matrix.kinds.empty() && !v.matrix.kinds[0].rules.empty()) {
     std::string alike = "does not tell from the profile:";
-    for (const auto r : v.matrix.kinds[0].rules) alike += " " + v.matrix.rules[r].name;
+    std::set<std::string> named;  // a name may stand for several rules, of which others are told
+    for (const auto r : v.matrix.kinds[0].rules)
+      if (named.insert(v.matrix.rules[r].name).second) alike += " " + v.matrix.rules[r].name;
     all.push_back(alike + (v.matrix.kinds[0].why.empty() ? "" : " (" + v.matrix.kinds[0].why + ")"));
   }
   for (const auto& m : v.mistrusted) all.push_back("MISTRUSTED: " + m);

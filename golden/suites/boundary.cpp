@@ -10,10 +10,10 @@ namespace {
 Draft make(const Workshop& w) {
   Draft d;
   Random random = w.random("boundary");
-  const Variant variant{.name = w.op->name, .dyadic = false};
+  const CaseVariant variant{.name = w.op->name, .dyadic = false};
   Layer layer = blank_layer(w, variant, w.samples(32), random);
   if (const auto staged = Staged::of(w, layer)) {
-    std::vector<Target> targets;
+    std::vector<WantedSum> targets;
     const auto clamps = around_clamps(w, layer, *staged);
     const auto steps = around_boundaries(w, layer, *staged, false, random, 4096);
     for (std::int64_t c = 0; c < staged->channels(); ++c) targets.push_back({c, 0}), targets.push_back({c, -1});
@@ -26,7 +26,7 @@ Draft make(const Workshop& w) {
     return d;
   }
   std::int64_t liked = 0;
-  d.cases.push_back(pick(w, variant, w.samples(32), [](const Candidate& c) {
+  d.cases.push_back(pick(w, variant, w.samples(32), [](const PoolElement& c) {
     if (c.near != c.near) return 0.0;
     const double off = std::abs(c.near - std::floor(c.near) - 0.5);
     return off < 0.02 ? 1.0 : c.at_end && !c.clamped ? 0.5 : 0.0;

@@ -15,7 +15,7 @@ Draft make(const Workshop& w) {
     if (*activation && !fused) break;
     const std::string name = !*activation ? (fused ? "none" : w.op->name) : activation;
     Random random = w.random(name);
-    const Variant variant{.name = name, .dyadic = true, .bias = true, .activation = activation, .narrower = 1};
+    const CaseVariant variant{.name = name, .dyadic = true, .bias = true, .activation = activation, .narrower = 1};
     try {
       Layer layer = blank_layer(w, variant, w.samples(24), random);
       if (!*activation && is_float(layer.out(main_output(layer)).dtype)) throw Error("--suite clamp", "found " + w.op->name + ", whose output is a float here and is not clamped, expected another suite (random, boundary)");
@@ -25,7 +25,7 @@ Draft make(const Workshop& w) {
       if (const auto staged = Staged::of(w, layer)) {
         const auto targets = around_clamps(w, layer, *staged);
         // Channels in turn.
-        std::vector<Target> mixed;
+        std::vector<WantedSum> mixed;
         for (std::size_t k = 0; mixed.size() < targets.size(); ++k)
           for (std::int64_t c = 0; c < staged->channels(); ++c) {
             std::size_t seen = 0;
@@ -34,7 +34,7 @@ Draft make(const Workshop& w) {
           }
         layer = place(w, std::move(layer), mixed, random, liked);
       } else {
-        layer = pick(w, variant, w.samples(24), [](const Candidate& c) { return c.clamped ? 1.0 : c.at_end ? 0.75 : 0.0; }, random, liked);
+        layer = pick(w, variant, w.samples(24), [](const PoolElement& c) { return c.clamped ? 1.0 : c.at_end ? 0.75 : 0.0; }, random, liked);
       }
       Layer tried = layer;
       compute(w, tried);

@@ -12,18 +12,18 @@ namespace lastbit::suites {
 namespace {
 
 /// Candidates of one variant.
-Layer pool_of(const Workshop& w, const Variant& variant, std::int64_t samples) {
+Layer pool_of(const Workshop& w, const CaseVariant& variant, std::int64_t samples) {
   Random random = w.random(variant.name);
   Layer layer = blank_layer(w, variant, samples, random);
   const auto staged = Staged::of(w, layer);
   if (!staged) {
     std::int64_t liked = 0;
-    return pick(w, variant, samples, [](const Candidate& c) {
+    return pick(w, variant, samples, [](const PoolElement& c) {
       const double off = c.near == c.near ? std::abs(c.near - std::floor(c.near) - 0.5) : 1;
       return c.half ? 3.0 : off < 0.05 ? 1.0 : c.clamped || c.at_end ? 0.25 : 0.0;
     }, random, liked);
   }
-  std::vector<Target> targets = around_clamps(w, layer, *staged);
+  std::vector<WantedSum> targets = around_clamps(w, layer, *staged);
   const auto steps = around_boundaries(w, layer, *staged, false, random, 256);
   targets.insert(targets.end(), steps.begin(), steps.end());
   std::int64_t placed = 0;
@@ -48,7 +48,7 @@ Layer pool_of(const Workshop& w, const Variant& variant, std::int64_t samples) {
 
 Draft make(const Workshop& w) {
   const std::int64_t samples = w.request.count.value_or(400);
-  std::vector<Variant> variants{{.name = "exact", .dyadic = true}, {.name = "scales", .dyadic = false}};
+  std::vector<CaseVariant> variants{{.name = "exact", .dyadic = true}, {.name = "scales", .dyadic = false}};
   const bool weights = std::any_of(w.op->inputs.begin(), w.op->inputs.end(), [](const Port& p) { return p.name == "weight"; });
   const bool fused = !w.attributes.count("activation") && std::any_of(w.op->attributes.begin(), w.op->attributes.end(), [](const AttributeSpec& a) { return a.name == "activation"; });
   if (weights) variants.push_back({.name = "channels", .dyadic = false, .odd = false, .per_channel = true}), variants.push_back({.name = "extremes", .dyadic = true, .extreme = true});

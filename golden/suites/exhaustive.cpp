@@ -8,7 +8,7 @@ namespace {
 Draft make(const Workshop& w) {
   Draft d;
   Random random = w.random("exhaustive");
-  const Variant variant{.name = w.op->name, .dyadic = false};
+  const CaseVariant variant{.name = w.op->name, .dyadic = false};
   Layer probe = blank_layer(w, variant, w.like ? 2 : 1, random);
   const auto refuse = [&](const std::string& why) { return Error("--suite exhaustive", "found " + w.op->name + ", " + why); };
   std::vector<std::string> ports;

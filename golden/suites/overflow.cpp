@@ -36,7 +36,7 @@ Draft of_sums(const Workshop& w, Layer layer, Random& random) {
   for (std::int64_t i = 0; i < bias.size(); ++i) b.push_back(i % 2 ? std::numeric_limits<std::int32_t>::min() + 5000 : std::numeric_limits<std::int32_t>::max() - 5000);
   set_integers(bias, b);
   refresh(w, wraps);
-  std::vector<Target> targets;
+  std::vector<WantedSum> targets;
   for (const std::int64_t by : {1, 0, 2, -1, 9000, -5000, 123})
     for (std::int64_t c = 0; c < channels; ++c) targets.push_back({c, c % 2 ? -5000 - by : 5000 + by});
   std::int64_t placed = 0;
@@ -47,7 +47,7 @@ Draft of_sums(const Workshop& w, Layer layer, Random& random) {
 
 Draft make(const Workshop& w) {
   Random random = w.random("overflow");
-  const Variant variant{.name = "extremes", .dyadic = false, .extreme = true};
+  const CaseVariant variant{.name = "extremes", .dyadic = false, .extreme = true};
   Layer layer = blank_layer(w, variant, w.samples(16), random);
   const auto staged = Staged::of(w, layer);
   if (staged && layer.op != "requantize") return of_sums(w, std::move(layer), random);

@@ -18,7 +18,7 @@ Draft make(const Workshop& w) {
     if (w.like && !odd) break;  // its zero points are fixed
     const std::string name = w.like ? w.op->name : odd ? "odd" : "even";
     Random random = w.random(name);
-    const Variant variant{.name = name, .dyadic = true, .odd = odd, .bias = true};
+    const CaseVariant variant{.name = name, .dyadic = true, .odd = odd, .bias = true};
     Layer layer = blank_layer(w, variant, w.samples(32), random);
     if (const auto staged = Staged::of(w, layer)) {
       integers = true;
@@ -31,12 +31,12 @@ Draft make(const Workshop& w) {
       if (placed == 0 && !targets.empty()) d.notes.push_back("no accumulator of the case \"" + name + "\" could be solved for");
     } else {
       std::int64_t liked = 0;
-      layer = pick(w, variant, w.samples(32), [](const Candidate& c) { return c.half ? 2.0 : 0.0; }, random, liked);
+      layer = pick(w, variant, w.samples(32), [](const PoolElement& c) { return c.half ? 2.0 : 0.0; }, random, liked);
       integers = integers || (layer.has_out("y") && !is_float(layer.out("y").dtype));
       if (liked) found = true, nearest = 0;
       else {
         Random again = w.random(name + "/near");
-        layer = pick(w, variant, w.samples(32), [&](const Candidate& c) {
+        layer = pick(w, variant, w.samples(32), [&](const PoolElement& c) {
           const double off = std::abs(c.near - std::floor(c.near) - 0.5);
           if (off == off) nearest = std::min(nearest, off);
           return off < 0.02 ? 1.0 : 0.0;

@@ -55,8 +55,8 @@ int shell(const std::string& command) { return std::system((command + " > /dev/n
 bool have(const std::string& program) { return shell("command -v " + program) == 0; }
 
 /// The suite as a device that computes by another profile answers it.
-Observed answers(const SuiteRead& suite, const std::string& profile) {
-  Observed o;
+Answers answers(const SuiteRead& suite, const std::string& profile) {
+  Answers o;
   for (const auto& layer : suite.cases) {
     const Operator& op = *find_operator(layer.op);
     const auto choice = ProfileChoice::parse(profile);
@@ -184,7 +184,7 @@ TEST_CASE("a discriminate suite tells profiles apart, and names the one that ans
   CHECK(suite.request->suite == "discriminate");
   for (const char* profile : {"tflm", "cmsis-nn-single", "xnnpack", "tflite-ruy-x86"}) {
     CAPTURE(profile);
-    const Observed o = answers(suite, profile);
+    const Answers o = answers(suite, profile);
     const GoldenCheck c = check_golden(suite, o, 20);
     CHECK(c.errors > 0);
     CHECK(c.exit_status() == 1);
@@ -247,7 +247,7 @@ TEST_CASE("what a device gave is read from arrays, bytes, words and tables", "[g
   test::write_file(at("lied.csv"), lied);
   CHECK_THROWS_AS(read_suite(at("lied.csv")), Error);
   // Every error a line, up to as many as asked for.
-  Observed wrong = read_observed(suite, at("o.hex"), "auto");
+  Answers wrong = read_observed(suite, at("o.hex"), "auto");
   for (auto& value : wrong.values) value = value > 0 ? value - 1 : value + 1;
   const GoldenCheck c = check_golden(suite, wrong, 5);
   CHECK(c.lines.size() == 5);
@@ -323,4 +323,32 @@ TEST_CASE("a suite like a real layer keeps its weights, and says when it has no 
   }
   r.like = data + ":nothing";
   CHECK_THROWS_AS(generate(r, false), Error);
+}
+
+TEST_CASE("the suites that lie in golden/vectors are made again, byte for byte", "[golden][committed]") {
+  const test::fs::path vectors = test::fs::path(LASTBIT_TEST_DATA) / ".." / ".." / "golden" / "vectors";
+  std::size_t suites = 0;
+  for (const auto& p : all_profiles()) {
+    const auto committed = vectors / p.name;
+    CAPTURE(p.name);
+    if (!cell_for(p, *find_operator("conv2d"), generate(request("conv2d", p.name, "random", 2), false).cases[0])) continue;
+    REQUIRE(test::fs::exists(committed / "manifest.json"));
+    const TemporaryFolder folder;
+    const auto fresh = folder.path / "suite";
+    emit(generate(request("conv2d", p.name, "discriminate", 120)), "dump", fresh.string());
+    std::size_t files = 0, bytes = 0;
+    for (const auto& f : test::fs::recursive_directory_iterator(fresh)) {
+      if (!f.is_regular_file()) continue;
+      const auto same = test::fs::relative(f.path(), fresh);
+      CAPTURE(same.string());
+      ++files, bytes += f.file_size();
+      CHECK(test::read_file(committed / same) == test::read_file(f.path()));
+    }
+    std::size_t there = 0;
+    for (const auto& f : test::fs::recursive_directory_iterator(committed)) there += f.is_regular_file();
+    CHECK(there == files);
+    CHECK(bytes < 100000);
+    ++suites;
+  }
+  CHECK(suites >= 20);
 }

@@ -3,6 +3,7 @@
 #include "golden/generate.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "golden/check.hpp"
@@ -42,12 +43,16 @@ std::string summary(const Vectors& v) {
   for (const auto& line : header_lines(v))
     if (line.rfind("    ", 0) != 0 && line.rfind("  ", 0) != 0 && line.rfind("case ", 0) != 0) s += line + "\n";
   s += "rules, by the first element that shows them (counted over all cases):\n";
-  for (const auto& r : v.matrix.rules)
-    if (r.differs) s += "  " + r.name + ": " + std::to_string(r.differs) + " elements, the first " + std::to_string(r.first) + "\n";
+  for (std::size_t i = 0; i < v.matrix.rules.size(); ++i) {
+    const auto& r = v.matrix.rules[i];
+    if (r.differs && (i == 0 || v.matrix.rules[i - 1].name != r.name || v.matrix.rules[i - 1].kind != r.kind)) s += "  " + r.name + ": " + std::to_string(r.differs) + " elements, the first " + std::to_string(r.first) + "\n";
+  }
   for (std::size_t k = 1; k < v.matrix.kinds.size(); ++k) {
     if (v.matrix.kinds[k].why.empty()) continue;
     std::vector<std::string> names;
-    for (const auto r : v.matrix.kinds[k].rules) names.push_back(v.matrix.rules[r].name);
+    for (const auto r : v.matrix.kinds[k].rules)
+      if (std::find(names.begin(), names.end(), v.matrix.rules[r].name) == names.end()) names.push_back(v.matrix.rules[r].name);
+    if (names.size() < 2) continue;
     s += "not told from each other: " + words::join(names, ", ") + " (" + v.matrix.kinds[k].why + ")\n";
   }
   return s;
