@@ -41,39 +41,45 @@ std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, con
   fits = fits && std::all_of(in.x.begin(), in.x.end(), [](std::int32_t v) { return v >= -255 && v <= 255; });
   // Values of every term at a block of positions, term by term: [T * C][pair_positions].
   auto* raw = block.get<std::int16_t>(T * C * pair_positions);
-  for (std::int64_t n = 0; n < g.batch; ++n)
-    for (std::int64_t group = 0; group < g.groups; ++group)
-      for (std::int64_t first = 0; first < P; first += pair_positions) {
-        const std::int64_t count = std::min(pair_positions, P - first);
-        const auto value = [&](std::int64_t t, std::int64_t c, std::int64_t p) {
-          const std::int64_t s = source[static_cast<std::size_t>(p * T + t)];
-          return s < 0 ? outside : in.x[static_cast<std::size_t>(((n * g.groups + group) * C + c) * I + s)];
-        };
-        if (fits)
-          for (std::int64_t t = 0; t < T; ++t)
-            for (std::int64_t c = 0; c < C; ++c) {
-              std::int16_t* row = raw + (t * C + c) * pair_positions;
-              for (std::int64_t i = 0; i < count; ++i) row[i] = static_cast<std::int16_t>(value(t, c, first + i));
-              std::fill(row + count, row + pair_positions, std::int16_t{0});
-            }
-        for (std::int64_t o = group * O; o < (group + 1) * O; ++o) {
-          const auto& terms = candidates[static_cast<std::size_t>(o)];
-          std::int64_t* to = &excess[static_cast<std::size_t>((n * g.groups * O + o) * P + first)];
-          if (fits)
-            for (std::size_t k = 0; k < terms.size(); k += terms_at_once) {
-              std::int32_t sums[pair_positions] = {};
-              pair_block(raw, terms.data() + k, std::min(terms_at_once, static_cast<std::int64_t>(terms.size() - k)), sums);
-              for (std::int64_t i = 0; i < count; ++i) to[i] += sums[i];
-            }
-          else
-            for (std::int64_t i = 0; i < count; ++i)
-              for (const auto& c : terms) {
-                const auto x0 = value(c.first / C, c.first % C, first + i), x1 = value(c.second / C, c.second % C, first + i);
-                const std::int32_t product = x0 * c.w0 + x1 * c.w1;
-                to[i] += saturate16(product) - product;
-              }
-        }
+  // Positions of all images are one sequence: the rows of a matrix product, too, fill whole blocks.
+  std::int64_t input[pair_positions], output[pair_positions], at[pair_positions];
+  for (std::int64_t group = 0; group < g.groups; ++group)
+    for (std::int64_t first = 0; first < g.batch * P; first += pair_positions) {
+      const std::int64_t count = std::min(pair_positions, g.batch * P - first);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t n = (first + i) / P;
+        at[i] = (first + i) % P;
+        input[i] = (n * g.groups + group) * C * I;
+        output[i] = n * g.groups * O * P + at[i];
       }
+      const auto value = [&](std::int64_t t, std::int64_t c, std::int64_t i) {
+        const std::int64_t s = source[static_cast<std::size_t>(at[i] * T + t)];
+        return s < 0 ? outside : in.x[static_cast<std::size_t>(input[i] + c * I + s)];
+      };
+      if (fits)
+        for (std::int64_t t = 0; t < T; ++t)
+          for (std::int64_t c = 0; c < C; ++c) {
+            std::int16_t* row = raw + (t * C + c) * pair_positions;
+            for (std::int64_t i = 0; i < count; ++i) row[i] = static_cast<std::int16_t>(value(t, c, i));
+            std::fill(row + count, row + pair_positions, std::int16_t{0});
+          }
+      for (std::int64_t o = group * O; o < (group + 1) * O; ++o) {
+        const auto& terms = candidates[static_cast<std::size_t>(o)];
+        const auto to = [&](std::int64_t i) -> std::int64_t& { return excess[static_cast<std::size_t>(output[i] + o * P)]; };
+        if (fits)
+          for (std::size_t k = 0; k < terms.size(); k += terms_at_once) {
+            std::int32_t sums[pair_positions] = {};
+            pair_block(raw, terms.data() + k, std::min(terms_at_once, static_cast<std::int64_t>(terms.size() - k)), sums);
+            for (std::int64_t i = 0; i < count; ++i) to(i) += sums[i];
+          }
+        else
+          for (std::int64_t i = 0; i < count; ++i)
+            for (const auto& c : terms) {
+              const std::int32_t product = value(c.first / C, c.first % C, i) * c.w0 + value(c.second / C, c.second % C, i) * c.w1;
+              to(i) += saturate16(product) - product;
+            }
+      }
+    }
   return excess;
 }
 

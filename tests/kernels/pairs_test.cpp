@@ -15,7 +15,7 @@ TEST_CASE("saturating pairs add what each pair alone adds", "[kernels][pairs]") 
     std::int64_t saturated = 0;
     for (int round = 0; round < 12; ++round) {
       KernelCase c;
-      c.g.groups = random.between(1, 2), c.g.in_channels = random.between(1, 9), c.g.out_channels = random.between(1, 6);
+      c.g.batch = random.between(1, 3), c.g.groups = random.between(1, 2), c.g.in_channels = random.between(1, 9), c.g.out_channels = random.between(1, 6);
       c.g.in = {1, random.between(3, 9), random.between(3, 17)};
       c.g.kernel = {1, random.between(1, 3), random.between(1, 3)};
       c.g.begin = {0, 1, 1};
@@ -32,10 +32,10 @@ TEST_CASE("saturating pairs add what each pair alone adds", "[kernels][pairs]") 
       const auto source = sources(c.g);
       std::vector<std::int64_t> want(got.size());
       for (std::size_t i = 0; i < want.size(); ++i) {
-        const std::int64_t P = c.g.positions(), p = static_cast<std::int64_t>(i) % P, o = static_cast<std::int64_t>(i) / P, group = o / c.g.out_channels, T = c.g.taps(), C = c.g.in_channels;
+        const std::int64_t P = c.g.positions(), p = static_cast<std::int64_t>(i) % P, n = static_cast<std::int64_t>(i) / P / (c.g.groups * c.g.out_channels), o = static_cast<std::int64_t>(i) / P % (c.g.groups * c.g.out_channels), group = o / c.g.out_channels, T = c.g.taps(), C = c.g.in_channels;
         const auto product = [&](std::int32_t term) {
           const std::int64_t t = term / C, k = term % C, s = source[static_cast<std::size_t>(p * T + t)];
-          const std::int32_t x = s < 0 ? outside : c.x[static_cast<std::size_t>((group * C + k) * c.g.in_positions() + s)];
+          const std::int32_t x = s < 0 ? outside : c.x[static_cast<std::size_t>(((n * c.g.groups + group) * C + k) * c.g.in_positions() + s)];
           return x * c.w[static_cast<std::size_t>((o * C + k) * T + t)];
         };
         for (const auto& s : segments)
