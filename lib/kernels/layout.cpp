@@ -73,7 +73,7 @@ HWY_ATTR void lay_input_on(const LayJob& job) {
       const auto z = hn::Set(d16, zero);
       hn::Store(hn::Sub(hn::PromoteTo(d16, hn::LowerHalf(v)), z), d16, all);
       hn::Store(hn::Sub(hn::PromoteTo(d16, hn::LowerHalf(hn::ShiftRightBytes<8>(d, v))), z), d16, all + 8);
-      for (std::int64_t k = channels - c; k < count; ++k) all[k] = 0;
+      for (std::int64_t k = std::max<std::int64_t>(channels - c, 0); k < count; ++k) all[k] = 0;
       std::memcpy(to + 2 * c, all, static_cast<std::size_t>(2 * count));
     });
   }
