@@ -25,6 +25,8 @@ TEST_CASE("moves: where each element goes", "[move]") {
   CHECK(moved(move("slice", {6}, {0, 1, 2, 3, 4, 5}, {2}, {{"start", std::int64_t{-5}}, {"end", std::int64_t{1} << 62}, {"step", std::int64_t{4}}})) == Values{1, 5});
   CHECK(moved(move("pixel_shuffle", {1, 4, 1, 2}, {0, 1, 2, 3, 4, 5, 6, 7}, {1, 1, 2, 4}, {{"upscale_factor", std::int64_t{2}}})) == Values{0, 2, 1, 3, 4, 6, 5, 7});
   CHECK(moved(move("channel_shuffle", {1, 4, 1}, {0, 1, 2, 3}, {1, 4, 1}, {{"groups", std::int64_t{2}}})) == Values{0, 2, 1, 3});
+  CHECK(moved(move("flip", {2, 3}, {0, 1, 2, 3, 4, 5}, {2, 3}, {{"dims", Ints{-1}}})) == Values{2, 1, 0, 5, 4, 3});
+  CHECK(moved(move("flip", {2, 2}, {0, 1, 2, 3}, {2, 2}, {{"dims", Ints{0, 1}}})) == Values{3, 2, 1, 0});
   CHECK(moved(move("flatten", {1, 2, 2}, {0, 1, 2, 3}, {1, 4}, {{"start_dim", std::int64_t{1}}})) == Values{0, 1, 2, 3});
 }
 

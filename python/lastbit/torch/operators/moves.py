@@ -36,6 +36,11 @@ def t(call):
     return move("transpose", call, {"dim0": 0, "dim1": 1}) if call.x.dim() == 2 else None
 
 
+@operator("aten::flip")
+def flip(call):
+    return move("flip", call, {"dims": sorted(d % call.x.dim() for d in call["dims"])})
+
+
 def _slice(call, out, dim, start, end, step, suffix=""):
     attributes = {"dim": dim, "start": start, "end": end, "step": step}
     return move("slice", call, attributes, out, suffix)

@@ -62,12 +62,12 @@ def _pieces(call, lstm, x, hidden, cells, batch_first, directions):
             source = x
             if direction:
                 source = x.flip(time)
-                layers.append(Layer("aten.flip.default", {"self": x}, {"y": source}, {"dims": [time]}, suffix=f"{suffix}.flip"))
+                layers.append(Layer("flip", {"x": x}, {"y": source}, {"dims": [time]}, suffix=f"{suffix}.flip", moves=True))
             y, *final = _run(call, lstm, source, states, call["params"][at], batch_first)
             layers.append(_layer(lstm, source, states, cells[at], [y, *final], batch_first, suffix))
             if direction:
                 forward = y.flip(time)
-                layers.append(Layer("aten.flip.default", {"self": y}, {"y": forward}, {"dims": [time]}, suffix=f"{suffix}.back"))
+                layers.append(Layer("flip", {"x": y}, {"y": forward}, {"dims": [time]}, suffix=f"{suffix}.back", moves=True))
                 y = forward
             outputs.append(y)
             finals.append(final)
