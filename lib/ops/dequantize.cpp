@@ -1,5 +1,6 @@
 // dequantize: y = (x - zero_point) * scale
 #include "lib/error.hpp"
+#include "lib/num/int.hpp"
 #include "lib/rules/pointwise.hpp"
 
 namespace lastbit::ops {
@@ -11,7 +12,7 @@ void check(const Layer& layer) {
 }
 
 /// Cell parameter multiply:
-///   float32   f32(f32(scale) * f32(q - zp))
+///   float32   f32(f32(scale) * f32(wrap32(q - zp)))
 ///   float64   f32(f64(q - zp) * scale)                           PyTorch per channel
 ///   split     f32(f32(q * s) + f32(-zp * s)), not fused           TFLite's vectors of 8 (cell parameter vector); the rest: float64
 /// A float zero point is taken off in float32 first: f32(f32(q) - zp).
@@ -30,7 +31,8 @@ float dequantize_value(Multiply rule, std::int64_t q, double scale, double zero_
     const float product = static_cast<float>(q) * s, shift = -zf * s;
     return product + shift;
   }
-  const float difference = float_zero_point ? static_cast<float>(q) - zf : static_cast<float>(q - static_cast<std::int64_t>(zero_point));
+  const std::int64_t apart = float_zero_point ? 0 : q - static_cast<std::int64_t>(zero_point);
+  const float difference = float_zero_point ? static_cast<float>(q) - zf : static_cast<float>(rule == Multiply::single ? wrap32(apart) : apart);
   return rule == Multiply::wide ? static_cast<float>(static_cast<double>(difference) * scale) : s * difference;
 }
 

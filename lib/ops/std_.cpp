@@ -15,6 +15,7 @@
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
 #include "lib/rules/reduction.hpp"
+#include "lib/rules/shapes.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -90,6 +91,15 @@ Result run(const Layer& layer, const Cell& cell) {
   return r;
 }
 
+/// ATen's kernel for inner axes does not take single elements.
+void facts(const Layer& layer, std::set<std::string>& f) {
+  reduction_facts(layer, f);
+  if (!f.count("inner")) return;
+  std::int64_t n = 1;
+  for (const auto a : reduced_axes(layer, "dim", layer.in("x").rank())) n *= layer.in("x").dim(a);
+  if (n == 1) f.erase("inner");
+}
+
 Real real(const Layer& layer, const Result&) {
   const auto g = std::make_shared<const Groups>(reduction_groups(layer));
   const Tensor& x = layer.in("x");
@@ -131,7 +141,7 @@ Operator std_() {
           .check = check,
           .run = run,
           .real = real,
-          .facts = reduction_facts};
+          .facts = facts};
 }
 
 }  // namespace lastbit::ops

@@ -5,6 +5,7 @@
 
 #include "lib/rules/choose_qparams.hpp"
 #include "lib/rules/quantize_value.hpp"
+#include "tests/ops/layers.hpp"
 
 using namespace lastbit;
 
@@ -61,4 +62,17 @@ TEST_CASE("choosing qparams at run time", "[quantize]") {
   CHECK(choose_qparams("pytorch", zeros, 0, 255, "").scale == 0.1);
   const std::vector<float> bad{1, not_a_number};
   CHECK_THROWS_WITH(choose_qparams("pytorch", bad, 0, 255, "layer l"), Catch::Matchers::Contains("layer l: input \"x\": found a value that is not finite"));
+}
+
+TEST_CASE("dequantize: PyTorch's int32 difference wraps per tensor, not per channel", "[quantize]") {
+  // PyTorch 2.13.0: _make_per_tensor_quantized_tensor(int32 values, 0.125, zero point).dequantize()
+  const auto dequantized = [](Quantization qparams) {
+    qparams.qmin = INT32_MIN, qparams.qmax = INT32_MAX;
+    const std::vector<std::int32_t> codes{2147483647, INT32_MIN, 2147483000, 5};
+    const Tensor x = Tensor::of_integers("x", DType::int32, {1, 4}, qparams, codes);
+    return test::computed(test::layer_of("dequantize", {{"x", x}}, test::floats({1, 4}, {0, 0, 0, 0}), {}), "pytorch-fbgemm").f;
+  };
+  CHECK(dequantized({.scale = {0.125}, .zero_point = {-643}}) == std::vector<float>{-268435376.0f, -268435376.0f, 268435456.0f, 81.0f});
+  CHECK(dequantized({.scale = {0.125}, .zero_point = {643}}) == std::vector<float>{268435376.0f, 268435376.0f, 268435296.0f, -79.75f});
+  CHECK(dequantized({.scale = {0.125, 0.125, 0.125, 0.125}, .zero_point = {-643, -643, -643, -643}, .axis = 1}) == std::vector<float>{268435552.0f, -268435376.0f, 268435456.0f, 81.0f});
 }

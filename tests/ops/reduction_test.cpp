@@ -93,3 +93,14 @@ TEST_CASE("normalizations: shapes that do not fit are refused", "[layer_norm]") 
   CHECK_THROWS_WITH(find_operator("group_norm")->check(layer_of("group_norm", {{"x", image}}, y, {{"num_groups", std::int64_t{3}}})), Contains("expected a divisor of the 4 channels"));
   CHECK_THROWS_WITH(find_operator("batch_norm")->check(layer_of("batch_norm", {{"x", x}}, y, {})), Contains("found no input \"running_mean\""));
 }
+
+TEST_CASE("std: one element has no spread: not a number, and ATen's kernel for inner axes does not take it", "[std]") {
+  // PyTorch 2.13.0: torch.std(x, [1], correction=n), x of n equal codes
+  const auto l = [](std::int64_t n) {
+    return layer_of("std", {{"x", quantized(DType::uint8, {1, n}, Values(static_cast<std::size_t>(n), 77), 0.1, 3)}}, quantized(DType::uint8, {1}, {0}, 0.1, 3),
+                    {{"dim", Ints{1}}, {"correction", n}});
+  };
+  CHECK(computed(l(1), "pytorch-fbgemm").q == Values{255});
+  CHECK(computed(l(2), "pytorch-fbgemm").q == Values{0});
+  CHECK(computed(l(40), "pytorch-fbgemm").q == Values{0});
+}
