@@ -14,6 +14,7 @@ std::vector<Cell> onnxruntime_windows() {
       {{"move"}, {}, "copy", {}, {}},
       {{"max_pool"}, {}, "max", {}, {{"outside", "skip"}}},
       {{"avg_pool"}, {}, "float_sum", {}, {{"divisor", "kernel"}}},
+      {{"avg_pool"}, {"whole_image"}, "range", {}, {}},  // the kernel of QLinearGlobalAveragePool
       {{"pad"}, {}, "copy", {}, {{"rounding", "divide_even"}}},
       {{"adaptive_avg_pool"}, {}, "range", {}, {}},
   };

@@ -18,7 +18,7 @@ void check(const Layer& layer) {
   for (const char* port : {"a", "b"})
     if (is_float(layer.in(port).dtype)) throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(layer.in(port).dtype)) + ", expected an integer type");
   if (layer.in("a").q.scale.size() > 1) throw Error(layer.place + ": input \"a\"", "found " + std::to_string(layer.in("a").q.scale.size()) + " scales, expected one");
-  if (b.q.scale.size() > 1 && (b.q.group_size > 0 || b.q.axis != b.rank() - (p.transposed ? 2 : 1)))
+  if (b.q.scale.size() > 1 && (b.rank() == 1 || b.q.group_size > 0 || b.q.axis != b.rank() - (p.transposed ? 2 : 1)))
     throw Error(layer.place + ": input \"b\"", "found scales along axis " + std::to_string(b.q.axis) + ", expected one scale, or one for each of its " + std::to_string(p.N) + " columns");
   if (!layer.has_out("y") && !layer.has_out("accumulator")) throw Error(layer.place, "found no output \"y\" or \"accumulator\", expected one");
   expect_shape(layer, "y", p.shape);

@@ -9,18 +9,19 @@ namespace lastbit {
 MatrixProduct matrix_product(const Layer& layer) {
   const Tensor &a = layer.in("a"), &b = layer.in("b");
   for (const auto* t : {&a, &b})
-    if (t->rank() < 2) throw Error(layer.place, "found an operand of shape " + to_string(t->shape) + ", expected at least 2 axes");
+    if (t->rank() < 1) throw Error(layer.place, "found an operand of shape " + to_string(t->shape) + ", expected at least one axis");
   MatrixProduct p;
   p.transposed = layer.attributes.boolean("transpose_b", false);
-  p.M = a.dim(-2), p.K = a.dim(-1), p.N = b.dim(p.transposed ? -2 : -1);
-  if (b.dim(p.transposed ? -1 : -2) != p.K)
+  const bool row = a.rank() == 1, column = b.rank() == 1;  // NumPy: a vector is a matrix of one row or column, which y does not have
+  p.M = row ? 1 : a.dim(-2), p.K = a.dim(-1), p.N = column ? 1 : b.dim(p.transposed ? -2 : -1);
+  if ((column ? b.dim(0) : b.dim(p.transposed ? -1 : -2)) != p.K)
     throw Error(layer.place, "found the shapes " + to_string(a.shape) + " and " + to_string(b.shape) + (p.transposed ? " (b transposed)" : "") + ", expected the same number of terms in both");
-  const Shape a_outer(a.shape.begin(), a.shape.end() - 2), b_outer(b.shape.begin(), b.shape.end() - 2);
+  const Shape a_outer(a.shape.begin(), a.shape.end() - (row ? 1 : 2)), b_outer(b.shape.begin(), b.shape.end() - (column ? 1 : 2));
   p.shape = broadcast_shape(layer, a_outer, b_outer);
   p.a_batch = broadcast_index(a_outer, p.shape);
   p.b_batch = broadcast_index(b_outer, p.shape);
-  p.shape.push_back(p.M);
-  p.shape.push_back(p.N);
+  if (!row) p.shape.push_back(p.M);
+  if (!column) p.shape.push_back(p.N);
   return p;
 }
 

@@ -159,6 +159,13 @@ void pool_facts(const Layer& layer, int dims, std::set<std::string>& f) {
   if (f.count("memory:NHWC") || (dims <= 2 && x.rank() == dims + 2 && (x.dim(1) == 1 || one_position))) f.insert("channels_last");
   if (const auto it = layer.attributes.values.find("ceil_mode"); it != layer.attributes.values.end() && std::get_if<bool>(&it->second) && std::get<bool>(it->second)) f.insert("ceil_mode");
   if (one_output) f.insert("one_output");
+  if (layer.attributes.has("kernel_size")) {  // a window as large as the image, without padding
+    const auto kernel = layer.attributes.integers("kernel_size", static_cast<std::size_t>(dims));
+    const auto padding = layer.attributes.has("padding") ? layer.attributes.list("padding") : std::vector<std::int64_t>{};
+    bool whole = std::all_of(padding.begin(), padding.end(), [](std::int64_t p) { return p == 0; });
+    for (int a = 1; a <= dims; ++a) whole = whole && kernel[static_cast<std::size_t>(dims - a)] == x.dim(-a);
+    if (whole) f.insert("whole_image");
+  }
   if (!f.count("memory:NHWC") || x.dim(-1 - dims) == 1 || one_position) f.insert("contiguous");
   if (identity) f.insert("identity");
   if (even) f.insert("even");

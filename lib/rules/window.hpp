@@ -63,7 +63,7 @@ std::vector<std::int64_t> window_sums(const Windows&, const std::vector<std::int
 
 /// "channels_last": the runtime held x with its channels innermost, or cannot tell (one channel, or one position; up to two
 /// spatial axes). Also "three_axes", "ceil_mode", "identity" and "even" (adaptive: every axis kept, or divided without remainder), "one_output"
-/// (every axis becomes 1), "contiguous" (held as the array is, or one cannot tell).
+/// (every axis becomes 1), "whole_image" (the kernel is as large as the image, without padding), "contiguous" (held as the array is, or one cannot tell).
 void pool_facts(const Layer&, int dims, std::set<std::string>&);
 
 /// x is quantized or integer, [(N,) C, spatial...].

@@ -41,11 +41,25 @@ TEST_CASE("matmul: axes before the last two broadcast, and 2.5 goes to the even 
   CHECK(real.exact(1).fraction() == "5/2");
 }
 
+TEST_CASE("matmul: a vector is a matrix of one row or column", "[matmul]") {
+  const Operator& op = *find_operator("matmul");
+  const auto result = [&](const Tensor& a, const Tensor& b, const Tensor& y) {
+    const Layer l = product(a, b, y);
+    op.check(l);
+    return op.run(l, *cell_for(find_profile("onnxruntime"), op, l)).outputs.at("y").q;
+  };
+  const auto matrix = integers(DType::int8, {2, 2}, {1, 2, 3, 4}, 1, 0), vector = integers(DType::uint8, {2}, {1, 10}, 1, 0);
+  CHECK(result(vector, matrix, integers(DType::uint8, {2}, {0, 0}, 1, 0)) == std::vector<std::int32_t>{31, 42});
+  CHECK(result(integers(DType::uint8, {2, 2}, {1, 2, 3, 4}, 1, 0), integers(DType::int8, {2}, {1, 10}, 1, 0), integers(DType::uint8, {2}, {0, 0}, 1, 0)) == std::vector<std::int32_t>{21, 43});
+  CHECK(result(vector, integers(DType::int8, {2}, {1, 10}, 1, 0), integers(DType::uint8, {}, {0}, 1, 0)) == std::vector<std::int32_t>{101});
+}
+
 TEST_CASE("matmul: what does not fit is refused", "[matmul]") {
   const Operator& op = *find_operator("matmul");
   const auto a = integers(DType::uint8, {2, 3}, {1, 2, 3, 4, 5, 6}, 1, 0), y = integers(DType::uint8, {2, 2}, {0, 0, 0, 0}, 1, 0);
   CHECK_THROWS_WITH(op.check(product(a, integers(DType::int8, {2, 3}, {1, 2, 3, 4, 5, 6}, 1, 0), y)), Catch::Matchers::Contains("layer m: found the shapes [2, 3] and [2, 3]"));
-  CHECK_THROWS_WITH(op.check(product(a, integers(DType::int8, {3}, {1, 2, 3}, 1, 0), y)), Catch::Matchers::Contains("expected at least 2 axes"));
+  CHECK_THROWS_WITH(op.check(product(a, integers(DType::int8, {3}, {1, 2, 3}, 1, 0), y)), Catch::Matchers::Contains("expected [2]"));
+  CHECK_THROWS_WITH(op.check(product(a, integers(DType::int8, {}, {1}, 1, 0), y)), Catch::Matchers::Contains("expected at least one axis"));
   auto rows = integers(DType::int8, {3, 2}, {1, 2, 3, 4, 5, 6}, 1, 0);
   rows.q.scale = {1, 2, 3}, rows.q.axis = 0;
   CHECK_THROWS_WITH(op.check(product(a, rows, y)), Catch::Matchers::Contains("found scales along axis 0"));
