@@ -105,7 +105,7 @@ const Tensor& Layer::out(const std::string& port) const {
 }
 
 void expect_isa(const std::string& isa, const std::string& place) {
-  static const std::vector<std::string> known{"avx512_vnni", "avx512", "avx2_vnni", "avx2", "avx", "sse4.1", "neon", "neon_dotprod", "neon_i8mm"};
+  static const std::vector<std::string> known{"avx512_amx", "avx512_vnni", "avx512", "avx2_vnni", "avx2", "avx", "sse4.1", "neon", "neon_dotprod", "neon_i8mm"};
   if (isa.empty() || std::find(known.begin(), known.end(), isa) != known.end()) return;
   std::string all;
   for (const auto& one : known) all += (all.empty() ? "" : ", ") + one;
@@ -118,7 +118,8 @@ std::set<std::string> common_facts(const Layer& layer) {
   facts.insert("isa:" + isa);
   const bool arm = isa.rfind("neon", 0) == 0;
   facts.insert(arm ? "arm" : "x86");
-  const bool vnni = isa == "avx512_vnni" || isa == "avx2_vnni";
+  const bool vnni = isa == "avx512_amx" || isa == "avx512_vnni" || isa == "avx2_vnni";
+  if (isa == "avx512_amx") facts.insert("amx");
   facts.insert(vnni || arm ? "vnni" : "no_vnni");  // exact 8-bit dot products
   if (isa.rfind("avx512", 0) == 0) facts.insert("avx512");
   if (isa == "avx" || isa == "sse4.1") facts.insert("no_avx2");

@@ -1,5 +1,6 @@
 // linear: y[r, o] = requantize(bias[o] + sum_i (x[r, i] - zx) * (w[o, i] - zw[o]))
 #include "lib/rules/accumulation.hpp"
+#include "lib/rules/amx.hpp"
 #include "lib/rules/conv_facts.hpp"
 
 namespace lastbit::ops {
@@ -24,7 +25,9 @@ Real real(const Layer& layer, const Result& result) {
 }
 
 void facts(const Layer& layer, std::set<std::string>& f) {
-  if (is_gemv(linear_geometry(layer))) f.insert("gemv");
+  const Geometry g = linear_geometry(layer);
+  if (is_gemv(g)) f.insert("gemv");
+  amx_facts(g, f);
 }
 
 }  // namespace
@@ -35,7 +38,7 @@ Operator linear() {
           .formula = "y[r,o] = requantize(bias[o] + alpha * sum_i (x[r,i] - zx) * (w[o,i] - zw[o]))",
           .inputs = {{"x", "uint8, int8, int16 [..., I]"}, {"weight", "int8, uint8, int4, int16 [O, I]"}, {"bias", "float32, int32 or int64 [O]", true}},
           .outputs = {{"y", "like x, or float32", true}, {"accumulator", "int32, before requantization", true}},
-          .attributes = {{"activation", "none, relu, relu6, leaky_relu, tanh or {min, max}"}, {"negative_slope", "number, of leaky_relu"}, {"alpha", "number: multiplies the product (ONNX Gemm)"}, {"bias_dtype", "int32 or int64, of int16 layers"}, {"variant", "decomposed, float (PT2E)"}},
+          .attributes = {{"activation", "none, relu, relu6, leaky_relu, tanh or {min, max}"}, {"negative_slope", "number, of leaky_relu"}, {"alpha", "number: multiplies the product (ONNX Gemm)"}, {"bias_dtype", "int32, int64: of int16 layers"}, {"variant", "decomposed, float (PT2E)"}},
           .rules = {"accumulate", "float"},
           .check = check,
           .run = run,

@@ -4,6 +4,7 @@
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
+#include "lib/rules/amx.hpp"
 #include "lib/rules/dynamic.hpp"
 #include "lib/rules/pointwise.hpp"
 
@@ -138,6 +139,7 @@ Real real(const Layer& layer, const Result& result) {
 
 void facts(const Layer& layer, std::set<std::string>& f) {
   if (layer.attributes.has("per_token") && layer.attributes.boolean("per_token")) f.insert("per_token");
+  amx_facts(linear_geometry(layer), f);
 }
 
 }  // namespace
@@ -148,7 +150,7 @@ Operator linear_dynamic() {
           .formula = "xq = quantize(x); y[r,o] = sx * sw[o] * sum_i (xq[r,i] - zx) * (w[o,i] - zw[o]) + bias[o]",
           .inputs = {{"x", "float32 [..., I]"}, {"weight", "int8, uint8, int4, uint4 [O, I]"}, {"bias", "float32 [O]", true}},
           .outputs = {{"y", "float32"}, {"x_q", "the quantized input; its qparams are compared too", true}},
-          .attributes = {{"reduce_range", "true or false"}, {"activation", "none, relu"}, {"input_scale", "number: fixed, not chosen"}, {"input_zero_point", "integer"}, {"per_token", "true or false: a scale a row"}, {"input_dtype", "uint8, int8"}},
+          .attributes = {{"reduce_range", "true or false"}, {"activation", "none, relu"}, {"input_scale", "number > 0: fixed, not chosen"}, {"input_zero_point", "integer"}, {"per_token", "true or false: a scale a row"}, {"input_dtype", "uint8, int8"}},
           .rules = {"accumulate", "per_token"},
           .check = check,
           .run = run,

@@ -34,11 +34,11 @@ Profile pytorch_onednn() {
       .name = "pytorch-onednn",
       .title = "PyTorch >= 2.1, engine onednn (oneDNN 3.x)",
       .sources = {"PyTorch 2.13.0 with oneDNN 3.12", "ideep operators/conv.hpp, inner_product.hpp", "oneDNN src/cpu/x64: jit_uni_x8s8s32x_convolution, brgemm, gemm_s8u8s32"},
-      .evidence = "measured: PyTorch 2.13.0 on AVX-512 VNNI, AVX-512 and AVX2, 3.0M elements aimed at ties and at 20 rival orders",
+      .evidence = "measured: PyTorch 2.13.0 on AVX-512 VNNI, AVX-512 and AVX2, 3.0M elements aimed at ties and at 20 rival orders; AMX: linear layers around every border, convolutions as an interval of two orders",
       .for_producer = {"framework:pytorch", "engine:onednn"},
       .replaces = "",
       .replaces_when = {},
-      .isas = {"avx512_vnni", "avx512", "avx2", "sse4.1"},
+      .isas = {"avx512_vnni", "avx512_amx", "avx512", "avx2", "sse4.1"},
       .cells = {
           {{"conv", "conv_transpose"}, {}, "accumulate", conv, exact},
           {{"linear"}, {}, "accumulate", linear, exact},
@@ -49,6 +49,8 @@ Profile pytorch_onednn() {
           {{"conv", "conv_transpose"}, {"no_avx2", "x:uint8"}, "accumulate", jit, pairs("avx")},
           {{"conv"}, {"no_vnni", "avx2", "!avx512", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
           {{"conv"}, {"no_avx2", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
+          {{"linear"}, {"amx_product", "!per_channel"}, "accumulate", gemm, exact},
+          {{"linear"}, {"amx_product", "per_channel"}, "accumulate", gemm_per_channel, exact},
           {{"linear"}, {"no_vnni", "avx2", "x:uint8", "!per_channel"}, "accumulate", gemm, pairs("avx2")},
           {{"linear"}, {"no_vnni", "avx2", "x:uint8", "per_channel"}, "accumulate", gemm_per_channel, pairs("avx2")},
           {{"linear"}, {"no_vnni", "avx512", "x:uint8", "!per_channel"}, "accumulate", linear, pairs("avx512")},
@@ -56,22 +58,37 @@ Profile pytorch_onednn() {
           {{"linear"}, {"no_avx2", "x:uint8", "!per_channel"}, "accumulate", gemm, pairs("avx")},
           {{"linear"}, {"no_avx2", "x:uint8", "per_channel"}, "accumulate", gemm_per_channel, pairs("avx")},
       }};
+  // On AMX most convolutions take the product of the scales, depthwise ones never do; for the rest oneDNN decides by its cost model.
+  Cell either{{"conv", "conv_transpose"}, {"amx", "x:uint8", "!one_by_one"}, "either_order", conv, exact};
+  either.with["product"] = "(1 / f32(1 / si)) * f32(sw)";
+  p.cells.push_back(either);
   // ideep quantizes x by the reciprocal of the twice inverted scale, zero point inside, not fused.
-  for (const auto& [cpu, with] : {std::pair{std::vector<std::string>{}, exact}, std::pair{std::vector<std::string>{"no_vnni", "avx2"}, pairs("avx2")},
+  for (const auto& [cpu, with] : {std::pair{std::vector<std::string>{}, exact}, std::pair{std::vector<std::string>{"amx_product"}, exact}, std::pair{std::vector<std::string>{"no_vnni", "avx2"}, pairs("avx2")},
                                   std::pair{std::vector<std::string>{"no_vnni", "avx512"}, pairs("avx512")}, std::pair{std::vector<std::string>{"no_avx2"}, pairs("avx")}})
     for (const auto& [weight, scale] : {std::pair{"!per_channel", "1 / f32(1 / sw)"}, std::pair{"per_channel", "1 / (1 / f32(sw))"}}) {
       const std::string x = "1 / f32(1 / si)", w = scale;
       std::vector<std::string> steps{"float", "multiply " + x, "multiply " + w, "add f32(bias)", "activation"};
-      if (with.count("kernels") && with.at("kernels") != "avx512") steps = {"float", "multiply (" + x + ") * (" + w + ")", "add f32(bias)", "activation"};  // gemm_s8u8s32: the scales' product first
+      const bool amx = cpu == std::vector<std::string>{"amx_product"};
+      if (amx || (with.count("kernels") && with.at("kernels") != "avx512")) steps = {"float", "multiply (" + x + ") * (" + w + ")", "add f32(bias)", "activation"};  // gemm_s8u8s32, AMX: the scales' product first
       Cell c{{"linear_dynamic"}, cpu, "accumulate", steps, with};
       c.when.push_back(weight);
       c.with.insert({{"choose", "pytorch"}, {"rounding", "inside"}, {"quantize_scale", "1 / f32(1 / si)"}});
       p.cells.push_back(c);
     }
+  // Of a recurrent layer every product has its own size: the cell says the product, the layer asks by size.
+  for (Cell c : cells::recurrent_layers(p.cells)) {
+    if (std::find(c.when.begin(), c.when.end(), "amx_product") != c.when.end()) continue;
+    p.cells.push_back(c);
+    if (c.when.size() != 1) continue;
+    c.when.insert(c.when.begin(), "amx");
+    const auto factor = [&](std::size_t i) { return "(" + c.stages[i].substr(std::string("multiply ").size()) + ")"; };
+    c.with["product"] = factor(1) + " * " + factor(2);
+    p.cells.push_back(c);
+  }
   cells::append(p.cells, cells::quantized_when_it_arrives({{"quantize_dynamic"}, {}, "choose_quantize", {}, {}}));
   // The sum is a post-op before the output's scale: fused, with a scale that ideep inverts twice.
   for (Cell c : std::vector<Cell>(p.cells)) {
-    if (std::find(c.ops.begin(), c.ops.end(), "conv") == c.ops.end()) continue;
+    if (std::find(c.ops.begin(), c.ops.end(), "conv") == c.ops.end() || c.rule != "accumulate") continue;
     c.ops = {"conv2d_add"};
     c.stages.erase(std::find(c.stages.begin(), c.stages.end(), "activation"), c.stages.end());
     if (c.with.count("kernels") && c.with.at("kernels") == "avx") c.with["sum"] = "separate";  // no fused instruction there
@@ -79,7 +96,6 @@ Profile pytorch_onednn() {
     p.cells.push_back(c);
   }
   cells::append(p.cells, cells::dynamic_convolutions(p.cells));
-  cells::append(p.cells, cells::recurrent_layers(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());
   cells::append(p.cells, cells::pytorch_elementwise());

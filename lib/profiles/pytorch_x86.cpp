@@ -19,8 +19,8 @@ Profile pytorch_x86() {
   p.for_producer = {"framework:pytorch", "engine:x86"};
   for (Cell cell : pytorch_onednn().cells) {
     if (cell.ops == std::vector<std::string>{"conv2d_add"} && cell.when.empty()) p.cells.push_back(cell);
-    if (cell.ops != std::vector<std::string>{"conv", "conv_transpose"} || !cell.when.empty()) continue;
-    cell.when = {"vnni", "!variant:float", "groups<=100", "!weight_zero_point", "!output_padding"};
+    if (cell.ops != std::vector<std::string>{"conv", "conv_transpose"} || (!cell.when.empty() && cell.rule != "either_order")) continue;
+    cell.when.insert(cell.when.end(), {"vnni", "!variant:float", "groups<=100", "!weight_zero_point", "!output_padding"});
     cell.ops = {"conv"};
     p.cells.push_back(cell);
     cell.ops = {"conv_transpose"};

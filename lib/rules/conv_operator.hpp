@@ -1,6 +1,7 @@
 // conv_operator.hpp: what the six convolution operators are, but for their number of axes and their direction.
 #pragma once
 #include "lib/rules/accumulation.hpp"
+#include "lib/rules/amx.hpp"
 #include "lib/rules/conv_facts.hpp"
 
 namespace lastbit {
@@ -14,12 +15,13 @@ Operator convolution(std::string name, std::string formula) {
           .inputs = conv_inputs(dims, transposed),
           .outputs = {{"y", "like x, or float32", true}, {"accumulator", "int32, before requantization", true}},
           .attributes = conv_attributes(transposed),
-          .rules = {"accumulate", "float"},
+          .rules = {"accumulate", "float", "either_order"},
           .spatial = true,
           .check = [](const Layer& layer) { expect_conv_output(layer, conv_output_shape(conv_geometry(layer, dims, transposed), dims)); },
           .run = [](const Layer& layer, const Cell& cell) {
             const Geometry g = conv_geometry(layer, dims, transposed);
-            return run_convolution(layer, cell, g, conv_output_shape(g, dims));
+            const Shape shape = conv_output_shape(g, dims);
+            return cell.rule == "either_order" ? either_order(layer, cell, g, shape) : run_convolution(layer, cell, g, shape);
           },
           .real = [](const Layer& layer, const Result& result) { return real_convolution(layer, result, conv_geometry(layer, dims, transposed)); },
           .facts = [](const Layer& layer, std::set<std::string>& f) { conv_facts(layer, conv_geometry(layer, dims, transposed), dims, f); }};

@@ -1,4 +1,5 @@
 // recurrent.cpp: see recurrent.hpp.
+#include "lib/rules/amx.hpp"
 #include "lib/rules/recurrent.hpp"
 
 #include <algorithm>
@@ -107,7 +108,8 @@ std::vector<float> linear(const Layer& layer, const Cell& cell, const Tensor& x,
   part.outputs["y"] = Tensor::of_floats("y", shape, std::vector<float>(static_cast<std::size_t>(count(shape))));
   const Layer plain = static_layer(part, quantize_dynamic_input(part, cell, x), part.op);
   const Geometry g = linear_geometry(plain);
-  return run_accumulation(plain, cell, g, read_operands(plain, g), shape).outputs.at("y").f;
+  const bool product = cell.with.count("product") && amx_takes(g);
+  return run_accumulation(plain, product ? with_product(cell) : cell, g, read_operands(plain, g), shape).outputs.at("y").f;
 }
 
 template <bool lstm>

@@ -31,6 +31,11 @@ def detect():
     return found
 
 
+def has_amx():
+    """Whether the processor and the system let programs multiply int8 tiles."""
+    return {"amx_int8", "amx_tile"} <= set(_system_flags())
+
+
 def _numpy_features():
     try:
         from numpy._core._multiarray_umath import __cpu_features__

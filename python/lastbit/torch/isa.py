@@ -11,9 +11,9 @@ import os
 
 import torch
 
-from lastbit.isa import detect
+from lastbit.isa import detect, has_amx
 
-ORDER = ("sse4.1", "avx", "avx2", "avx2_vnni", "avx512", "avx512_vnni")
+ORDER = ("sse4.1", "avx", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_amx")
 
 
 def _at_most(isa, limit):
@@ -39,7 +39,9 @@ def fbgemm(own):
 def onednn(own):
     asked = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper()
     limit = {"SSE41": "sse4.1", "AVX": "avx", "AVX2": "avx2", "AVX2_VNNI": "avx2_vnni",
-             "AVX2_VNNI_2": "avx2_vnni", "AVX512_CORE": "avx512"}.get(asked)
+             "AVX2_VNNI_2": "avx2_vnni", "AVX512_CORE": "avx512", "AVX512_CORE_VNNI": "avx512_vnni",
+             "AVX512_CORE_BF16": "avx512_vnni", "AVX10_1_512": "avx512_vnni", "AVX512_CORE_FP16": "avx512_vnni"}.get(asked)
+    own = "avx512_amx" if own == "avx512_vnni" and has_amx() else own  # of these libraries only oneDNN has kernels for it
     return _at_most(own, limit)
 
 
@@ -58,6 +60,8 @@ class Platform:
         """None where the dump's own profile and isa say it already."""
         if not layer.engine:
             library, isa = self.profile, self.aten
+            if (self.isa, isa) == ("avx512_amx", "avx512_vnni"):
+                return None  # AMX is for products: ATen's kernels are the same
         elif self.engine == "x86" and self.vnni and layer.onednn:
             library, isa = "pytorch-onednn", self.onednn
             if isa == self.isa == "avx512_vnni":
