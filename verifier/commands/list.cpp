@@ -1,11 +1,14 @@
 // list.cpp: `lastbit list` prints the registries: what can be checked, by which arithmetic, shown how.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "golden/suite.hpp"
 #include "golden/writer.hpp"
+#include "lib/layer/intervals.hpp"
 #include "lib/layer/operator.hpp"
 #include "lib/profile/profile.hpp"
 #include "reports/report.hpp"
@@ -32,11 +35,29 @@ bool names_it(const Cell& cell, const Operator& op) {
   });
 }
 
-// The profiles that hold an operator, for some layers at least: their cells say for which.
-std::vector<std::string> holders(const Operator& op) {
-  std::vector<std::string> all;
-  for (const Profile& p : all_profiles())
-    if (std::any_of(p.cells.begin(), p.cells.end(), [&](const Cell& c) { return names_it(c, op) && c.rule != "unsupported"; })) all.push_back(p.name);
+/// Who holds an operator. Exact: the profile's general cell decides every element. Open: cells whose results may be intervals,
+/// with the conditions under which they are in force.
+struct Holders {
+  struct Open {
+    std::string profile, when, reason;
+  };
+  std::vector<std::string> exact;
+  std::vector<Open> open;
+};
+
+Holders holders(const Operator& op) {
+  Holders all;
+  for (const Profile& p : all_profiles()) {
+    bool general = true;  // the first cell that names the operator: later ones are for some layers
+    std::set<std::string> reasons;
+    for (const Cell& c : p.cells) {
+      if (!names_it(c, op) || c.rule == "unsupported") continue;
+      const std::string reason = open_reason(op, c);
+      if (general && reason.empty()) all.exact.push_back(p.name);
+      if (!reason.empty() && reasons.insert(reason).second) all.open.push_back({p.name, join(c.when, " and "), reason});
+      general = false;
+    }
+  }
   return all;
 }
 
@@ -45,8 +66,11 @@ Json operators() {
   for (const Operator& op : all_operators()) {
     Json attributes = Json::array();
     for (const AttributeSpec& a : op.attributes) attributes.push_back({{"name", a.name}, {"what", a.what}});
+    const Holders held = holders(op);
+    Json open = Json::array();
+    for (const auto& o : held.open) open.push_back({{"name", o.profile}, {"when", o.when}, {"reason", o.reason}});
     list.push_back({{"name", op.name}, {"formula", op.formula}, {"families", op.families}, {"inputs", ports(op.inputs)},
-                    {"outputs", ports(op.outputs)}, {"attributes", attributes}, {"rules", op.rules}, {"profiles", holders(op)}});
+                    {"outputs", ports(op.outputs)}, {"attributes", attributes}, {"rules", op.rules}, {"profiles", held.exact}, {"intervals", open}});
   }
   return list;
 }
@@ -73,7 +97,11 @@ std::string text_of_operators() {
     out += op.name + "(" + join(names, ", ") + ")\n  " + op.formula + "\n";
     if (!attributes.empty()) out += "  attributes: " + join(attributes, ", ") + "\n";
     if (!op.rules.empty()) out += "  rules: " + join(op.rules, ", ") + "\n";
-    out += "  profiles: " + join(holders(op), ", ") + "\n";
+    const Holders held = holders(op);
+    out += "  exact: " + (held.exact.empty() ? "none" : join(held.exact, ", ")) + "\n";
+    std::map<std::string, std::vector<std::string>> by_reason;
+    for (const auto& o : held.open) by_reason[o.reason].push_back(o.profile + (o.when.empty() ? "" : " when " + o.when));
+    for (const auto& [reason, profiles] : by_reason) out += "  intervals (" + reason + "): " + join(profiles, ", ") + "\n";
   }
   return out;
 }
