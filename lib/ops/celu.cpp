@@ -9,7 +9,7 @@ namespace {
 Elu parameters(const Layer& layer) {
   const double alpha = layer.attributes.number("alpha", 1.0);
   if (alpha == 0) throw Error(layer.place + ": attribute \"alpha\"", "found 0, expected another number");
-  return {static_cast<float>(alpha), 1.0f, static_cast<float>(1.0 / alpha)};
+  return {alpha, 1.0, 1.0 / alpha, alpha};
 }
 
 void check(const Layer& layer) { check_elu(layer, parameters(layer)); }

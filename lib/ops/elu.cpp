@@ -6,7 +6,7 @@ namespace lastbit::ops {
 namespace {
 
 Elu parameters(const Layer& layer) {
-  const auto number = [&](const char* key) { return static_cast<float>(layer.attributes.number(key, 1.0)); };
+  const auto number = [&](const char* key) { return layer.attributes.number(key, 1.0); };
   return {number("alpha"), number("scale"), number("input_scale")};
 }
 

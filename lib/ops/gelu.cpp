@@ -51,13 +51,19 @@ Result run(const Layer& layer, const Cell& cell) {
   return run_activation(layer, cell, [approximate](const std::string& how, float x) { return gelu_of(how, x, approximate); });
 }
 
+/// pi to 212 bits: four doubles that add up to it.
+template <class T>
+T pi() {
+  return T(3.141592653589793) + T(1.2246467991473532e-16) + T(-2.9947698097183397e-33) + T(1.1124542208633653e-49);
+}
+
 Real real(const Layer& layer, const Result&) {
   const Tensor& x = layer.in("x");
   const bool approximate = by_tanh(layer);
   return pointwise(x.size(), [&x, approximate]<class T>(std::int64_t i) -> T {
     const T v = dequantized<T>(x, i);
     if (!approximate) return v * T(0.5f) * (T(1) + erf(v / sqrt(T(2))));
-    return v * T(0.5f) * (T(1) + lastbit::tanh(T(beta) * (v + T(kappa) * v * v * v)));
+    return v * T(0.5f) * (T(1) + lastbit::tanh(sqrt(T(2) / pi<T>()) * (v + T(44715) / T(1000000) * v * v * v)));
   });
 }
 
@@ -69,7 +75,7 @@ Operator gelu() {
           .formula = "y = x / 2 * (1 + erf(x / sqrt(2))), or its tanh approximation",
           .inputs = {{"x", "uint8, int8, int16"}},
           .outputs = {{"y", "like x"}},
-          .attributes = {{"approximate", "none (the default) or tanh"}},
+          .attributes = {{"approximate", "none, tanh (none)"}},
           .rules = {"aten", "lut"},
           .check = check,
           .run = run,

@@ -27,10 +27,10 @@ Result run(const Layer& layer, const Cell& cell) {
 
 Real real(const Layer& layer, const Result&) {
   const Tensor& x = layer.in("x");
-  const auto p = parameters(layer);
-  return pointwise(x.size(), [&x, p]<class T>(std::int64_t i) -> T {
+  const double threshold = layer.attributes.number("threshold"), value = layer.attributes.number("value");
+  return pointwise(x.size(), [&x, threshold, value]<class T>(std::int64_t i) -> T {
     const T v = dequantized<T>(x, i);
-    return v > T(p.threshold) ? v : T(p.value);
+    return v > T(threshold) ? v : T(value);
   });
 }
 

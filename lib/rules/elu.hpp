@@ -6,8 +6,9 @@
 
 namespace lastbit {
 
+/// As an operator's attributes have them; the kernels take each as float32. `inverse` of input_scale: celu's alpha, else 0.
 struct Elu {
-  float alpha, scale, input_scale;
+  double alpha, scale, input_scale, inverse = 0;
 };
 void check_elu(const Layer&, const Elu&);
 Result run_elu(const Layer&, const Cell&, const Elu&);

@@ -70,8 +70,8 @@ Real real_limits(const Layer& layer, const Limits& limits) {
   const Tensor& x = layer.in("x");
   return pointwise(x.size(), [&x, limits]<class T>(std::int64_t i) -> T {
     T v = dequantized<T>(x, i);
-    if (limits.lo && std::isfinite(*limits.lo)) v = max(v, T(static_cast<float>(*limits.lo)));
-    if (limits.hi && std::isfinite(*limits.hi)) v = min(v, T(static_cast<float>(*limits.hi)));
+    if (limits.lo && std::isfinite(*limits.lo)) v = max(v, T(*limits.lo));
+    if (limits.hi && std::isfinite(*limits.hi)) v = min(v, T(*limits.hi));
     return v;
   });
 }
