@@ -11,6 +11,7 @@
 #include "lib/dump/json_schema.hpp"
 #include "lib/dump/words.hpp"
 #include "lib/error.hpp"
+#include "lib/layer/declared.hpp"
 #include "lib/layer/operator.hpp"
 #include "verifier/evaluate.hpp"
 #include "verifier/verify.hpp"
@@ -90,6 +91,9 @@ Inspection inspect(const std::string& path, const std::string& profile) {
       held.bytes += t.size() * stored_bytes(t.dtype);
     });
   for (const auto& entry : dump->layers()) {
+    if (const Operator* op = find_operator(entry.op))
+      for (const auto& unknown : undeclared_attributes(entry.attributes, *op))
+        in.notes.push_back(entry.attributes.place + ": attribute \"" + one_line(unknown) + "\" is none of " + op->name + "'s: it changes nothing");
     const ChosenProfile chosen = choose_profile(*dump, entry, profile);
     in.layers.push_back({entry.name, entry.op, chosen.label, why_not(*dump, entry, chosen, complaints)});
   }

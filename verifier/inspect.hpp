@@ -25,6 +25,7 @@ struct Inspection {
   std::vector<LayerInfo> layers;
   std::vector<std::string> schema;      // where the manifest departs from its JSON Schema
   std::vector<std::string> complaints;  // what the reader and the operators refuse
+  std::vector<std::string> notes;       // what is allowed and does nothing: attributes that an operator does not have
 
   bool usable() const { return schema.empty() && complaints.empty(); }
 };

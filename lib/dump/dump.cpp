@@ -155,8 +155,8 @@ void Dump::State::load_qparams(Tensor& t, const TensorEntry& e, const std::strin
     });
     q.scale = scale.f64();
     for (std::size_t i = 0; i < q.scale.size(); ++i)
-      if (!std::isfinite(q.scale[i]) || q.scale[i] < 0 || (q.scale[i] == 0 && !manifest.zero_scales.count(e.name)))
-        refuse(at, "the scale " + std::to_string(q.scale[i]) + " at " + std::to_string(i), "positive finite numbers");
+      if (!is_scale(q.scale[i]) && !(q.scale[i] == 0 && manifest.zero_scales.count(e.name)))
+        refuse(at, "the scale " + std::to_string(q.scale[i]) + " at " + std::to_string(i), "positive finite numbers that float32 can hold");
   } else if (e.scale) {
     q.scale = {*e.scale};
   }

@@ -103,7 +103,7 @@ TensorEntry tensor(const std::string& name, const Json& json, const std::string&
   for (const char* key : {"scale", "zero_point", "axis", "group_size", "qmin", "qmax"})
     if (type.is_float && t.find(key)) refuse(t.place + ": \"" + key + '"', "a key of quantized tensors on " + type_name, "an integer dtype, or no such key");
   if (const Json* scale = number_or_file(t, "scale", e.scale_file, "a number or {\"file\": ...}", parent)) e.scale = scale->get<double>();
-  if (e.scale && !(std::isfinite(*e.scale) && *e.scale >= 0)) t.wrong("scale", *t.find("scale"), "a positive finite number");
+  if (e.scale && *e.scale != 0 && !is_scale(*e.scale)) t.wrong("scale", *t.find("scale"), "a positive number that float32 can hold");
   if (const Json* zero = number_or_file(t, "zero_point", e.zero_point_file, "a number or {\"file\": ...}", parent)) e.zero_point = zero_point_number(t, *zero, type);
   e.axis = t.integer("axis", 0, "an axis of the stored array, 0 or more");
   e.group_size = t.integer("group_size", 1, "an integer of 1 or more");

@@ -10,6 +10,9 @@
 
 namespace lastbit {
 
+/// Every runtime holds a scale as float32, or makes one of it: positive, finite, and neither 0 nor infinite there.
+inline bool is_scale(double v) { return v > 0x1p-150 && v < 0x1.ffffffp127; }
+
 struct Manifest {
   Producer producer;
   std::string profile;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lib/error.hpp"
+#include "lib/layer/declared.hpp"
 
 namespace lastbit {
 
@@ -30,13 +31,8 @@ bool declares(const Operator& op, const std::string& output) {
 }
 
 void check_declared(const Layer& layer, const Operator& op) {
-  for (const auto& a : op.attributes) {
-    if (!layer.attributes.has(a.name)) continue;
-    const auto starts = [&](const char* word) { return a.what.rfind(word, 0) == 0; };
-    if (starts("true")) layer.attributes.boolean(a.name);
-    else if (starts("number") && !starts("numbers")) layer.attributes.number(a.name);
-    else if (starts("integer") && !starts("integers")) layer.attributes.integer(a.name);
-  }
+  for (const auto& a : op.attributes) check_attribute(layer, a);
+  check_scales(layer, op);
   for (const auto& [port, tensor] : layer.outputs) {
     if (declares(op, port)) continue;
     std::string known;

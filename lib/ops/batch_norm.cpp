@@ -99,7 +99,7 @@ Operator batch_norm() {
           .formula = "y = (v - running_mean) / sqrt(running_var + eps) * weight + bias, v = (x - zx) * sx",
           .inputs = {{"x", "uint8, int8 [N, C, ...]"}, {"weight", "float32 [C]", true}, {"bias", "float32 [C]", true}, {"running_mean", "float32 [C]"}, {"running_var", "float32 [C]"}},
           .outputs = {{"y", "like x"}},
-          .attributes = {{"eps", "number (1e-5)"}, {"activation", "none, relu, relu6 or {min, max} in the output's integers (none)"}},
+          .attributes = {{"eps", "number >= 0 (1e-5)"}, {"activation", "none, relu, relu6 or {min, max} in the output's integers (none)"}},
           .rules = {"fused", "separate"},
           .spatial = true,
           .check = check,

@@ -155,7 +155,7 @@ Operator cat() {
           .formula = "y = x0, x1, ... along dim, each as clamp(round((x - zx) * sx / so) + zo)",
           .inputs = {{"x*", "any one type"}},
           .outputs = {{"y", "like x0"}},
-          .attributes = {{"dim", "integer"}, {"activation", "none, relu or {min, max}"}},
+          .attributes = {{"dim", "integer"}, {"activation", "none, relu or {min, max}"}, {"variant", "float (PT2E)"}},
           .rules = {"dequantize_quantize", "aten_nhwc", "scale_bias", "copy"},
           .check = check,
           .run = run,

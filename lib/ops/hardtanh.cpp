@@ -1,4 +1,5 @@
 // hardtanh: y = min(max(x, min_val), max_val); see lib/rules/limits.hpp
+#include "lib/error.hpp"
 #include "lib/rules/limits.hpp"
 
 namespace lastbit::ops {
@@ -6,7 +7,11 @@ namespace {
 
 Limits limits(const Layer& layer) { return {layer.attributes.number("min_val", -1.0), layer.attributes.number("max_val", 1.0)}; }
 
-void check(const Layer& layer) { check_limits(layer, limits(layer)); }
+void check(const Layer& layer) {
+  const Limits l = limits(layer);
+  if (*l.lo > *l.hi) throw Error(layer.place + ": attribute \"min_val\"", "found more than max_val, expected min_val <= max_val");
+  check_limits(layer, l);
+}
 Result run(const Layer& layer, const Cell& cell) { return run_limits(layer, cell, limits(layer)); }
 Real real(const Layer& layer, const Result&) { return real_limits(layer, limits(layer)); }
 

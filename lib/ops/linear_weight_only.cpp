@@ -139,7 +139,7 @@ Operator linear_weight_only() {
           .formula = "y[r,o] = sum_i x[r,i] * ((w[o,i] - zw) * sw + weight_bias) + bias[o]",
           .inputs = {{"x", "float32, float16 [..., I]"}, {"weight", "uint4, int4, uint8, int8 [O, I], one scale a channel or a group"}, {"weight_bias", "float32 [O, groups]", true}, {"bias", "float32 [O]", true}},
           .outputs = {{"y", "float32"}},
-          .attributes = {{"compute", "float32, bfloat16"}, {"accuracy_level", "0 to 4 (ONNX Runtime); 4 quantizes x by blocks"}, {"activation", "none, relu"}},
+          .attributes = {{"compute", "float32, bfloat16"}, {"accuracy_level", "integer 0 to 4 (ONNX Runtime); 4 quantizes x by blocks"}, {"activation", "none, relu"}},
           .rules = {"float", "int8_blocks"},
           .check = check,
           .run = run,

@@ -69,7 +69,7 @@ Operator quantize() {
           .formula = "y = clamp(round(x / scale) + zero_point)",
           .inputs = {{"x", "float32"}},
           .outputs = {{"y", "any integer type; its qparams say how"}},
-          .attributes = {{"variant", "decomposed, decomposed_per_token (PT2E)"}, {"choose", "how the qparams were chosen: symmetric, asymmetric"}},
+          .attributes = {{"variant", "decomposed, decomposed_per_token (PT2E)"}, {"choose", "symmetric, asymmetric: how the qparams were chosen"}},
           .rules = {"quantize"},
           .check = check,
           .run = run,

@@ -81,7 +81,7 @@ Operator quantize_rowwise() {
           .formula = "bias = min of the row; scale = range / (2^bits - 1); y = clamp(round((x - bias) / scale))",
           .inputs = {{"x", "float32 [N, D]"}},
           .outputs = {{"y", "uint8, uint4, uint2 with one scale a row, which is compared too"}, {"bias", "float32 [N]", true}},
-          .attributes = {{"bits", "8, 4 or 2"}},
+          .attributes = {{"bits", "integer, one of 8, 4, 2"}},
           .rules = {"min_range"},
           .check = check,
           .run = run,

@@ -328,7 +328,7 @@ Operator softmax() {
           .formula = "y = exp(beta * x) / sum over dim of exp(beta * x)",
           .inputs = {{"x", "uint8, int8, int16"}},
           .outputs = {{"y", "like x"}},
-          .attributes = {{"dim", "integer, -1 when absent"}, {"beta", "number, 1 when absent"}},
+          .attributes = {{"dim", "integer, -1 when absent"}, {"beta", "number > 0, 1 when absent"}},
           .rules = {"float", "qnnpack", "mlas", "gemmlowp", "float_table", "int16"},
           .check = check,
           .run = run,

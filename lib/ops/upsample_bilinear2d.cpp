@@ -169,7 +169,7 @@ Operator upsample_bilinear2d() {
           .formula = "y = h0 (w0 p00 + w1 p01) + h1 (w0 p10 + w1 p11), p = (x - zx) * sx",
           .inputs = {{"x", "uint8, int8 [N, C, H, W]"}},
           .outputs = {{"y", "like x"}},
-          .attributes = {{"output_size", "2 integers >= 1"}, {"align_corners", "true, false (false)"}, {"scales", "2 numbers (output over input size)"}},
+          .attributes = {{"output_size", "integers >= 1, 2 of them"}, {"align_corners", "true, false (false)"}, {"scales", "numbers > 0, 2 of them (output over input size)"}},
           .rules = {"planar", "channels_last"},
           .spatial = true,
           .check = check,

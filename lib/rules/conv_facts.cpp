@@ -21,7 +21,7 @@ std::vector<AttributeSpec> conv_attributes(bool transposed) {
                                  {"dilation", "integers >= 1, one per spatial axis (1)"},
                                  {"groups", "integer >= 1 (1)"},
                                  {"activation", "none, relu, relu6, leaky_relu, tanh or {min, max} in the output's integers (none)"},
-                                 {"bias_dtype", "int32 or int64, of int16 layers"},
+                                 {"bias_dtype", "int32, int64: of int16 layers"},
                                  {"variant", "decomposed, float (PT2E)"}};
   if (transposed) all.push_back({"output_padding", "integers >= 0, less than stride or dilation (0)"});
   return all;

@@ -23,7 +23,7 @@ void check_dynamic_input(const Layer& layer) {
   if (dtype != "uint8" && dtype != "int8") throw Error(layer.place + ": attribute \"input_dtype\"", "found \"" + dtype + "\", expected uint8 or int8");
   if (layer.attributes.has("input_scale")) {
     const double scale = layer.attributes.number("input_scale");
-    if (!(scale > 0) || std::isinf(scale)) throw Error(layer.place + ": attribute \"input_scale\"", "found " + std::to_string(scale) + ", expected a positive finite number");
+    if (!(scale > 0x1p-150 && scale < 0x1.ffffffp127)) throw Error(layer.place + ": attribute \"input_scale\"", "found " + std::to_string(scale) + ", expected a positive number that float32 can hold");
     const std::int64_t z = layer.attributes.integer("input_zero_point", 0);
     const auto& range = info(*dtype_named(dtype));
     if (z < range.min || z > range.max) throw Error(layer.place + ": attribute \"input_zero_point\"", "found " + std::to_string(z) + ", expected a value of " + dtype);

@@ -55,7 +55,8 @@ void check_embedding(const Layer& layer) {
   if (!w.q.quantized() || w.q.group_size > 0 || (w.q.scale.size() > 1 && w.q.axis != 0)) throw Error(layer.place + ": input \"weight\"", "found scales of another form, expected one a row");
   if (const Tensor* bias = layer.find("weight_bias"); bias && bias->size() != w.dim(0))
     throw Error(layer.place + ": input \"weight_bias\"", "found " + std::to_string(bias->size()) + " elements, expected " + std::to_string(w.dim(0)));
-  if (is_float(layer.in("indices").dtype)) throw Error(layer.place + ": input \"indices\"", "found " + std::string(name(layer.in("indices").dtype)) + ", expected integers");
+  for (const char* port : {"indices", "offsets"})
+    if (const Tensor* t = layer.find(port); t && is_float(t->dtype)) throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t->dtype)) + ", expected integers");
   if (const Tensor* each = layer.find("per_sample_weights"); each && each->size() != layer.in("indices").size())
     throw Error(layer.place + ": input \"per_sample_weights\"", "found " + std::to_string(each->size()) + " elements, expected " + std::to_string(layer.in("indices").size()));
   const std::string mode = layer.attributes.text("mode", "sum");

@@ -170,7 +170,7 @@ void facts(const Layer& layer, std::set<std::string>& f) {
 
 template <Normalized kind>
 Operator make(const char* name, std::vector<AttributeSpec> attributes) {
-  attributes.push_back({"eps", "number (1e-5)"});
+  attributes.push_back({"eps", "number >= 0 (1e-5)"});
   const std::string size = kind == Normalized::layer ? "float32 [normalized_shape]" : "float32 [C]";
   return {.name = name,
           .families = {"normalization"},

@@ -70,7 +70,7 @@ Operator make(const std::string& name) {
           .formula = exact ? "y[o] = x[min(floor((o + 0.5) * step), in - 1)] along every spatial axis" : "y[o] = x[min(floor(o * step), in - 1)] along every spatial axis",
           .inputs = {{"x", "any [N, C, spatial]"}},
           .outputs = {{"y", "like x"}},
-          .attributes = {{"output_size", "integers >= 1, one per spatial axis"}, {"scales", "numbers, one per spatial axis (output over input size)"}},
+          .attributes = {{"output_size", "integers >= 1, one per spatial axis"}, {"scales", "numbers > 0, one per spatial axis (output over input size)"}},
           .rules = {"copy"},
           .spatial = true,
           .check = [](const Layer& layer) { resampling_of(layer, dims); },

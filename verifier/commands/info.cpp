@@ -26,7 +26,7 @@ Json to_json(const Inspection& in, const std::string& version) {
   for (const auto& l : in.layers) layers.push_back({{"name", l.name}, {"op", l.op}, {"profile", l.profile}, {"checked", l.reason.empty()}, {"reason", l.reason}});
   return {{"tool", "lastbit"}, {"version", version}, {"dump", in.dump}, {"usable", in.usable()}, {"producer", in.producer.fields}, {"profile", in.profile},
           {"tensors", {{"count", all.count}, {"bytes", all.bytes}, {"by_dtype", by_dtype}}}, {"files", {{"count", in.files.count}, {"bytes", in.files.bytes}}},
-          {"layers", layers}, {"schema_complaints", in.schema}, {"complaints", in.complaints}};
+          {"layers", layers}, {"schema_complaints", in.schema}, {"complaints", in.complaints}, {"notes", in.notes}};
 }
 
 /// 999 B, 1.0 KB, 12.3 MB: one decimal, cut, not rounded.
@@ -101,7 +101,10 @@ std::string complaints_of(const Inspection& in) {
   std::string out;
   for (const auto& c : in.complaints) out += "  " + words::printable(c) + "\n";
   for (const auto& c : in.schema) out += "  schema: " + words::printable(c) + "\n";
-  return out.empty() ? "nothing to complain of: the manifest follows its schema, every tensor could be read, every layer could be bound\n" : "complaints\n" + out;
+  std::string notes;
+  for (const auto& n : in.notes) notes += "  " + words::printable(n) + "\n";
+  if (!notes.empty()) notes = "notes\n" + notes;
+  return notes + (out.empty() ? "nothing to complain of: the manifest follows its schema, every tensor could be read, every layer could be bound\n" : "complaints\n" + out);
 }
 
 }  // namespace
