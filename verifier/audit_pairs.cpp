@@ -75,7 +75,7 @@ struct Pairing {
 
 Variant without_vnni(const Profile& profile, const Operator& op, const Layer& layer, const std::string& isa) {
   Variant v{"", layer, nullptr};
-  const std::string own = layer.producer.at("isa"), other = !isa.empty() ? isa : own.empty() || own == "avx512_vnni" || own == "avx2_vnni" ? "avx2" : own;
+  const std::string own = layer.producer.at("isa"), other = !isa.empty() ? isa : own.empty() || own == "avx512_amx" || own == "avx512_vnni" || own == "avx2_vnni" ? "avx2" : own;
   set_producer(v.layer, &op, on_isa(layer.producer, other));
   v.label = profile_label(profile, other);
   v.cell = cell_for(profile, op, v.layer);
