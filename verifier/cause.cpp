@@ -60,6 +60,7 @@ bool ends_with(const std::string& s, const std::string& end) { return s.size() >
 
 /// Whether the accumulator is all that the output is made of: conv2d_add adds to it before it is rounded.
 bool has_accumulator(const Layer& l, const Cell& cell, const std::string& port) {
+  if (l.op == "matmul" && (l.in("a").rank() < 2 || l.in("b").rank() < 2)) return false;  // vectors
   if (cell.rule != "accumulate" || l.op == "conv2d_add" || (port != "accumulator" && (port != "y" || cell.stages.empty()))) return false;
   return l.op == "matmul" || (l.find("weight") && (!is_float(l.in("x").dtype) || ends_with(l.op, "_dynamic")));
 }
@@ -190,6 +191,7 @@ Values Case::changed(const Change& change, const std::vector<std::int64_t>& want
 
 Values Case::rerun(const Layer& other, const Cell& with, const std::vector<std::int64_t>& elements) const {
   try {
+    check_declared(other, op);
     op.check(other);
   } catch (const Error&) {
     return {};  // a change that the operator does not take: an input without a scale, other shapes

@@ -25,6 +25,7 @@ void check(const Layer& layer) {
   const Tensor& w = layer.in("weight");
   if (is_float(w.dtype)) throw Error(layer.place + ": input \"weight\"", "found " + std::string(name(w.dtype)) + ", expected an integer type");
   if (w.q.group_size > 0 && !per_token(layer)) throw Error(layer.place + ": input \"weight\"", "found scales by group, expected one a channel where x has one scale");
+  if (layer.has_out("y") && !is_float(layer.out().dtype)) throw Error(layer.place + ": output \"y\"", "found " + std::string(name(layer.out().dtype)) + ", expected float32");
   expect_shape(layer, "y", output_shape(layer));
 }
 
