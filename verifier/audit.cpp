@@ -2,11 +2,9 @@
 #include "verifier/audit.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <mutex>
-#include <thread>
 
 #include "lib/error.hpp"
+#include "verifier/parallel.hpp"
 #include "verifier/audit_parts.hpp"
 
 namespace lastbit {
@@ -76,30 +74,12 @@ Audit audit(const AuditOptions& options) {
       if (verify.layer_glob.empty() || glob_matches(verify.layer_glob, e.name)) work.emplace_back(&d, &e);
   ensure(work.size() == result.report.layers.size(), "an audit saw other layers than the verification");
   result.layers.resize(work.size());
-  std::vector<std::exception_ptr> failed(work.size());
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::size_t done = 0;
-  const auto run = [&] {
-    for (std::size_t i = next++; i < work.size(); i = next++) {
-      try {
-        result.layers[i].layer = i;
-        audit_layer(options, *work[i].first, *work[i].second, result.report.layers[i], result.layers[i]);
-      } catch (...) {
-        failed[i] = std::current_exception();
-      }
-      const std::lock_guard lock(mutex);
-      if (++done; options.verify.progress) options.verify.progress(work.size() + done, 2 * work.size());
-    }
-  };
-  {
-    std::vector<std::jthread> pool;
-    const unsigned threads = verify.jobs ? verify.jobs : std::max(1u, std::thread::hardware_concurrency());
-    for (unsigned t = 1; t < threads; ++t) pool.emplace_back(run);
-    run();
-  }
-  for (const auto& f : failed)
-    if (f) std::rethrow_exception(f);
+  parallel(work.size(), verify.jobs, [&](std::size_t i) {
+    result.layers[i].layer = i;
+    audit_layer(options, *work[i].first, *work[i].second, result.report.layers[i], result.layers[i]);
+  }, [&](std::size_t done, std::size_t of) {
+    if (options.verify.progress) options.verify.progress(of + done, 2 * of);
+  });
   if (!options.acc.empty() || options.pairs)
     for (const auto& d : dumps) {
       std::vector<LayerAudit*> audits;

@@ -6,12 +6,10 @@
 #include <cmath>
 
 #include "lib/num/float.hpp"
+#include "reports/rounded.hpp"
 
 namespace lastbit {
 namespace {
-
-/// Fewer digits than the last bits that differ between C libraries.
-double rounded(double v) { return std::isfinite(v) && std::fabs(v) < 1e9 ? static_cast<double>(rne(v * 1e6)) / 1e6 : v; }
 
 struct Output {
   const Tensor& y;
@@ -45,8 +43,8 @@ double ulp(float v) {
 /// 40 bins of 0.05 LSB over [-1, 1). Rounded first: the filter's last bits depend on the order of its sums.
 void add_to_histogram(std::vector<std::int64_t>& bins, double error) {
   if (bins.empty()) bins.assign(40, 0);
-  const double bin = std::floor((rounded(std::clamp(error, -2.0, 2.0)) + 1) * 20);
-  ++bins[static_cast<std::size_t>(std::clamp(bin, 0.0, 39.0))];
+  const std::int64_t millionths = rne(std::clamp(error, -2.0, 2.0) * 1e6) + 1000000;
+  ++bins[static_cast<std::size_t>(std::clamp<std::int64_t>(millionths / 50000, 0, 39))];
 }
 
 }  // namespace

@@ -2,13 +2,11 @@
 #include "verifier/identify.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "lib/error.hpp"
+#include "verifier/parallel.hpp"
 
 namespace lastbit {
 namespace {
@@ -81,29 +79,7 @@ Identification identify(const std::vector<std::string>& paths, const std::string
     for (const auto& e : d.layers())
       if (layer_glob.empty() || glob_matches(layer_glob, e.name)) work.emplace_back(&d, &e);
   std::vector<std::map<std::string, Score>> scores(work.size());
-  std::vector<std::exception_ptr> failed(work.size());
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::size_t done = 0;
-  const auto run = [&] {
-    for (std::size_t i = next++; i < work.size(); i = next++) {
-      try {
-        scores[i] = score(*work[i].first, *work[i].second);
-      } catch (...) {
-        failed[i] = std::current_exception();
-      }
-      const std::lock_guard lock(mutex);
-      if (++done, progress) progress(done, work.size());
-    }
-  };
-  {
-    std::vector<std::jthread> pool;
-    const unsigned threads = jobs ? jobs : std::max(1u, std::thread::hardware_concurrency());
-    for (unsigned t = 1; t < threads; ++t) pool.emplace_back(run);
-    run();
-  }
-  for (const auto& f : failed)
-    if (f) std::rethrow_exception(f);
+  parallel(work.size(), jobs, [&](std::size_t i) { scores[i] = score(*work[i].first, *work[i].second); }, progress);
 
   std::map<std::string, Score> total;
   for (const auto& p : all_profiles())

@@ -2,17 +2,14 @@
 #include "verifier/verify.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
 #include "lib/num/round.hpp"
+#include "reports/rounded.hpp"
 #include "reports/words.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
@@ -20,13 +17,13 @@
 #include "verifier/evaluate.hpp"
 #include "verifier/evidence.hpp"
 #include "verifier/forms.hpp"
+#include "verifier/parallel.hpp"
+#include "verifier/streamed.hpp"
 
 namespace lastbit {
 namespace {
 
 constexpr std::size_t worst_kept = 20, first_kept = 5;
-
-double rounded(double v) { return std::isfinite(v) && std::fabs(v) < 1e9 ? static_cast<double>(rne(v * 1e6)) / 1e6 : v; }
 
 void add_events(const Computed& c, EventCounts& n) {
   for (const Events e : c.events) {
@@ -67,7 +64,24 @@ WorstElement describe(const Evaluated& e, const std::string& port, std::int64_t 
   return w;
 }
 
-void summarise(const Evaluated& e, const Operator& op, const VerifyOptions& options, LayerReport& r) {
+void set_accumulator(std::int64_t min, std::int64_t max, LayerReport& r) {
+  r.accumulator.min = min;
+  r.accumulator.max = max;
+  r.accumulator.bits = min || max ? std::max(bits_of(min), bits_of(max)) : 0;
+}
+
+/// A layer whose every element agrees, from what was added up on the way.
+void summarise(const Streamed& s, LayerReport& r) {
+  r.elements = s.elements;
+  r.events = s.events;
+  r.sqnr_db = 999;
+  r.cosine = 1;
+  set_accumulator(s.acc_min, s.acc_max, r);
+  r.exact = s.exact;
+  r.verdict = Verdict::identical;
+}
+
+void summarise(const Evaluated& e, const Operator& op, const VerifyOptions& options, const Streamed* streamed, LayerReport& r) {
   Real real;
   const bool wants_exact = options.forms.count("exact") > 0, wants_float = options.forms.count("float") > 0;
   if (op.real && (wants_exact || wants_float) && e.result.outputs.count("y") && e.layer.has_out("y")) real = op.real(e.layer, e.result);
@@ -107,11 +121,10 @@ void summarise(const Evaluated& e, const Operator& op, const VerifyOptions& opti
   r.mean_lsb = r.elements ? rounded(static_cast<double>(sum / static_cast<long double>(r.elements))) : 0;
   r.sqnr_db = noise > 0 ? (signal > 0 ? rounded(10 * std::log10(signal / noise)) : -999) : 999;
   r.cosine = squares > 0 && observed_squares > 0 ? rounded(dot / std::sqrt(squares) / std::sqrt(observed_squares)) : noise > 0 ? 0 : 1;
-  r.accumulator.min = e.result.acc_min;
-  r.accumulator.max = e.result.acc_max;
-  r.accumulator.bits = e.result.acc_min || e.result.acc_max ? std::max(bits_of(e.result.acc_min), bits_of(e.result.acc_max)) : 0;
+  set_accumulator(e.result.acc_min, e.result.acc_max, r);
   if (wants_float) r.float_form = float_form(e.layer, real);
-  if (wants_exact && real.exact) r.exact = exact_form(e.layer, e.result.outputs.at("y"), real);
+  if (streamed) r.exact = streamed->exact;
+  else if (wants_exact && real.exact) r.exact = exact_form(e.layer, e.result.outputs.at("y"), real);
   r.unexplained = r.mismatches;
   r.verdict = r.mismatches ? Verdict::different : r.elements == 0 ? Verdict::not_checked : r.events.undefined ? Verdict::undefined_only : Verdict::identical;
   if (r.verdict == Verdict::not_checked) r.reason = "no element to compare";
@@ -150,9 +163,16 @@ struct Job {
   const LayerEntry* entry;
 };
 
+/// What a second, chained evaluation needs of the first: nothing of a layer that agrees.
+struct Difference {
+  std::vector<std::int64_t> differing;
+  std::int64_t max_lsb = 0;
+  std::optional<Tensor> own;
+};
 struct LayerRun {
   LayerReport report;
-  std::optional<Evaluated> evaluated;  // kept under --chained only
+  bool checked = false;
+  std::map<std::string, Difference> differences;  // by port; under --chained only
 };
 
 /// Another runtime's layer judged by this arithmetic: where it adds a bias in real units and the layer has integers of the accumulator,
@@ -173,8 +193,41 @@ void bring_bias(Layer& layer, const Cell& cell) {
   bias->second = Tensor::of_floats(b.name, b.shape, real);
 }
 
+std::map<std::string, Difference> differences_of(const Evaluated& e) {
+  std::map<std::string, Difference> all;
+  for (const auto& [port, c] : e.compared)
+    if (c.mismatches) all[port] = {c.differing, c.max_lsb, own_output(e, port)};
+  return all;
+}
+
+/// Brings a mapped layer into memory, so that the time of what follows is not that of a disk.
+void touch(const StoredLayer& stored) {
+  unsigned sum = 0;
+  const auto all = [&](const std::map<std::string, Tensor>& tensors, const std::map<std::string, const std::byte*>& bytes) {
+    for (const auto& [port, t] : tensors) {
+      const auto at = bytes.find(port);
+      const std::byte* from = at == bytes.end() ? t.data : at->second;
+      for (std::int64_t i = 0, n = t.size() * stored_bytes(t.dtype); i < n; i += 4096) sum += std::to_integer<unsigned>(from[i]);
+    }
+  };
+  all(stored.layer.inputs, stored.inputs);
+  all(stored.layer.outputs, stored.outputs);
+  volatile unsigned keep = sum;
+  static_cast<void>(keep);
+}
+
+/// bind_layer() with the tensors where they lie.
+StoredLayer bind_stored_layer(const Job& job, const Operator& op, const std::string& isa, const VerifyOptions& options) {
+  StoredLayer stored = bind_as_stored(*job.dump, *job.entry, isa);
+  if (options.as_producer) set_producer(stored.layer, &op, *options.as_producer);
+  check_declared(stored.layer, op);
+  if (op.check) op.check(stored.layer);
+  return stored;
+}
+
 LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   using clock = std::chrono::steady_clock;
+  const auto ms = [](auto d) { return std::chrono::duration<double, std::milli>(d).count(); };
   LayerRun run;
   LayerReport& r = run.report;
   r.dump = job.dump->name();
@@ -189,78 +242,96 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   r.reason = obstacle(*job.entry, chosen, op);
   if (!r.reason.empty()) return run;
   const auto start = clock::now();
-  Layer layer = bind_layer(*job.dump, *job.entry, chosen.isa, options.as_producer ? &*options.as_producer : nullptr);
-  const auto loaded = clock::now();
-  const Cell* cell = cell_for(*chosen.profile, *op, layer);
+  StoredLayer stored = bind_stored_layer(job, *op, chosen.isa, options);
+  if (options.timings) touch(stored);
+  const Cell* cell = cell_for(*chosen.profile, *op, stored.layer);
   if (!cell) {
     r.reason = "profile " + chosen.label + " does not hold " + job.entry->op;
     return run;
   }
-  if (options.as_producer) bring_bias(layer, *cell);
-  Evaluated e = evaluate(std::move(layer), *op, *cell);
-  const auto done = clock::now();
-  summarise(e, *op, options, r);
-  if (options.causes && !r.mismatches && r.elements) evidence(*job.dump, *job.entry, e, *op, *chosen.profile, *cell, r);
-  if (const auto bounds = accumulator_bounds(e.layer, *op, *cell)) {
+  if (options.as_producer) bring_bias(stored.layer, *cell);
+  run.checked = true;
+  const auto others = options.causes ? rival_cells(stored.layer, *op) : nullptr;
+  const double work = operations(stored.layer);
+  auto bounds = stored_bounds(stored, *cell);
+  std::vector<bool> open;
+  std::string kernel;
+  double time_ms = 0, pack_ms = 0;
+  const auto loaded = clock::now();
+  const auto streamed = stream_layer(stored, *op, *cell, {options.forms.count("exact") > 0, others ? std::span(*others) : std::span<const RivalCell>(), &open});
+  if (streamed) {
+    kernel = streamed->kernel;
+    pack_ms = streamed->pack_ms;
+    time_ms = ms(clock::now() - loaded) - pack_ms;
+  }
+  if (streamed && !streamed->mismatches) {
+    summarise(*streamed, r);
+    if (!bounds || options.forms.count("float")) bring_into_order(stored);
+    if (!bounds) bounds = accumulator_bounds(stored.layer, *op, *cell);
+    if (options.forms.count("float")) r.float_form = float_form(stored.layer, op->real(stored.layer, {}));
+    if (others) evidence(*job.dump, *job.entry, std::move(stored), *op, *chosen.profile, *cell, *others, *streamed, open, r);
+  } else {
+    bring_into_order(stored);
+    if (!bounds) bounds = accumulator_bounds(stored.layer, *op, *cell);
+    const auto begun = clock::now();
+    const Evaluated e = evaluate(std::move(stored.layer), *op, *cell);
+    if (!streamed) time_ms = ms(clock::now() - begun), kernel = e.result.kernel;
+    summarise(e, *op, options, streamed ? &*streamed : nullptr, r);
+    if (others && !r.mismatches && r.elements) evidence(*job.dump, *job.entry, e, *op, *chosen.profile, *cell, *others, r);
+    if (options.causes && r.mismatches)
+      for (const auto& [port, comparison] : e.compared)
+        if (comparison.mismatches) attribute(Case(*job.dump, *job.entry, e.layer, *op, *chosen.profile, *cell, e.result.outputs.at(port), port, comparison), r);
+    if (options.chained) run.differences = differences_of(e);
+  }
+  if (bounds) {
     r.accumulator.worst_case_min = bounds->min;
     r.accumulator.worst_case_max = bounds->max;
     r.accumulator.worst_case_bits = std::max(bits_of(bounds->min), bits_of(bounds->max));
   }
-  if (options.causes && r.mismatches)
-    for (const auto& [port, comparison] : e.compared)
-      if (comparison.mismatches) attribute(Case(*job.dump, *job.entry, e.layer, *op, *chosen.profile, *cell, e.result.outputs.at(port), port, comparison), r);
-  if (options.timings) {
-    const auto ms = [](auto d) { return std::chrono::duration<double, std::milli>(d).count(); };
-    const double time_ms = ms(done - loaded);
-    r.timing = Timing{time_ms, ms(loaded - start), 0, time_ms > 0 ? operations(e.layer) / time_ms / 1e6 : 0, e.result.kernel};
-  }
-  if (options.chained) run.evaluated = std::move(e);
+  if (options.timings) r.timing = Timing{time_ms, ms(loaded - start), pack_ms, time_ms > 0 ? work / time_ms / 1e6 : 0, kernel};
   return run;
 }
 
-/// Second evaluation of every layer from the reference's own tensors, in order. Only tensors that differ are kept.
+/// A tensor of the chain in place of a dumped one: in the order of axes that this layer reads it in.
+Tensor in_place_of(const Tensor& dumped, Tensor own) {
+  if (own.stored_axes == dumped.stored_axes) return own;
+  if (!own.stored_axes.empty()) {  // back to the file's order
+    std::vector<int> back(own.stored_axes.size());
+    for (std::size_t a = 0; a < back.size(); ++a) back[static_cast<std::size_t>(own.stored_axes[a])] = static_cast<int>(a);
+    own = permuted(own, back);
+    own.stored_axes.clear();
+  }
+  return dumped.stored_axes.empty() ? own : permuted(own, dumped.stored_axes);
+}
+
+/// Second evaluation, from the reference's own tensors, in order, of every layer that is fed by one that differs. Only tensors that differ
+/// are kept.
 void chain(const Dump& dump, const std::vector<const LayerEntry*>& entries, const std::vector<LayerRun*>& runs, const VerifyOptions& options) {
   std::map<std::string, Tensor> own;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const LayerEntry& entry = *entries[i];
     LayerReport& r = runs[i]->report;
     r.chained = ChainedSummary{};
-    if (!runs[i]->evaluated) continue;
-    Evaluated* e = &*runs[i]->evaluated;
-    std::optional<Evaluated> again;
-    if (std::any_of(entry.inputs.begin(), entry.inputs.end(), [&](const auto& port) { return own.count(port.second) > 0; })) {
-      const ChosenProfile chosen = choose_profile(dump, entry, options.profile);
-      const Operator* op = find_operator(entry.op);
-      Layer layer = bind_layer(dump, entry, chosen.isa, options.as_producer ? &*options.as_producer : nullptr);
-      for (auto& [port, tensor] : layer.inputs)
-        if (const auto it = own.find(entry.inputs.at(port)); it != own.end()) {
-          Tensor t = it->second;
-          if (t.stored_axes != tensor.stored_axes) {  // back to the file's order, then to this layer's
-            if (!t.stored_axes.empty()) {
-              std::vector<int> back(t.stored_axes.size());
-              for (std::size_t a = 0; a < back.size(); ++a) back[static_cast<std::size_t>(t.stored_axes[a])] = static_cast<int>(a);
-              t = permuted(t, back);
-              t.stored_axes.clear();
-            }
-            if (!tensor.stored_axes.empty()) t = permuted(t, tensor.stored_axes);
-          }
-          tensor = std::move(t);
-        }
-      again = evaluate(std::move(layer), *op, *cell_for(*chosen.profile, *op, layer));
-      e = &*again;
+    if (!runs[i]->checked) continue;
+    auto isolated = std::move(runs[i]->differences);
+    const auto add = [&](const std::string& port, const std::vector<std::int64_t>& differing, std::int64_t max_lsb, std::optional<Tensor> tensor) {
+      r.chained->mismatches += static_cast<std::int64_t>(differing.size());
+      r.chained->max_lsb = std::max(r.chained->max_lsb, max_lsb);
+      const auto& before = isolated[port].differing;
+      r.chained->inherited += std::count_if(differing.begin(), differing.end(), [&](std::int64_t at) { return !std::binary_search(before.begin(), before.end(), at); });
+      if (tensor) own.insert_or_assign(entry.outputs.at(port), std::move(*tensor));
+    };
+    if (std::none_of(entry.inputs.begin(), entry.inputs.end(), [&](const auto& port) { return own.count(port.second) > 0; })) {
+      for (auto& [port, d] : std::map(isolated)) add(port, d.differing, d.max_lsb, d.own);
+      continue;
     }
-    std::set<std::pair<std::string, std::int64_t>> isolated;
-    for (const auto& [port, c] : runs[i]->evaluated->compared)
-      for (const auto at : c.differing) isolated.emplace(port, at);
-    for (const auto& [port, c] : e->compared) {
-      r.chained->mismatches += c.mismatches;
-      r.chained->max_lsb = std::max(r.chained->max_lsb, c.max_lsb);
-      for (const auto at : c.differing) r.chained->inherited += !isolated.count({port, at});
-    }
-    for (const auto& [port, c] : e->compared)
-      if (auto t = own_output(*e, port)) own.insert_or_assign(entry.outputs.at(port), std::move(*t));
-    runs[i]->evaluated.reset();
-    if (!again) continue;
+    const ChosenProfile chosen = choose_profile(dump, entry, options.profile);
+    const Operator* op = find_operator(entry.op);
+    Layer layer = bind_layer(dump, entry, chosen.isa, options.as_producer ? &*options.as_producer : nullptr);
+    for (auto& [port, tensor] : layer.inputs)
+      if (const auto it = own.find(entry.inputs.at(port)); it != own.end()) tensor = in_place_of(tensor, it->second);
+    const Evaluated e = evaluate(std::move(layer), *op, *cell_for(*chosen.profile, *op, layer));
+    for (const auto& [port, d] : differences_of(e)) add(port, d.differing, d.max_lsb, d.own);
   }
 }
 
@@ -310,31 +381,7 @@ Report verify_dumps(const VerifyOptions& options) {
       if (wanted(dump, entry, options)) jobs.push_back({&dump, &entry});
 
   std::vector<LayerRun> runs(jobs.size());
-  std::atomic<std::size_t> next{0};
-  std::size_t done = 0;
-  std::mutex mutex;
-  std::vector<std::exception_ptr> failed(jobs.size());
-  const auto work = [&] {
-    for (std::size_t i = next++; i < jobs.size(); i = next++) {
-      try {
-        runs[i] = run_layer(jobs[i], options);
-      } catch (...) {
-        failed[i] = std::current_exception();
-      }
-      const std::lock_guard lock(mutex);
-      ++done;
-      if (options.progress) options.progress(done, jobs.size());
-    }
-  };
-  unsigned threads = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
-  threads = static_cast<unsigned>(std::min<std::size_t>(threads, std::max<std::size_t>(jobs.size(), 1)));
-  {
-    std::vector<std::jthread> pool;
-    for (unsigned t = 1; t < threads; ++t) pool.emplace_back(work);
-    work();
-  }
-  for (const auto& e : failed)
-    if (e) std::rethrow_exception(e);  // the first in order, whatever thread met it
+  parallel(jobs.size(), options.jobs, [&](std::size_t i) { runs[i] = run_layer(jobs[i], options); }, options.progress);
 
   if (options.chained)
     for (const auto& dump : dumps) {

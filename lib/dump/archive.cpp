@@ -1,6 +1,7 @@
 // archive.cpp: see archive.hpp. The archive is mapped once; every thread that reads borrows a handle of libzip over the mapping.
 #include "lib/dump/archive.hpp"
 
+#include <sys/mman.h>
 #include <zip.h>
 
 #include <algorithm>
@@ -125,6 +126,10 @@ Tensor Archive::read(const std::string& member, const std::string& place, const 
   if (read_some(stream.get(), {&one, 1}, place) != 0) refuse(place, "more bytes than the archive says", std::to_string(stat.size));
   header.array.data = {data.get(), bytes};
   Tensor t = to_tensor(header.array, data, member);
+
+  // What has been read may leave memory: a dump far larger than it is read through a few pages.
+  constexpr std::uint64_t worth_a_call = std::uint64_t{1} << 20;
+  if (stat.comp_size >= worth_a_call) ::madvise(const_cast<std::byte*>(state_->file.bytes.data()), state_->file.bytes.size(), MADV_DONTNEED);
 
   stream.reset();  // closing touches the handle, which another thread may have as soon as it is idle
   const std::lock_guard lock(state_->mutex);

@@ -8,6 +8,7 @@
 #include "lib/dump/files.hpp"
 #include "lib/dump/layout.hpp"
 #include "lib/dump/manifest.hpp"
+#include "lib/dump/stored.hpp"
 #include "lib/dump/values.hpp"
 #include "lib/dump/words.hpp"
 #include "lib/layer/operator.hpp"
@@ -16,7 +17,7 @@ namespace lastbit {
 namespace {
 
 constexpr std::size_t longest_manifest = std::size_t{1} << 26;  // a thousand bytes a tensor, for more tensors than any network has
-constexpr std::size_t kept_bytes = std::size_t{1} << 26;
+constexpr std::size_t kept_bytes = std::size_t{1} << 25;
 
 void check_profile(const std::string& profile, const std::string& place) {
   if (profile.empty()) return;
@@ -200,25 +201,39 @@ void need_integer_zero_points(Tensor& t, const std::string& op, const std::strin
   t.q.float_zero_point = false;
 }
 
-Tensor read_through(const Tensor& t, const TensorEntry& e, Role role, const std::string& place) {
+/// The tensor as the operator's order of axes has it, without its values.
+Tensor turned(const Tensor& t, const std::vector<int>& order) {
+  Tensor r = t;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    r.shape[i] = t.shape[static_cast<std::size_t>(order[i])];
+    if (t.q.axis >= 0 && order[i] == t.q.axis) r.q.axis = static_cast<int>(i);
+  }
+  r.stored_axes = order;
+  r.data = nullptr;
+  return r;
+}
+
+/// `stored`: gets the bytes of a tensor that is left as it is.
+Tensor read_through(const Tensor& t, const TensorEntry& e, Role role, const std::string& place, const std::byte** stored) {
   if (e.layout.empty()) return t;
   const std::string wanted = wanted_layout(role, e.layout);
   if (wanted.empty()) refuse(place, "the layout " + in_quotes(e.layout), role == Role::activation ? "letters of NCHW" : "letters of OIHW");
   if (wanted == e.layout) return t;
   if (t.q.group_size > 0) refuse(place, "groups of scales along the last axis of " + e.layout, "a tensor stored as " + wanted);
-  return permuted(t, axis_order(e.layout, wanted));
+  if (!stored) return permuted(t, axis_order(e.layout, wanted));
+  *stored = t.data;
+  return turned(t, axis_order(e.layout, wanted));
 }
 
-}  // namespace
-
-Layer Dump::bind(const LayerEntry& entry, const std::string& isa) const {
+/// `stored`: null, or where to leave what is not brought into order.
+Layer bound(const Dump& dump, const std::string& place, const LayerEntry& entry, const std::string& isa, StoredLayer* stored) {
   Layer layer;
   layer.name = entry.name;
   layer.op = entry.op;
-  layer.place = state_->place + ": layer " + one_line(entry.name);
+  layer.place = place + ": layer " + one_line(entry.name);
   layer.attributes = entry.attributes;
   layer.attributes.place = layer.place;
-  layer.producer = producer();
+  layer.producer = dump.producer();
   if (!isa.empty()) {  // what the producer said of its own instruction set no longer holds
     layer.producer.fields["isa"] = isa;
     layer.producer.fields.erase("u8s8_pairs");
@@ -227,19 +242,50 @@ Layer Dump::bind(const LayerEntry& entry, const std::string& isa) const {
   const Operator* op = find_operator(entry.op);
   const bool spatial = op && op->spatial;
   const Role weight = entry.op.find("transpose") == std::string::npos ? Role::weight : Role::transposed_weight;
-  const auto bind_all = [&](const std::map<std::string, std::string>& names, const char* side, std::map<std::string, Tensor>& bound) {
+  const auto bind_all = [&](const std::map<std::string, std::string>& names, const char* side, std::map<std::string, Tensor>& tensors, std::map<std::string, const std::byte*>* left) {
     for (const auto& [port, name] : names) {
-      Tensor t = load(name);
+      Tensor t = dump.load(name);
       if (op && t.q.float_zero_point && !takes_fractions(entry.op)) need_integer_zero_points(t, entry.op, layer.place + ": " + side + one_line(port));
-      if (spatial) t = read_through(t, tensors().at(name), port == "weight" ? weight : Role::activation, layer.place + ": " + side + one_line(port));
-      bound.emplace(port, std::move(t));
+      const std::byte* bytes = nullptr;
+      if (spatial) t = read_through(t, dump.tensors().at(name), port == "weight" ? weight : Role::activation, layer.place + ": " + side + one_line(port), left ? &bytes : nullptr);
+      if (bytes) left->emplace(port, bytes);
+      tensors.emplace(port, std::move(t));
     }
   };
-  bind_all(entry.inputs, "input ", layer.inputs);
-  bind_all(entry.outputs, "output ", layer.outputs);
+  bind_all(entry.inputs, "input ", layer.inputs, stored ? &stored->inputs : nullptr);
+  bind_all(entry.outputs, "output ", layer.outputs, stored ? &stored->outputs : nullptr);
   layer.facts = common_facts(layer);
   if (op && op->facts) op->facts(layer, layer.facts);
   return layer;
+}
+
+}  // namespace
+
+Layer Dump::bind(const LayerEntry& entry, const std::string& isa) const { return bound(*this, state_->place, entry, isa, nullptr); }
+
+StoredLayer bind_as_stored(const Dump& dump, const LayerEntry& entry, const std::string& isa) {
+  StoredLayer s;
+  s.layer = bound(dump, one_line((dump.directory() / "manifest.json").string(), 4096), entry, isa, &s);
+  return s;
+}
+
+Tensor in_order(const Tensor& t, const std::byte* stored) {
+  Tensor file = t;
+  for (std::size_t i = 0; i < t.shape.size(); ++i) {
+    const auto at = static_cast<std::size_t>(t.stored_axes[i]);
+    file.shape[at] = t.shape[i];
+    if (t.q.axis == static_cast<int>(i)) file.q.axis = static_cast<int>(at);
+  }
+  file.stored_axes.clear();
+  file.data = stored;
+  return permuted(file, t.stored_axes);
+}
+
+void bring_into_order(StoredLayer& s) {
+  for (auto [tensors, stored] : {std::pair(&s.layer.inputs, &s.inputs), std::pair(&s.layer.outputs, &s.outputs)}) {
+    for (const auto& [port, bytes] : *stored) tensors->at(port) = in_order(tensors->at(port), bytes);
+    stored->clear();
+  }
 }
 
 }  // namespace lastbit

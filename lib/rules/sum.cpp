@@ -20,8 +20,7 @@ namespace {
 
 struct Operands {
   const Tensor &a, &b, &y;
-  std::vector<std::int32_t> qa, qb;
-  std::vector<std::int64_t> ia, ib;   // element of a, of b, for each output element
+  std::vector<std::int64_t> ia, ib;   // element of a, of b, for each output element; empty: the same
   std::int64_t za, zb, zo;
   float sa, sb, so;
   Range range;
@@ -29,19 +28,43 @@ struct Operands {
 
 Operands read(const Layer& layer, const Cell& cell) {
   const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.out();
-  return {a, b, y, a.i32(), b.i32(), broadcast_index(a.shape, y.shape), broadcast_index(b.shape, y.shape),
+  const bool alike = a.shape == y.shape && b.shape == y.shape;
+  return {a, b, y, alike ? std::vector<std::int64_t>() : broadcast_index(a.shape, y.shape), alike ? std::vector<std::int64_t>() : broadcast_index(b.shape, y.shape),
           a.q.integer_zero_point(), b.q.integer_zero_point(), y.q.integer_zero_point(),
           static_cast<float>(a.q.scale_of(0)), static_cast<float>(b.q.scale_of(0)), static_cast<float>(y.q.scale_of(0)),
           activated_range(layer, y, cell.get("bound") == "half_away" ? Rounding::half_away : Rounding::half_even)};
 }
 
-/// Every output element by one function of the two stored values.
+/// Every output element by one function of the two stored values and of whether the element lies in the kernel's body (empty: none
+/// does). Two bytes have few values: what they come to is computed once for each.
 template <class F>
-Result each(const Operands& o, F f) {
+Result each(const Operands& o, const std::vector<char>& body, F f) {
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(o.y.shape);
-  for (std::size_t i = 0; i < y.q.size(); ++i)
-    y.q[i] = static_cast<std::int32_t>(f(i, std::int64_t{o.qa[static_cast<std::size_t>(o.ia[i])]}, std::int64_t{o.qb[static_cast<std::size_t>(o.ib[i])]}, y.events[i]));
+  const auto a_at = [&](std::size_t i) { return o.ia.empty() ? static_cast<std::int64_t>(i) : o.ia[i]; };
+  const auto b_at = [&](std::size_t i) { return o.ib.empty() ? static_cast<std::int64_t>(i) : o.ib[i]; };
+  if (info(o.a.dtype).bits > 8 || info(o.b.dtype).bits > 8) {
+    for (std::size_t i = 0; i < y.q.size(); ++i)
+      y.q[i] = static_cast<std::int32_t>(f(!body.empty() && body[i] != 0, o.a.integer(a_at(i)), o.b.integer(b_at(i)), y.events[i]));
+    return r;
+  }
+  struct Known {
+    std::int32_t q = 0;
+    Events events = 0;
+    bool there = false;
+  };
+  std::vector<Known> known(body.empty() ? 1 << 16 : 1 << 17);
+  for (std::size_t i = 0; i < y.q.size(); ++i) {
+    const std::int64_t ia = a_at(i), ib = b_at(i);
+    const bool in_body = !body.empty() && body[i] != 0;
+    Known& k = known[static_cast<std::size_t>(in_body) << 16 | std::to_integer<std::size_t>(o.a.data[ia]) << 8 | std::to_integer<std::size_t>(o.b.data[ib])];
+    if (!k.there) {
+      k.q = static_cast<std::int32_t>(f(in_body, o.a.integer(ia), o.b.integer(ib), k.events));
+      k.there = true;
+    }
+    y.q[i] = k.q;
+    y.events[i] = k.events;
+  }
   return r;
 }
 
@@ -54,8 +77,7 @@ Result run_aten(const Layer& layer, const Cell& cell, const Operands& o, int sig
   const AtenKernel kernel(layer, cell, o.y);
   const bool relu = layer.attributes.text("activation", "none") == "relu";
   const auto body = vector_body(o.y.shape, {memory_strides(o.y.shape, o.y.memory_layout.empty() ? o.a.memory_layout : o.y.memory_layout), operand_strides(o.a, o.y.shape), operand_strides(o.b, o.y.shape)}, kernel.block());
-  return each(o, [&](std::size_t i, std::int64_t a, std::int64_t b, Events& events) {
-    const bool in_body = body[i] != 0;
+  return each(o, body, [&](bool in_body, std::int64_t a, std::int64_t b, Events& events) {
     const float x = kernel.dequantize(o.a, a, in_body), w = kernel.dequantize(o.b, b, in_body);
     float c = sign < 0 ? x - w : x + w;
     if (relu) c = c > 0.0f ? c : 0.0f;
@@ -79,7 +101,7 @@ TwoMultipliers two_multipliers(const Layer& layer, float ra, float rb, int bits)
 
 Result run_fixed(const Layer& layer, const Operands& o, int bits, Rounding mode, int sign) {
   const auto m = two_multipliers(layer, o.sa / o.so, o.sb / o.so, bits);
-  return each(o, [&](std::size_t, std::int64_t a, std::int64_t b, Events& events) {
+  return each(o, {}, [&](bool, std::int64_t a, std::int64_t b, Events& events) {
     const std::int64_t acc = (a - o.za) * m.a + sign * (b - o.zb) * m.b;
     const Rounded r = shift_right(acc, m.shift, mode);
     if (r.lost == Lost::half) events |= event::tie;
@@ -95,7 +117,7 @@ Result run_mlas(const Layer& layer, const Cell& cell, const Operands& o, int sig
   const auto za = static_cast<float>(swapped ? o.zb : o.za), zb = static_cast<float>(swapped ? o.za : o.zb), zo = static_cast<float>(o.zo);
   const float Az = A * za, Bz = B * zb;
   const float F = fma ? zo - fused(A, za, Bz) : zo - (Az + Bz);
-  return each(o, [&](std::size_t, std::int64_t first, std::int64_t second, Events& events) {
+  return each(o, {}, [&](bool, std::int64_t first, std::int64_t second, Events& events) {
     const auto a = static_cast<float>(swapped ? second : first), b = static_cast<float>(swapped ? first : second);
     float v;
     if (fma) {
@@ -136,9 +158,8 @@ Result run_gemmlowp(const Cell& cell, const Operands& o, int sign) {
     const std::int64_t y = doubling_high_multiply(wrap32(shifted), m.m);
     return floors ? y >> std::min(-m.shift, 31) : y;
   };
-  return each(o, [&](std::size_t i, std::int64_t a, std::int64_t b, Events& events) {
+  return each(o, body, [&](bool in_vector, std::int64_t a, std::int64_t b, Events& events) {
     bool tie = false, wrapped = false, ignored = false;
-    const bool in_vector = !body.empty() && body[i] != 0;
     const std::int64_t x = in_vector ? at_once(a - o.za, ma) : multiply_fixed(rule, (a - o.za) * (std::int64_t{1} << left), ma, ignored, wrapped);
     const std::int64_t w = in_vector ? at_once(b - o.zb, mb) : multiply_fixed(rule, (b - o.zb) * (std::int64_t{1} << left), mb, ignored, wrapped);
     const std::int64_t v = multiply_fixed(rule, x + sign * w, mo, tie, wrapped);

@@ -1,6 +1,7 @@
 // tensor.cpp: see tensor.hpp.
 #include "lib/tensor/tensor.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -137,30 +138,74 @@ Tensor Tensor::of_floats(std::string name, Shape shape, std::span<const float> v
   return of(std::move(name), DType::float32, std::move(shape), {}, std::move(bytes));
 }
 
+namespace {
+
+/// A matrix of items transposed in squares that stay in the first-level cache.
+template <class T>
+void transpose(const std::byte* from, std::byte* to, std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t side = 32;
+  for (std::int64_t r = 0; r < rows; r += side)
+    for (std::int64_t c = 0; c < columns; c += side)
+      for (std::int64_t j = c; j < std::min(columns, c + side); ++j)
+        for (std::int64_t i = r; i < std::min(rows, r + side); ++i)
+          std::memcpy(to + (j * rows + i) * static_cast<std::int64_t>(sizeof(T)), from + (i * columns + j) * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
+}
+
+/// Row-major bytes of the axes `order` of an array of that shape.
+void permute(const std::byte* from, std::byte* to, const Shape& shape, const std::vector<int>& order, std::size_t width) {
+  const std::size_t rank = shape.size();
+  const std::int64_t n = count(shape);
+  // One run of axes moved behind another, as between NCHW and NHWC: matrices.
+  std::size_t outer = 0;
+  while (outer < rank && order[outer] == static_cast<int>(outer)) ++outer;
+  if (outer == rank) {
+    std::memcpy(to, from, static_cast<std::size_t>(n) * width);
+    return;
+  }
+  const auto split = static_cast<std::size_t>(order[outer]);
+  bool rotated = width == 1 || width == 2 || width == 4;
+  for (std::size_t i = outer; i < rank; ++i) rotated &= static_cast<std::size_t>(order[i]) == (i - outer < rank - split ? split + i - outer : outer + i - outer - (rank - split));
+  if (rotated && n > 0) {
+    std::int64_t rows = 1, columns = 1;
+    for (std::size_t a = outer; a < split; ++a) rows *= shape[a];
+    for (std::size_t a = split; a < rank; ++a) columns *= shape[a];
+    const std::int64_t step = rows * columns * static_cast<std::int64_t>(width);
+    for (std::int64_t m = 0; m < n / (rows * columns); ++m, from += step, to += step) {
+      if (width == 1) transpose<std::uint8_t>(from, to, rows, columns);
+      else if (width == 2) transpose<std::uint16_t>(from, to, rows, columns);
+      else transpose<std::uint32_t>(from, to, rows, columns);
+    }
+    return;
+  }
+  const Shape strides = strides_of(shape);
+  Shape at(rank, 0);
+  std::int64_t source = 0;
+  for (std::int64_t i = 0; i < n; ++i, to += width) {
+    std::memcpy(to, from + source * static_cast<std::int64_t>(width), width);
+    for (std::size_t a = rank; a-- > 0;) {
+      const auto axis = static_cast<std::size_t>(order[a]);
+      source += strides[axis];
+      if (++at[a] < shape[axis]) break;
+      source -= strides[axis] * shape[axis];
+      at[a] = 0;
+    }
+  }
+}
+
+}  // namespace
+
 Tensor permuted(const Tensor& t, const std::vector<int>& order) {
   const std::size_t rank = t.shape.size(), width = static_cast<std::size_t>(stored_bytes(t.dtype));
   ensure(order.size() == rank, "a permutation of another rank");
-  const Shape from = strides_of(t.shape);
-  Shape shape(rank), step(rank);
+  Shape shape(rank);
   std::vector<int> stored(rank);
   for (std::size_t i = 0; i < rank; ++i) {
     const auto o = static_cast<std::size_t>(order[i]);
     shape[i] = t.shape[o];
-    step[i] = from[o];
     stored[i] = t.stored_axes.empty() ? order[i] : t.stored_axes[o];
   }
   std::vector<std::byte> bytes(static_cast<std::size_t>(t.size()) * width);
-  Shape at(rank, 0);
-  std::int64_t source = 0;
-  for (std::size_t i = 0; i < bytes.size(); i += width) {
-    std::memcpy(bytes.data() + i, t.data + source * static_cast<std::int64_t>(width), width);
-    for (std::size_t a = rank; a-- > 0;) {
-      source += step[a];
-      if (++at[a] < shape[a]) break;
-      source -= step[a] * shape[a];
-      at[a] = 0;
-    }
-  }
+  permute(t.data, bytes.data(), t.shape, order, width);
   Quantization q = t.q;
   for (std::size_t i = 0; i < rank; ++i)
     if (t.q.axis >= 0 && order[i] == t.q.axis) q.axis = static_cast<int>(i);

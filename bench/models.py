@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Whole models: how long ONNX Runtime takes to run one, and how long lastbit takes to verify it, in one run.
+
+usage: models.py [--lastbit PROGRAM] [--rounds N] [--size PIXELS] [--keep FOLDER] [MODEL...]
+
+Networks of the shape of ResNet-50 and MobileNet-V1, quantized (QLinearConv and kin, uint8 activations, int8 weights per channel), with
+random weights, are run by ONNX Runtime, dumped by lastbit.onnx, and verified. Every round times each contender once; medians and ratios
+are printed, nothing is asserted on time, but a mismatch is an error.
+
+  integer      sum of the layers' time_ms under --forms integer: accumulate, requantize, compare; tensors mapped, weights packed
+  one shot     the process from start to end under --forms integer --format json: mapping, packing, evidence and report included
+  all forms    the same process with the float and the exact form
+  two threads  one thread's one shot over two threads'
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "python"))
+import lastbit.onnx  # noqa: E402
+
+
+class Network:
+    """A chain of quantized operators, grown one call at a time."""
+
+    def __init__(self, size, seed):
+        self.random = np.random.default_rng(seed)
+        self.nodes, self.constants = [], []
+        self.count = 0
+        self.shape = (1, 3, size, size)
+        self.input_shape = self.shape
+
+    def constant(self, value):
+        name = "c%d" % len(self.constants)
+        self.constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def qparams(self, scale, zero_point):
+        return [self.constant(np.array(scale, np.float32)), self.constant(np.array(zero_point, np.uint8))]
+
+    def node(self, op, inputs, domain="", **attributes):
+        self.count += 1
+        name = "t%d" % self.count
+        self.nodes.append(helper.make_node(op, inputs, [name], "%s_%d" % (op, self.count), domain=domain, **attributes))
+        return name
+
+    def conv(self, x, channels, kernel, stride=1, groups=1, relu=True):
+        """x: (name, scale, zero point, shape). A relu is what a zero point of 0 clamps."""
+        name, scale, zero, (n, c, h, w) = x
+        weight = np.clip(self.random.normal(0, 40, (channels, c // groups, kernel, kernel)).round(), -127, 127).astype(np.int8)
+        scale_w = (self.random.uniform(0.5, 1.5, channels) * 1e-3).astype(np.float32)
+        terms = c // groups * kernel * kernel
+        out_scale, out_zero = float(np.float32(scale * 1e-3 * np.sqrt(terms) * 40)), 0 if relu else 128
+        bias = self.random.normal(0, 300, channels).round().astype(np.int32)
+        pad = (kernel - 1) // 2
+        y = self.node("QLinearConv", [name, *self.qparams(scale, zero), self.constant(weight), self.constant(scale_w),
+                                      self.constant(np.zeros(channels, np.int8)), *self.qparams(out_scale, out_zero), self.constant(bias)],
+                      kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[pad] * 4, group=groups)
+        return y, out_scale, out_zero, (n, channels, (h + 2 * pad - kernel) // stride + 1, (w + 2 * pad - kernel) // stride + 1)
+
+    def add(self, a, b):
+        scale = float(np.float32(max(a[1], b[1]) * 1.5))
+        y = self.node("QLinearAdd", [a[0], *self.qparams(a[1], a[2]), b[0], *self.qparams(b[1], b[2]), *self.qparams(scale, 0)], "com.microsoft")
+        return y, scale, 0, a[3]
+
+    def max_pool(self, x):
+        n, c, h, w = x[3]
+        return self.node("MaxPool", [x[0]], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4), x[1], x[2], (n, c, (h - 1) // 2 + 1, (w - 1) // 2 + 1)
+
+    def head(self, x, classes):
+        name, scale, zero, (n, c, _, _) = x
+        y = self.node("QLinearGlobalAveragePool", [name, *self.qparams(scale, zero), *self.qparams(scale, zero)], "com.microsoft", channels_last=0)
+        flat = self.node("Flatten", [y], axis=1)
+        weight = np.clip(self.random.normal(0, 40, (c, classes)).round(), -127, 127).astype(np.int8)
+        scale_w = np.full(classes, 1e-3, np.float32)
+        return self.node("QGemm", [flat, *self.qparams(scale, zero), self.constant(weight), self.constant(scale_w), self.constant(np.zeros(classes, np.int8)),
+                                   self.constant(np.zeros(classes, np.int32)), *self.qparams(scale * 1e-3 * np.sqrt(c) * 40, 128)], "com.microsoft")
+
+    def model(self, y):
+        graph = helper.make_graph(self.nodes, "network", [helper.make_tensor_value_info("x", TensorProto.UINT8, self.input_shape)],
+                                  [helper.make_tensor_value_info(y, TensorProto.UINT8, None)], self.constants)
+        return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid("com.microsoft", 1)])
+
+
+def resnet50(size):
+    net = Network(size, 50)
+    x = net.max_pool(net.conv(("x", 0.02, 128, net.shape), 64, 7, 2))
+    for width, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for block in range(blocks):
+            step = stride if block == 0 else 1
+            y = net.conv(net.conv(net.conv(x, width, 1), width, 3, step), width * 4, 1, relu=False)
+            x = net.add(y, net.conv(x, width * 4, 1, step, relu=False) if block == 0 else x)
+    return net.model(net.head(x, 1000))
+
+
+def mobilenet(size):
+    net = Network(size, 1)
+    x = net.conv(("x", 0.02, 128, net.shape), 32, 3, 2)
+    for channels, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1)):
+        x = net.conv(net.conv(x, x[3][1], 3, stride, x[3][1]), channels, 1)
+    return net.model(net.head(x, 1000))
+
+
+MODELS = {"resnet50": resnet50, "mobilenet": mobilenet}
+
+
+def milliseconds(work):
+    start = time.perf_counter()
+    result = work()
+    return (time.perf_counter() - start) * 1e3, result
+
+
+def verify(program, dump, *options):
+    """Wall time in ms, the report. Raises when a layer differs."""
+    ms, done = milliseconds(lambda: subprocess.run([program, "verify", str(dump), "--format", "json", *options], capture_output=True))
+    if done.returncode not in (0, 1):
+        sys.exit(done.stderr.decode())
+    return ms, json.loads(done.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="of " + ", ".join(MODELS))
+    parser.add_argument("--lastbit", default=os.environ.get("LASTBIT", "build/release/lastbit"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--keep", help="where the dumps go, to be used again")
+    options = parser.parse_args()
+    status = 0
+    with tempfile.TemporaryDirectory(prefix="lastbit-bench-") as temporary:
+        folder = pathlib.Path(options.keep or temporary)
+        for name in options.models or MODELS:
+            model = MODELS[name](options.size)
+            x = np.random.default_rng(7).integers(0, 256, (1, 3, options.size, options.size)).astype(np.uint8)
+            dump = folder / name
+            if not dump.exists():
+                lastbit.onnx.dump(model, {"x": x}, dump)
+            settings = onnxruntime.SessionOptions()
+            settings.intra_op_num_threads = 1
+            settings.log_severity_level = 4
+            session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+            times = {}
+
+            def note(key, ms):
+                times.setdefault(key, []).append(ms)
+
+            for _ in range(options.rounds):
+                session.run(None, {"x": x})
+                note("inference", statistics.median(milliseconds(lambda: session.run(None, {"x": x}))[0] for _ in range(5)))
+                ms, report = verify(options.lastbit, dump, "-j", "1", "--forms", "integer", "--timings")
+                note("integer", sum(layer["time_ms"] for layer in report["layers"]))
+                note("load", sum(layer["load_ms"] for layer in report["layers"]))
+                note("pack", sum(layer["pack_ms"] for layer in report["layers"]))
+                note("one shot", verify(options.lastbit, dump, "-j", "1", "--forms", "integer")[0])
+                note("two threads", verify(options.lastbit, dump, "-j", "2", "--forms", "integer")[0])
+                note("all forms", verify(options.lastbit, dump, "-j", "1")[0])
+            median = {key: statistics.median(v) for key, v in times.items()}
+            wrong = sum(layer["mismatches"] for layer in report["layers"])
+            print("%s: %d layers, %d elements, %d mismatches" % (name, len(report["layers"]), sum(layer["elements"] for layer in report["layers"]), wrong))
+            for key, ms in median.items():
+                print("  %-12s %9.2f ms  %6.2f x inference" % (key, ms, ms / median["inference"]))
+            print("  two threads are %.2f x faster than one" % (median["one shot"] / median["two threads"]))
+            status |= wrong != 0
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+// nearness.hpp: how far a run of sums lies from the nearest stored value, in vectors: what the exact form and the evidence look at.
+//
+// The real number of sum i, in LSB of the output with the zero point in it: v = acc * multiplier + offset. Loops of elementwise
+// float64 (float32) steps, and reductions of integers and of maxima alone: no order of elements, width of vectors or host changes a result.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace lastbit {
+
+/// Constants of a run: one channel's (step 0), or those of consecutive channels (step 1).
+struct Line {
+  const double* multiplier = nullptr;
+  const double* offset = nullptr;
+  int step = 0;
+};
+
+/// Added up over runs; integers only, so that their order does not matter.
+struct NearTotals {
+  std::int64_t elements = 0, wrong = 0;          // wrong: not the nearest value, of the elements farther than `bound` from a boundary
+  double largest = 0;                            // |stored - clamped v|
+  std::int64_t sum = 0;                          // of stored - clamped v, in units of 2^-30
+  std::array<std::int64_t, 40> histogram{};      // of stored - clamped v rounded to 6 decimals: bins of 0.05 over [-1, 1)
+};
+
+struct NearRequest {
+  const std::int32_t* acc = nullptr;
+  const std::byte* stored = nullptr;             // what the profile gives
+  bool is_signed = false;                        // int8 rather than uint8
+  std::int64_t n = 0;                            // at most near_most
+  Line line;
+  double low = 0, high = 255;                    // the stored range
+  double bound = 0;                              // error of v
+  double doubt = 0;                              // distance from a rounding boundary up to which an element is near
+};
+inline constexpr std::int64_t near_most = 1024;
+
+/// Adds a run to the totals. Writes the positions where v lies within `doubt` of the middle between two integers to near[0...];
+/// returns how many.
+std::int64_t measure(const NearRequest&, std::uint16_t* near, NearTotals&);
+
+/// Those positions alone, from float32 values: v = f32(f32(f32(acc) * multiplier) + offset); `doubt` holds their error too.
+std::int64_t find_near(const std::int32_t* acc, std::int64_t n, const float* multiplier, const float* offset, int step, float doubt, std::uint16_t* near);
+
+}  // namespace lastbit

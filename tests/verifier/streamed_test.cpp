@@ -1,0 +1,237 @@
+// streamed_test.cpp: a layer judged block by block says what the same layer computed as a whole says.
+#include "verifier/streamed.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+
+#include "lib/kernels/nearness.hpp"
+#include "lib/kernels/signed_sums.hpp"
+#include "lib/kernels/target.hpp"
+#include "tests/ops/layers.hpp"
+#include "verifier/evaluate.hpp"
+#include "verifier/forms.hpp"
+#include "verifier/rivals.hpp"
+
+using namespace lastbit;
+using namespace lastbit::test;
+
+namespace {
+
+struct Random {
+  std::uint64_t state;
+  std::int32_t operator()(std::int32_t lo, std::int32_t hi) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return lo + static_cast<std::int32_t>((state >> 33) % static_cast<std::uint64_t>(hi - lo + 1));
+  }
+};
+
+struct Shaped {
+  const char* name;
+  std::int64_t batch, channels, size, out, kernel, groups, stride;
+  bool nhwc, per_channel, ties;
+};
+
+/// A convolution whose observed output is what the profile gives.
+Layer convolution(const Shaped& s, const std::string& profile, Random& random) {
+  const auto values = [&](std::int64_t n, std::int32_t lo, std::int32_t hi) {
+    std::vector<std::int32_t> v;
+    for (std::int64_t i = 0; i < n; ++i) v.push_back(random(lo, hi));
+    return v;
+  };
+  const bool tflite = profile.rfind("tf", 0) == 0;
+  const DType type = tflite ? DType::int8 : DType::uint8;
+  const std::int64_t padding = s.kernel / 2, size = (s.size + 2 * padding - s.kernel) / s.stride + 1, inputs = s.channels / s.groups;
+  const std::int32_t lo = tflite ? -128 : 0, zero = lo + 117;
+  Tensor x = quantized(type, {s.batch, s.channels, s.size, s.size}, values(s.batch * s.channels * s.size * s.size, lo, lo + 255), s.ties ? 0.25 : 0.0371, zero);
+  Tensor w = quantized(DType::int8, {s.out, inputs, s.kernel, s.kernel}, values(s.out * inputs * s.kernel * s.kernel, -127, 127), s.ties ? 0.0625 : 0.0143, 0);
+  if (s.per_channel) {
+    w.q.axis = 0;
+    w.q.scale.clear(), w.q.zero_point.assign(static_cast<std::size_t>(s.out), 0);
+    for (std::int64_t o = 0; o < s.out; ++o) w.q.scale.push_back(static_cast<double>(0.0011f * static_cast<float>(random(5, 25))));
+  }
+  Tensor bias = Tensor::of_integers("t", DType::int32, {s.out}, {}, values(s.out, -3000, 3000));
+  const double terms = static_cast<double>(inputs * s.kernel * s.kernel);
+  Tensor y = quantized(type, {s.batch, s.out, size, size}, values(s.batch * s.out * size * size, 0, 0), s.ties ? 8.0 : static_cast<double>(static_cast<float>(0.03 * std::sqrt(terms))), zero);
+  Layer l = layer_of("conv2d", {{"x", x}, {"weight", w}, {"bias", bias}}, y, {{"groups", s.groups}, {"stride", s.stride}, {"padding", padding}},
+                     {{"framework", tflite ? "litert" : "onnxruntime"}, {"isa", "avx512_vnni"}});
+  Tensor& observed = l.outputs.at("y");
+  observed = Tensor::of_integers("t", type, observed.shape, observed.q, computed(l, profile).q);
+  return l;
+}
+
+/// The same as a dump in NHWC would bind it: `held` keeps the bytes.
+StoredLayer as_stored(Layer l, bool nhwc, std::vector<Tensor>& held) {
+  StoredLayer s{std::move(l), {}, {}};
+  if (!nhwc) return s;
+  const auto leave = [&](Tensor& t, std::map<std::string, const std::byte*>& stored, const std::string& port) {
+    held.push_back(permuted(t, {0, 2, 3, 1}));
+    stored[port] = held.back().data;
+    t.data = nullptr;
+    t.stored_axes = {0, 3, 1, 2};
+  };
+  leave(s.layer.inputs.at("x"), s.inputs, "x");
+  leave(s.layer.outputs.at("y"), s.outputs, "y");
+  return s;
+}
+
+constexpr Shaped shapes[] = {
+    {"1x1", 2, 24, 9, 40, 1, 1, 1, false, true, false},   {"1x1, NHWC", 1, 64, 7, 72, 1, 1, 1, true, true, false}, {"3x3", 1, 16, 11, 20, 3, 1, 2, false, false, false},
+    {"3x3, NHWC", 2, 8, 13, 33, 3, 1, 1, true, true, false}, {"depthwise", 1, 24, 10, 24, 3, 24, 1, true, true, false}, {"grouped", 1, 12, 8, 18, 3, 3, 1, false, true, false},
+    {"ties", 1, 16, 9, 16, 1, 1, 1, false, false, true},    {"ties, NHWC", 1, 16, 9, 16, 3, 1, 1, true, false, true},
+};
+
+}  // namespace
+
+TEST_CASE("a streamed layer has the events, accumulators, exact form and evidence of the whole computation", "[streamed]") {
+  std::int64_t ties = 0, clamps = 0, alike = 0, unlike = 0, wrong = 0, streamed_layers = 0;
+  for (const std::string profile : {"onnxruntime", "pytorch-fbgemm", "pytorch-qnnpack", "tflite-reference", "tflite-ruy-x86", "xnnpack"})
+    for (const auto& shape : shapes) {
+      INFO(profile << " " << shape.name);
+      Random random{0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(streamed_layers)};
+      Layer layer = convolution(shape, profile, random);
+      const Operator& op = *find_operator("conv2d");
+      const Cell* cell = cell_for(find_profile(profile), op, layer);
+      REQUIRE(cell);
+      const auto others = rival_cells(layer, op);
+      std::vector<bool> open;
+      std::vector<Tensor> held;
+      StoredLayer stored = as_stored(layer, shape.nhwc, held);
+      const auto s = stream_layer(stored, op, *cell, {true, *others, &open});
+      if (!s) continue;
+      ++streamed_layers;
+      const auto bounds = stored_bounds(stored, *cell), proved = accumulator_bounds(layer, op, *cell);
+      REQUIRE(bounds);
+      CHECK(bounds->min == proved->min);
+      CHECK(bounds->max == proved->max);
+      bring_into_order(stored);
+      CHECK(std::memcmp(stored.layer.out().data, layer.out().data, static_cast<std::size_t>(layer.out().size())) == 0);
+      const Evaluated e = evaluate(layer, op, *cell);
+      const Computed& y = e.result.outputs.at("y");
+      CHECK(s->mismatches == 0);
+      CHECK(s->elements == layer.out().size());
+      CHECK(s->acc_min == e.result.acc_min);
+      CHECK(s->acc_max == e.result.acc_max);
+      EventCounts n;
+      for (const auto flags : y.events) n.tie += (flags & event::tie) != 0, n.clamped += (flags & event::clamped) != 0, n.wrapped += (flags & event::wrapped) != 0, n.inexact_float += (flags & event::inexact_float) != 0;
+      CHECK(s->events.tie == n.tie);
+      CHECK(s->events.clamped == n.clamped);
+      CHECK(s->events.wrapped == n.wrapped);
+      CHECK(s->events.inexact_float == n.inexact_float);
+      const ExactSummary exact = exact_form(layer, y, op.real(layer, e.result));
+      CHECK(s->exact.ties == exact.ties);
+      CHECK(s->exact.not_correctly_rounded == exact.not_correctly_rounded);
+      CHECK(s->exact.histogram == exact.histogram);
+      CHECK(s->exact.max_error_lsb == exact.max_error_lsb);
+      CHECK(s->exact.mean_error_lsb == exact.mean_error_lsb);
+      for (std::size_t k = 0; k < others->size(); ++k) {
+        if (open[k]) continue;
+        bool same = false;
+        try {
+          Layer as = as_rival(layer, op, (*others)[k]);
+          const Cell& rival = (*others)[k].cell;
+          Cell under = rival;
+          if (rival.get("pairs", "none") == cell->get("pairs", "none")) under = *cell, under.stages = rival.stages;  // on the layer's own sums
+          same = evaluate(as, op, under).mismatches() == 0;
+        } catch (const Error&) {
+        }
+        INFO((*others)[k].label);
+        CHECK(s->alike[k] == same);
+        alike += same, unlike += !same;
+      }
+      ties += exact.ties, clamps += n.clamped, wrong += exact.not_correctly_rounded;
+    }
+  CHECK(streamed_layers >= 40);
+  CHECK(ties > 10);
+  CHECK(clamps > 50);
+  CHECK(wrong > 0);
+  CHECK(alike > 50);
+  CHECK(unlike > 100);
+}
+
+TEST_CASE("one changed byte of a streamed layer is one mismatch, wherever it lies", "[streamed]") {
+  Random random{7};
+  for (const auto& shape : shapes) {
+    Layer layer = convolution(shape, "onnxruntime", random);
+    const Cell* cell = cell_for(find_profile("onnxruntime"), *find_operator("conv2d"), layer);
+    const Tensor y = layer.out();
+    for (const std::int64_t at : {std::int64_t{0}, y.size() / 2, y.size() - 1}) {
+      auto changed = std::make_shared<std::vector<std::byte>>(y.data, y.data + y.size());
+      (*changed)[static_cast<std::size_t>(at)] ^= std::byte{1};
+      Layer other = layer;
+      other.outputs.at("y").data = changed->data();
+      other.outputs.at("y").owner = changed;
+      std::vector<Tensor> held;
+      const auto s = stream_layer(as_stored(other, shape.nhwc, held), *find_operator("conv2d"), *cell, {});
+      REQUIRE(s);
+      CHECK(s->mismatches == 1);
+    }
+  }
+}
+
+TEST_CASE("measures of nearness are the same on every instruction set", "[streamed][kernels]") {
+  Random random{11};
+  constexpr std::int64_t n = 1003;
+  std::vector<std::int32_t> acc;
+  std::vector<std::byte> stored;
+  std::vector<double> m, a;
+  std::vector<float> m32, a32;
+  for (std::int64_t i = 0; i < n; ++i) {
+    acc.push_back(random(-200000, 200000));
+    m.push_back(i % 3 ? 0x1p-9 : 0.00137 * random(1, 3)), a.push_back(random(-40, 140) * 0.5);
+    m32.push_back(static_cast<float>(m.back())), a32.push_back(static_cast<float>(a.back()));
+    const double v = static_cast<double>(acc.back()) * m.back() + a.back();
+    stored.push_back(static_cast<std::byte>(static_cast<int>(std::min(255.0, std::max(0.0, v + 0.5))) ^ (random(0, 50) == 0)));
+  }
+  struct Measured {
+    std::vector<std::uint16_t> near, near32;
+    NearTotals totals;
+  };
+  std::vector<Measured> all;
+  for (const auto& target : supported_targets()) {
+    REQUIRE(limit_target(target));
+    Measured one;
+    one.near.resize(near_most), one.near32.resize(near_most);
+    one.near.resize(static_cast<std::size_t>(measure({acc.data(), stored.data(), false, n, {m.data(), a.data(), 1}, 0, 255, 1e-12, 2e-2}, one.near.data(), one.totals)));
+    one.near32.resize(static_cast<std::size_t>(find_near(acc.data(), n, m32.data(), a32.data(), 1, 2.1e-2f, one.near32.data())));
+    all.push_back(std::move(one));
+  }
+  limit_target("");
+  std::vector<std::uint16_t> plain;
+  std::int64_t wrong = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    const double v = static_cast<double>(acc[k]) * m[k] + a[k], away = std::fabs(v - std::floor(v) - 0.5);
+    if (away <= 2e-2) plain.push_back(static_cast<std::uint16_t>(i));
+    wrong += away > 1e-12 && std::min(255.0, std::max(0.0, std::floor(v + 0.5))) != std::to_integer<int>(stored[k]);
+  }
+  CHECK(plain.size() > 10);
+  CHECK(wrong > 10);
+  for (const auto& one : all) {
+    CHECK(one.near == plain);
+    CHECK(std::includes(one.near32.begin(), one.near32.end(), plain.begin(), plain.end()));
+    CHECK(one.near32 == all[0].near32);
+    CHECK(one.totals.wrong == wrong);
+    CHECK(one.totals.elements == n);
+    CHECK(one.totals.sum == all[0].totals.sum);
+    CHECK(one.totals.largest == all[0].totals.largest);
+    CHECK(one.totals.histogram == all[0].totals.histogram);
+  }
+}
+
+TEST_CASE("positive and negative weights are added up exactly", "[streamed][kernels]") {
+  Random random{3};
+  for (const DType type : {DType::int8, DType::uint8})
+    for (const std::int32_t zero : {0, 3, 128}) {
+      std::vector<std::byte> bytes;
+      std::int64_t positive = 0, negative = 0;
+      for (int i = 0; i < 5001; ++i) {
+        const std::int32_t v = type == DType::int8 ? random(-128, 127) : random(0, 255);
+        bytes.push_back(static_cast<std::byte>(v & 0xFF));
+        (v > zero ? positive : negative) += v - zero;
+      }
+      const SignedSums s = signed_sums(type, bytes.data(), static_cast<std::int64_t>(bytes.size()), zero);
+      CHECK(s.positive == positive);
+      CHECK(s.negative == negative);
+    }
+}

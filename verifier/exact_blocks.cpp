@@ -1,0 +1,92 @@
+// exact_blocks.cpp: see exact_blocks.hpp.
+#include "verifier/exact_blocks.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "reports/rounded.hpp"
+
+namespace lastbit {
+namespace {
+
+const Names& of(const RequantizeContext& c, std::int64_t channel) { return c.channels[c.channels.size() == 1 ? 0 : static_cast<std::size_t>(channel)]; }
+
+}  // namespace
+
+RealLines real_lines(const Layer& layer, const RequantizeContext& context) {
+  RealLines r;
+  const Tensor& y = layer.out("y");
+  if (context.activation == "leaky_relu" || context.activation == "tanh" || is_float(y.dtype) || y.q.scale.size() > 1 || context.channels.empty()) return r;
+  const Range range = activated_range(layer, y);
+  r.low = static_cast<double>(range.min);
+  r.high = static_cast<double>(range.max);
+  double far = 0;
+  r.known = true;
+  for (const auto& n : context.channels) {
+    const double so = n.at("so"), zo = n.at("zo"), m = n.at("si") * n.at("sw") * n.at("alpha") / so, b = n.at("bias") * n.at("sb") / so;
+    r.multiplier.push_back(m);
+    r.offset.push_back(b + zo);
+    far = std::max(far, std::fabs(b) + std::fabs(zo));
+    r.known = r.known && m > 0x1p-100 && m < 0x1p10 && std::fabs(b) < 0x1p30;
+  }
+  r.multiplier32.assign(r.multiplier.begin(), r.multiplier.end());
+  r.offset32.assign(r.offset.begin(), r.offset.end());
+  // |v| <= 512 where no clamp decides: acc * m has 4 roundings, the offset at most 5, their sum one.
+  r.bound = 8 * (1024 + 3 * far) * 0x1p-53;
+  r.bound32 = static_cast<float>(8 * (1024 + 3 * far) * 0x1p-24);
+  return r;
+}
+
+std::int64_t near_boundary(const RealLines& real, const std::int32_t* acc, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near) {
+  const bool one = real.multiplier.size() == 1;
+  const auto at = one ? 0 : static_cast<std::size_t>(channel);
+  return find_near(acc, n, real.multiplier32.data() + at, real.offset32.data() + at, across && !one ? 1 : 0, static_cast<float>(doubt) * 1.0001f + real.bound32, near);
+}
+
+ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, const RealLines& real) : context_(context), real_(real) {
+  const Tensor* bias = layer.find("bias");
+  bias_by_product_ = bias && !is_float(bias->dtype) && !bias->q.quantized();
+}
+
+std::int64_t ExactBlocks::add(const std::int32_t* acc, const std::byte* stored, bool is_signed, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near) {
+  const bool one = real_.multiplier.size() == 1;
+  const auto at = one ? 0 : static_cast<std::size_t>(channel);
+  return measure({acc, stored, is_signed, n, {real_.multiplier.data() + at, real_.offset.data() + at, across && !one ? 1 : 0}, real_.low, real_.high, real_.bound, std::max(doubt, real_.bound)}, near, totals_);
+}
+
+Exact ExactBlocks::real(std::int64_t acc, std::int64_t channel) const {
+  const Names& n = of(context_, channel);
+  const Exact scale = Exact(n.at("si")) * Exact(n.at("sw"));
+  return Exact(acc) * scale * Exact(n.at("alpha")) + Exact(n.at("bias")) * (bias_by_product_ ? scale : Exact(n.at("sb")));
+}
+
+void ExactBlocks::decide(std::int64_t acc, std::int64_t stored, std::int64_t channel) {
+  const double v = static_cast<double>(acc) * real_.multiplier_of(channel) + real_.offset_of(channel), floor = std::floor(v);
+  if (std::fabs(v - floor - 0.5) > real_.bound) return;  // add() has counted it
+  const auto q = static_cast<double>(stored);
+  const auto inside = [&](double x) { return std::clamp(x, real_.low, real_.high); };
+  if (v < real_.low - 1 - real_.bound || v > real_.high + 1 + real_.bound) {
+    wrong_ += q != inside(v);
+    return;
+  }
+  const Names& n = of(context_, channel);
+  const Exact boundary = (Exact(floor) + Exact(0.5) - Exact(n.at("zo"))) * Exact(n.at("so")), exact = real(acc, channel);
+  if (exact.same_point(boundary)) {
+    ++ties_;
+    wrong_ += inside(floor) != q && inside(floor + 1) != q;
+  } else {
+    wrong_ += inside(exact.compare_middle(boundary) < 0 ? floor : floor + 1) != q;
+  }
+}
+
+ExactSummary ExactBlocks::summary() const {
+  ExactSummary s;
+  s.max_error_lsb = rounded(totals_.largest);
+  s.mean_error_lsb = totals_.elements ? rounded(static_cast<double>(totals_.sum) * 0x1p-30 / static_cast<double>(totals_.elements)) : 0;
+  s.ties = ties_;
+  s.not_correctly_rounded = totals_.wrong + wrong_;
+  s.histogram.assign(totals_.histogram.begin(), totals_.histogram.end());
+  return s;
+}
+
+}  // namespace lastbit

@@ -1,0 +1,46 @@
+// exact_blocks.hpp: the exact form of an accumulating layer, a run of sums at a time.
+#pragma once
+#include <vector>
+
+#include "lib/kernels/nearness.hpp"
+#include "lib/layer/operator.hpp"
+#include "reports/report.hpp"
+
+namespace lastbit {
+
+/// The real number of a sum in LSB of the output, the zero point in it: acc * multiplier + offset, per channel or one for all.
+struct RealLines {
+  bool known = false;                       // false: an activation that is no clamp, or an output with several scales
+  std::vector<double> multiplier, offset;
+  std::vector<float> multiplier32, offset32;
+  double low = 0, high = 255;               // the stored range, a fused activation included
+  double bound = 0;                         // error of the float64 value wherever a clamp does not decide
+  float bound32 = 0;                        // and of the float32 one
+  double multiplier_of(std::int64_t c) const { return multiplier[multiplier.size() == 1 ? 0 : static_cast<std::size_t>(c)]; }
+  double offset_of(std::int64_t c) const { return offset[offset.size() == 1 ? 0 : static_cast<std::size_t>(c)]; }
+};
+RealLines real_lines(const Layer&, const RequantizeContext&);
+
+/// Positions in a run whose real number lies within `doubt` of a rounding boundary; returns how many. `channel`: of its first element;
+/// `across`: the next element is the next channel's.
+std::int64_t near_boundary(const RealLines&, const std::int32_t* acc, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near);
+
+/// Adds up an ExactSummary. add() takes what is certain and finds what is near; decide() is called for each of those.
+class ExactBlocks {
+ public:
+  ExactBlocks(const Layer&, const RequantizeContext&, const RealLines&);
+  std::int64_t add(const std::int32_t* acc, const std::byte* stored, bool is_signed, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near);
+  void decide(std::int64_t acc, std::int64_t stored, std::int64_t channel);
+  ExactSummary summary() const;
+  /// The real number, exactly, in real units.
+  Exact real(std::int64_t acc, std::int64_t channel) const;
+
+ private:
+  const RequantizeContext& context_;
+  const RealLines& real_;
+  bool bias_by_product_ = false;            // an integer bias without a scale of its own: si * sw
+  NearTotals totals_;
+  std::int64_t ties_ = 0, wrong_ = 0;
+};
+
+}  // namespace lastbit

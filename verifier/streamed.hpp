@@ -1,0 +1,40 @@
+// streamed.hpp: an accumulating layer judged block by block, while its sums are hot.
+//
+// Tensors stay as the dump stores them, mapped and not widened; nothing of the size of a layer is allocated. A layer whose every
+// element agrees is thereby done: what its report says has been added up on the way. Only one that differs is computed as a whole
+// (evaluate.hpp), for its expected values, worst elements and causes.
+#pragma once
+#include <optional>
+#include <span>
+
+#include "lib/dump/stored.hpp"
+#include "reports/report.hpp"
+#include "verifier/evaluate.hpp"
+#include "verifier/rivals.hpp"
+
+namespace lastbit {
+
+struct Streamed {
+  std::string kernel;
+  double pack_ms = 0;
+  std::int64_t elements = 0, mismatches = 0;
+  EventCounts events;
+  std::int64_t acc_min = 0, acc_max = 0;
+  ExactSummary exact;                         // when asked for
+  std::vector<bool> alike;                    // by rival: whether it, too, gives the observed value everywhere; of a layer that agrees
+};
+
+struct StreamOptions {
+  bool exact = false;
+  std::span<const RivalCell> rivals;          // judged on the same sums; those that need more than the sums come back open
+  std::vector<bool>* open = nullptr;          // by rival: not decided here
+};
+
+/// None when the layer or its cell is not of the kind: linear or a convolution, 8-bit operands, an int32 accumulator whose sum nothing but
+/// the final one decides, stages that the vector epilogue has, a stored output of at most 8 bits and no other.
+std::optional<Streamed> stream_layer(const StoredLayer&, const Operator&, const Cell&, const StreamOptions&);
+
+/// accumulator_bounds() of such a layer, from weights as they are stored; none where it needs more.
+std::optional<AccumulatorBounds> stored_bounds(const StoredLayer&, const Cell&);
+
+}  // namespace lastbit
