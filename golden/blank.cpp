@@ -188,9 +188,9 @@ Blank blank_of(const std::string& op, std::int64_t n, const std::map<std::string
     set("mode", std::string("constant"));
     set("value", 0.0);
   } else if (one_of(op, {"dequantize", "relu", "relu6", "hardswish", "hardsigmoid", "sigmoid", "tanh", "gelu", "clamp", "hardtanh", "leaky_relu", "elu", "celu", "threshold",
-                         "reshape", "flatten", "permute", "transpose", "slice", "pixel_shuffle", "channel_shuffle"})) {
+                         "reshape", "flatten", "permute", "transpose", "slice", "flip", "pixel_shuffle", "channel_shuffle"})) {
     const bool image = op == "pixel_shuffle" || op == "channel_shuffle";
-    const Shape x = shape("x", image ? Shape{n, 8, 2, 3} : one_of(op, {"reshape", "flatten", "permute", "transpose", "slice"}) ? Shape{n, 3, 4} : Shape{n, 10}, true);
+    const Shape x = shape("x", image ? Shape{n, 8, 2, 3} : one_of(op, {"reshape", "flatten", "permute", "transpose", "slice", "flip"}) ? Shape{n, 3, 4} : Shape{n, 10}, true);
     add("x", Role::activation, x);
     if (op == "clamp") set("min", -1.25), set("max", 2.5);
     if (op == "hardtanh") set("min_val", -1.0), set("max_val", 1.0);
@@ -208,6 +208,7 @@ Blank blank_of(const std::string& op, std::int64_t n, const std::map<std::string
     }
     if (op == "transpose") set("dim0", std::int64_t{0}), set("dim1", std::int64_t{-1});
     if (op == "slice") set("dim", std::int64_t{-1}), set("start", std::int64_t{1}), set("end", x.back()), set("step", std::int64_t{2});
+    if (op == "flip") set("dims", Ints{1, 2});
     if (op == "pixel_shuffle") set("upscale_factor", std::int64_t{2});
     if (op == "channel_shuffle") set("groups", std::int64_t{2});
   } else {

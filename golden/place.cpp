@@ -151,7 +151,7 @@ std::vector<WantedSum> around_clamps(const Workshop& w, const Layer& layer, cons
 
 bool elementwise(const Layer& layer) {
   if (!layer.has_out("y")) return false;
-  for (const char* op : {"softmax", "mean", "sum", "std", "cat", "matmul", "pad", "slice", "permute", "transpose", "reshape", "flatten", "prelu", "batch_norm", "layer_norm", "group_norm", "instance_norm", "pixel_shuffle", "channel_shuffle", "quantize_dynamic", "quantize_rowwise"})
+  for (const char* op : {"softmax", "mean", "sum", "std", "cat", "matmul", "pad", "slice", "flip", "permute", "transpose", "reshape", "flatten", "prelu", "batch_norm", "layer_norm", "group_norm", "instance_norm", "pixel_shuffle", "channel_shuffle", "quantize_dynamic", "quantize_rowwise"})
     if (layer.op == op) return false;
   for (const auto& [port, t] : layer.inputs)
     if ((port != "x" && port != "a" && port != "b") || t.shape != layer.out("y").shape || t.q.axis >= 0) return false;

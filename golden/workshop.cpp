@@ -194,7 +194,7 @@ namespace {
 
 /// Ports whose first axis counts samples; empty where samples see each other or there are none.
 std::vector<std::string> sampled(const Layer& layer) {
-  static const std::vector<std::string> mixed{"cat", "embedding", "embedding_bag", "quantize_dynamic", "lstm_dynamic", "gru_dynamic", "reshape", "flatten", "permute", "transpose", "slice"};
+  static const std::vector<std::string> mixed{"cat", "embedding", "embedding_bag", "quantize_dynamic", "lstm_dynamic", "gru_dynamic", "reshape", "flatten", "permute", "transpose", "slice", "flip"};
   if (std::find(mixed.begin(), mixed.end(), layer.op) != mixed.end() || !layer.has_out("y")) return {};
   const Tensor& y = layer.out("y");
   if (y.rank() < 1) return {};
