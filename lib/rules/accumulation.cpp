@@ -278,6 +278,7 @@ Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g,
   y.events = std::move(a.events);
   y.events.resize(a.acc.size());
   const bool to_float = is_float(layer.out("y").dtype);
+  const bool inexact = cell.get("bounds") == "tosa_inexact" && !to_float;
   if (to_float) y.f.resize(a.acc.size());
   else y.q.resize(a.acc.size());
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(a.acc.size()); ++i) {
@@ -286,7 +287,7 @@ Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g,
     if (to_float) y.f[at] = requantize.to_float(a.acc[at], channel, y.events[at]);
     else y.q[at] = static_cast<std::int32_t>(requantize(a.acc[at], channel, y.events[at]));
     y.acc[at] = requantize.with_bias(a.acc[at], channel);
-    if (cell.get("bounds") == "tosa_inexact" && !to_float) {
+    if (inexact) {
       const auto& c = requantize.context();
       const Names& n = c.channels.size() == 1 ? c.channels[0] : c.channels[static_cast<std::size_t>(channel)];
       add_inexact(y, i, y.acc[at], quantize_multiplier(n.at("si") * n.at("sw") / n.at("so")), static_cast<std::int64_t>(n.at("zo")), {c.min, c.max});

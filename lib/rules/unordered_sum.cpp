@@ -6,6 +6,7 @@
 
 #include "lib/error.hpp"
 #include "lib/rules/accumulation.hpp"
+#include "lib/rules/ordered_products.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
 
@@ -80,6 +81,18 @@ Result run_float_products(const Layer& layer, const Cell& cell, const Geometry& 
   const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
   if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != channels) throw Error(layer.place + ": input \"bias\"", "found " + std::to_string(bias.size()) + " elements, expected " + std::to_string(channels));
   const auto source = sources(g);
+  const std::int64_t T = g.taps(), C = g.in_channels, O = g.out_channels;
+  const auto weight_at = [&](std::int64_t channel, std::int64_t c, std::int64_t t) {
+    const std::int64_t in = channel / O * C + c;
+    return static_cast<double>(w[static_cast<std::size_t>(g.transposed ? (in * O + channel % O) * T + t : (channel * C + c) * T + t)]);
+  };
+  const auto input_at = [&](std::int64_t a) { return static_cast<double>(x[static_cast<std::size_t>(a)]); };
+  // Products of two float32 are exact in float64.
+  const auto values = ordered_products<double>(g, input_at, weight_at);
+  const auto magnitudes = ordered_products<double>(g, [&](std::int64_t a) { return std::fabs(input_at(a)); }, [&](std::int64_t channel, std::int64_t c, std::int64_t t) { return std::fabs(weight_at(channel, c, t)); });
+  std::vector<std::int64_t> inside(static_cast<std::size_t>(P));
+  for (std::int64_t p = 0; p < P; ++p)
+    inside[static_cast<std::size_t>(p)] = C * std::count_if(source.begin() + p * T, source.begin() + (p + 1) * T, [](std::int32_t s) { return s >= 0; });
   Result r;
   r.kernel = "float";
   Computed& y = r.outputs["y"] = to_float ? float_output(out_shape) : quantized_output(out_shape);
@@ -88,8 +101,7 @@ Result run_float_products(const Layer& layer, const Cell& cell, const Geometry& 
   const Range range = to_float ? Range{} : stored_range(out);
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t channel = i / P % channels;
-    UnorderedSum sum;
-    terms(g, source, i / P / channels, channel, i % P, [&](std::int64_t a, std::int64_t b) { sum.multiply_add(static_cast<double>(x[static_cast<std::size_t>(a)]), static_cast<double>(w[static_cast<std::size_t>(b)])); });
+    UnorderedSum sum{values[static_cast<std::size_t>(i)], magnitudes[static_cast<std::size_t>(i)], inside[static_cast<std::size_t>(i % P)]};
     if (!bias.empty()) sum.add(static_cast<double>(bias[static_cast<std::size_t>(channel)]));
     FloatRange v = range_of(sum);
     if (relu) v = {std::max(v.lo, 0.0f), std::max(v.hi, 0.0f)};
