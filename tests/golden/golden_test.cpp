@@ -87,7 +87,7 @@ TEST_CASE("the generator is SplitMix64, and ranges are the high half of a produc
   CHECK(seen == std::set<std::uint64_t>{0, 1, 2, 3, 4});
 }
 
-TEST_CASE("suites of every operator and profile are what verify recomputes", "[golden][all]") {
+TEST_CASE("suites of every operator and profile are what verify recomputes", "[golden][all][tables]") {
   std::int64_t suites = 0, refused = 0;
   for (const auto& op : all_operators())
     for (const auto& p : all_profiles()) {
@@ -109,7 +109,7 @@ TEST_CASE("suites of every operator and profile are what verify recomputes", "[g
   CHECK(refused > 0);
 }
 
-TEST_CASE("ties are reached on, below and above, of both signs, with odd and even zero points", "[golden][ties]") {
+TEST_CASE("ties are reached on, below and above, of both signs, with odd and even zero points", "[golden][ties][tables]") {
   for (const char* op : {"linear", "conv1d", "conv2d", "conv3d", "conv_transpose2d", "requantize"})
     for (const char* profile : {"cmsis-nn", "pytorch-fbgemm", "pytorch-fbgemm@avx2", "pytorch-qnnpack", "onnxruntime", "tflite-ruy-x86", "xnnpack", "tosa"}) {
       if (std::string(op) == "requantize" && (std::string(profile).rfind("pytorch", 0) == 0 || std::string(profile) == "onnxruntime")) continue;
@@ -325,7 +325,7 @@ TEST_CASE("a suite like a real layer keeps its weights, and says when it has no 
   CHECK_THROWS_AS(generate(r, false), Error);
 }
 
-TEST_CASE("the suites that lie in golden/vectors are made again, byte for byte", "[golden][committed]") {
+TEST_CASE("the suites that lie in golden/vectors are made again, byte for byte", "[golden][committed][tables]") {
   const test::fs::path vectors = test::fs::path(LASTBIT_TEST_DATA) / ".." / ".." / "golden" / "vectors";
   std::size_t suites = 0;
   for (const auto& p : all_profiles()) {
