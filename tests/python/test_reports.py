@@ -184,7 +184,7 @@ def test_the_page_opens_sorts_filters_and_shows_a_layer(browser, tmp_path, schem
     page.locator("#verdict").select_option("")
     page.locator("#table tbody tr", has_text="dequantize").first.click()
     assert page.locator("#layer-3").get_attribute("open") is not None
-    assert page.locator("#layer-3 canvas").count() >= 2
+    page.locator("#layer-3 canvas").nth(1).wait_for()  # drawn when the browser says that the layer was opened
     for plot in ("errors", "map", "accumulator", "rounding"):
         assert page.locator("#plot-%s-1" % plot).count() == 1
     page.locator(".strip a").nth(7).click()
