@@ -61,7 +61,8 @@ bool ends_with(const std::string& s, const std::string& end) { return s.size() >
 /// Whether the accumulator is all that the output is made of: conv2d_add adds to it before it is rounded.
 bool has_accumulator(const Layer& l, const Cell& cell, const std::string& port) {
   if (l.op == "matmul" && (l.in("a").rank() < 2 || l.in("b").rank() < 2)) return false;  // vectors
-  if (cell.rule != "accumulate" || l.op == "conv2d_add" || (port != "accumulator" && (port != "y" || cell.stages.empty()))) return false;
+  // On AMX a convolution's sums are known, whichever of two kernels rounded them ("either_order").
+  if ((cell.rule != "accumulate" && cell.rule != "either_order") || l.op == "conv2d_add" || (port != "accumulator" && (port != "y" || cell.stages.empty()))) return false;
   return l.op == "matmul" || (l.find("weight") && (!is_float(l.in("x").dtype) || ends_with(l.op, "_dynamic")));
 }
 

@@ -159,9 +159,9 @@ print(json.dumps([p.isa, layer(True), layer(True, False), layer(False)]))
     ("onednn", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, ["avx512", None, None, "pytorch-onednn@avx512_vnni"]),
     ("onednn", {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}, ["avx2", None, None, None]),
     ("qnnpack", {"ATEN_CPU_CAPABILITY": "avx2"}, ["avx2", None, None, None]),
-    ("x86", {}, ["avx512_vnni", None, None, None]),
+    ("x86", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}, ["avx512_vnni", None, None, None]),  # else AMX, where there is one
     ("x86", {"ONEDNN_MAX_CPU_ISA": "AVX2"}, ["avx512_vnni", "pytorch-onednn@avx2", None, None]),
-    ("x86", {"FBGEMM_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
+    ("x86", {"FBGEMM_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"},
      ["avx2", "pytorch-onednn@avx512_vnni", "pytorch-fbgemm@avx2", None]),
 ])
 def test_every_library_names_its_own_instruction_set(engine, environment, expected):

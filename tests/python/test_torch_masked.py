@@ -25,7 +25,7 @@ MASKS = {
              {"fbgemm": "avx2", "x86": "avx2", "qnnpack": "avx2", "onednn": "avx2"}),
     "avx512": ({"FBGEMM_ENABLE_INSTRUCTIONS": "AVX512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
                {"fbgemm": "avx512", "x86": "avx512", "qnnpack": "avx512_vnni", "onednn": "avx512"}),
-    "default": ({"ATEN_CPU_CAPABILITY": "default"},
+    "default": ({"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"},
                 {"fbgemm": "avx512_vnni", "x86": "avx512_vnni", "qnnpack": "sse4.1", "onednn": "avx512_vnni"}),
 }
 

@@ -16,7 +16,7 @@ from recompute import check  # noqa: E402
 
 import lastbit  # noqa: E402
 import lastbit.torch  # noqa: E402
-from lastbit.isa import detect  # noqa: E402
+from lastbit.isa import detect, has_amx  # noqa: E402
 
 ENGINES = [engine for engine in torch_models.ENGINES if engine in torch.backends.quantized.supported_engines]
 RANDOM = ("h", "c", "indices", "offsets")   # inputs that no layer makes: states start from zeros
@@ -50,6 +50,8 @@ def test_numpy_gives_the_same_integers(run):
     name, engine, folder, top, out = run
     if engine == "onednn" and detect() != "avx512_vnni":
         pytest.skip("oneDNN saturates pairs without VNNI: that is the engine's to know")
+    if engine == "onednn" and has_amx():
+        pytest.skip("oneDNN multiplies by the product of the scales in some of AMX's kernels: that is the engine's to know")
     results = check(folder, recompute_torch.rules)
     assert not {layer: result for layer, result in results.items() if result and result[1]}
     if name not in ("lstm_dynamic", "gru_dynamic", "linear_dynamic", "embedding_4bit"):

@@ -12,6 +12,9 @@
 using namespace lastbit;
 using namespace lastbit::test;
 
+#if defined(__SANITIZE_ADDRESS__)
+TEST_CASE("memory does not grow with a dump, chained or not", "[memory]") { SUCCEED("the sanitizer keeps what is freed"); }
+#else
 namespace {
 
 /// Layers of 2 MiB of weights each, all identical to what the profile gives.
@@ -70,9 +73,6 @@ long resident(const fs::path& folder, bool chained) {
 }  // namespace
 
 TEST_CASE("memory does not grow with a dump, chained or not", "[memory]") {
-#if defined(__SANITIZE_ADDRESS__)
-  SUCCEED("freed memory is kept by the sanitizer");
-#else
   const TemporaryFolder small, large;
   write_dump(small.path, 24);
   write_dump(large.path, 96);
@@ -82,5 +82,5 @@ TEST_CASE("memory does not grow with a dump, chained or not", "[memory]") {
     REQUIRE(many > 0);
     CHECK(many - few < 16 * 1024);  // the larger one has 144 MiB more
   }
-#endif
 }
+#endif
