@@ -26,19 +26,21 @@ std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, con
   const auto weight = [&](std::int64_t o, std::int32_t term) { return in.w[static_cast<std::size_t>((o * C + term % C) * T + term / C)]; };
   // Pairs that can saturate at all, and whether their numbers fit the block's.
   std::vector<std::vector<PairTerm>> candidates(static_cast<std::size_t>(g.groups * O));
-  bool fits = std::max({-x_min, x_max, outside, -outside}) <= 255, any = false;
+  const std::int64_t least = x_min, most = x_max;  // of any width: a rival may be tried on operands of 32 bits
+  const auto small = [](std::int64_t v) { return v >= -255 && v <= 255; };
+  bool fits = small(x_min) && small(x_max) && small(outside), any = false;
   for (std::int64_t o = 0; o < g.groups * O; ++o)
     for (const auto& pair : pairs) {
       const auto w0 = weight(o, pair.first), w1 = weight(o, pair.second);
-      const auto high = std::max(w0 * x_min, w0 * x_max) + std::max(w1 * x_min, w1 * x_max);
-      const auto low = std::min(w0 * x_min, w0 * x_max) + std::min(w1 * x_min, w1 * x_max);
+      const auto high = std::max(w0 * least, w0 * most) + std::max(w1 * least, w1 * most);
+      const auto low = std::min(w0 * least, w0 * most) + std::min(w1 * least, w1 * most);
       if (high <= 32767 && low >= -32768) continue;
       candidates[static_cast<std::size_t>(o)].push_back({pair.first, pair.second, w0, w1});
-      fits = fits && std::max({w0, -w0, w1, -w1}) <= 255;
+      fits = fits && small(w0) && small(w1);
       any = true;
     }
   if (!any) return excess;
-  fits = fits && std::all_of(in.x.begin(), in.x.end(), [](std::int32_t v) { return v >= -255 && v <= 255; });
+  fits = fits && std::all_of(in.x.begin(), in.x.end(), small);
   // Values of every term at a block of positions, term by term: [T * C][pair_positions].
   auto* raw = block.get<std::int16_t>(T * C * pair_positions);
   // Positions of all images are one sequence: the rows of a matrix product, too, fill whole blocks.
@@ -75,8 +77,8 @@ std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, con
         else
           for (std::int64_t i = 0; i < count; ++i)
             for (const auto& c : terms) {
-              const std::int32_t product = value(c.first / C, c.first % C, i) * c.w0 + value(c.second / C, c.second % C, i) * c.w1;
-              to(i) += saturate16(product) - product;
+              const std::int64_t product = std::int64_t{value(c.first / C, c.first % C, i)} * c.w0 + std::int64_t{value(c.second / C, c.second % C, i)} * c.w1;
+              to(i) += saturate(product, 16) - product;
             }
       }
     }

@@ -60,6 +60,7 @@ Table512 populate(double scale, int zero_point, double (*f)(double)) {
 }  // namespace
 
 PowerOfTwo power_of_two(float x) {
+  if (!(x > 0) || !std::isfinite(x)) return {false, 0};  // no scale: the layer is refused elsewhere
   const double log2 = std::log2(static_cast<double>(x)), nearest = away(log2);
   return {std::fabs(log2 - nearest) < 1e-3, static_cast<int>(nearest)};
 }
