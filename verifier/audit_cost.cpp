@@ -9,22 +9,8 @@
 namespace lastbit {
 namespace {
 
-/// A recomputed output as a tensor like the dumped one. What cannot be known is taken from the dump.
-Tensor as_tensor(const Computed& c, const Tensor& like) {
-  Tensor t;
-  if (is_float(like.dtype)) {
-    auto f = c.f;
-    for (const auto& u : c.undefined) f[static_cast<std::size_t>(u.index)] = static_cast<float>(like.value(u.index));
-    t = Tensor::of_floats(like.name, like.shape, f);
-  } else {
-    auto q = c.q;
-    for (const auto& u : c.undefined) q[static_cast<std::size_t>(u.index)] = static_cast<std::int32_t>(like.integer(u.index));
-    t = Tensor::of_integers(like.name, like.dtype, like.shape, c.chosen ? *c.chosen : like.q, q);
-  }
-  t.memory_layout = like.memory_layout;
-  t.stored_axes = like.stored_axes;
-  return t;
-}
+/// With the qparams that were chosen at run time, where they were.
+Tensor own_tensor(const Computed& c, const Tensor& like) { return as_tensor(c, like, c.chosen ? *c.chosen : like.q); }
 
 struct Difference {
   std::vector<std::int64_t> elements;
@@ -105,7 +91,7 @@ struct Network {
     for (const auto& [port, computed] : u.outputs) {
       if (!bound.has_out(port)) continue;
       const Tensor& dumped = bound.out(port);
-      Tensor mine_under = as_tensor(computed, dumped), mine_own = as_tensor(o.outputs.at(port), dumped);
+      Tensor mine_under = own_tensor(computed, dumped), mine_own = own_tensor(o.outputs.at(port), dumped);
       if (port == counted) {
         const Difference d = difference(mine_own, mine_under);
         if (!mine && !d.elements.empty()) {
@@ -135,7 +121,7 @@ Cost isolated_cost(const Audited& l, const Layer& layer, const Cell& cell, const
   if (c.output.empty()) return c;
   const Result other = l.op.run(layer, cell);
   const Tensor& dumped = l.own.layer.out(c.output);
-  const Tensor from = as_tensor(l.own.result.outputs.at(c.output), dumped), to = as_tensor(other.outputs.at(c.output), dumped);
+  const Tensor from = own_tensor(l.own.result.outputs.at(c.output), dumped), to = own_tensor(other.outputs.at(c.output), dumped);
   c.floats = is_float(dumped.dtype);
   c.elements = dumped.size();
   const Difference d = difference(from, to);

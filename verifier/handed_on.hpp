@@ -1,6 +1,6 @@
-// handed_on.hpp: a tensor that one layer made, as another reads it.
+// handed_on.hpp: what one layer made, as a tensor that another reads.
 #pragma once
-#include "lib/tensor/tensor.hpp"
+#include "lib/layer/operator.hpp"
 
 namespace lastbit {
 
@@ -14,6 +14,24 @@ inline Tensor handed_on(Tensor made, const Tensor& as) {
     made.stored_axes.clear();
   }
   return as.stored_axes.empty() ? made : permuted(made, as.stored_axes);
+}
+
+/// A recomputed output as a tensor like the dumped one, with these quantization parameters. What cannot be known from the dump (undefined)
+/// is taken from the dump.
+inline Tensor as_tensor(const Computed& c, const Tensor& like, const Quantization& q) {
+  Tensor t;
+  if (is_float(like.dtype)) {
+    auto values = c.f;
+    for (const auto& u : c.undefined) values[static_cast<std::size_t>(u.index)] = static_cast<float>(like.value(u.index));
+    t = Tensor::of_floats(like.name, like.shape, values);
+  } else {
+    auto values = c.q;
+    for (const auto& u : c.undefined) values[static_cast<std::size_t>(u.index)] = static_cast<std::int32_t>(like.integer(u.index));
+    t = Tensor::of_integers(like.name, like.dtype, like.shape, q, values);
+  }
+  t.memory_layout = like.memory_layout;
+  t.stored_axes = like.stored_axes;
+  return t;
 }
 
 }  // namespace lastbit

@@ -17,6 +17,7 @@
 #include "verifier/evaluate.hpp"
 #include "verifier/evidence.hpp"
 #include "verifier/forms.hpp"
+#include "verifier/handed_on.hpp"
 #include "verifier/parallel.hpp"
 #include "verifier/streamed.hpp"
 
@@ -130,26 +131,11 @@ void summarise(const Evaluated& e, const Operator& op, const VerifyOptions& opti
   if (r.verdict == Verdict::not_checked) r.reason = "no element to compare";
 }
 
-/// The reference's own output as a tensor of the dump, where it differs from the dumped one. What cannot be known from the
-/// dump (undefined) is taken from the dump.
+/// The reference's own output as a tensor of the dump, where it differs from the dumped one.
 std::optional<Tensor> own_output(const Evaluated& e, const std::string& port) {
-  const auto& c = e.compared.at(port);
-  if (c.mismatches == 0) return std::nullopt;
-  const Computed& computed = e.result.outputs.at(port);
+  if (e.compared.at(port).mismatches == 0) return std::nullopt;
   const Tensor& t = e.layer.out(port);
-  Tensor own;
-  if (is_float(t.dtype)) {
-    auto f = computed.f;
-    for (const auto& u : computed.undefined) f[static_cast<std::size_t>(u.index)] = static_cast<float>(t.value(u.index));
-    own = Tensor::of_floats(t.name, t.shape, f);
-  } else {
-    auto q = computed.q;
-    for (const auto& u : computed.undefined) q[static_cast<std::size_t>(u.index)] = static_cast<std::int32_t>(t.integer(u.index));
-    own = Tensor::of_integers(t.name, t.dtype, t.shape, t.q, q);
-  }
-  own.memory_layout = t.memory_layout;
-  own.stored_axes = t.stored_axes;
-  return own;
+  return as_tensor(e.result.outputs.at(port), t, t.q);
 }
 
 bool wanted(const Dump& dump, const LayerEntry& entry, const VerifyOptions& options) {
