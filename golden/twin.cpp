@@ -143,10 +143,10 @@ class Reader {
     if (word.empty()) throw InternalError("the twin cannot read \"" + text_ + "\"");
     if (std::isdigit(static_cast<unsigned char>(word[0]))) return {Exact(std::stod(word)), Held::literal};
     if (!take('(')) {
-      const auto it = names_.find(word);
-      if (it == names_.end()) throw InternalError("the twin knows no \"" + word + "\"");
-      if (!std::isfinite(it->second)) throw NotRational{};
-      return {Exact(it->second), Held::twice};
+      if (!names_.count(word)) throw InternalError("the twin knows no \"" + word + "\"");
+      const double value = names_.at(word);
+      if (!std::isfinite(value)) throw NotRational{};
+      return {Exact(value), Held::twice};
     }
     std::vector<Constant> of{sum()};
     while (take(',')) of.push_back(sum());

@@ -16,6 +16,7 @@ struct Expression::Node {
   double number = 0;
   std::string name;
   std::vector<Node> of;
+  std::size_t slot = Names::none;
 };
 
 namespace {
@@ -95,13 +96,11 @@ struct Parser {
         need(')');
         return call;
       }
-    return {What::name, 0, word, {}};
+    return {What::name, 0, word, {}, Names::slot(word)};
   }
 };
 
 using Kind = Scalar::Kind;
-
-Scalar narrow(double v) { return {Kind::f32, static_cast<double>(static_cast<float>(v))}; }
 
 /// v with its mantissa rounded to that many bits, half away from zero; one bit gives the nearest power of two.
 double mantissa_of(double v, int bits) {
@@ -111,50 +110,82 @@ double mantissa_of(double v, int bits) {
   return std::ldexp(static_cast<double>(to_integer(std::ldexp(q, bits), Rounding::half_away).value), e - bits);
 }
 
-/// One step: in float32 when both sides are float32 (or one is and the other a literal).
-template <class F>
-Scalar step(const Scalar& a, const Scalar& b, F f) {
-  const bool single = (a.kind == Kind::f32 || b.kind == Kind::f32) && a.kind != Kind::f64 && b.kind != Kind::f64;
-  if (single) return {Kind::f32, static_cast<double>(f(static_cast<float>(a.value), static_cast<float>(b.value)))};
-  const Kind kind = a.kind == Kind::literal && b.kind == Kind::literal ? Kind::literal : Kind::f64;
-  return {kind, f(a.value, b.value)};
+/// The kind of a step: float32 when both sides are (or one is and the other a literal).
+Kind kind_of(Kind a, Kind b) {
+  if (a == Kind::f64 || b == Kind::f64) return Kind::f64;
+  return a == Kind::f32 || b == Kind::f32 ? Kind::f32 : Kind::literal;
 }
 
-Scalar evaluate(const Node& n, const Names& names) {
-  const auto of = [&](std::size_t i) { return evaluate(n.of[i], names); };
+/// One step on both sides' values, into the left's.
+template <class F>
+Column step(Column a, const Column& b, F f) {
+  a.kind = kind_of(a.kind, b.kind);
+  double* v = a.values.data();
+  const double* w = b.values.data();
+  const std::size_t n = a.values.size();
+  if (a.kind == Kind::f32)
+    for (std::size_t i = 0; i < n; ++i) v[i] = static_cast<double>(f(static_cast<float>(v[i]), static_cast<float>(w[i])));
+  else
+    for (std::size_t i = 0; i < n; ++i) v[i] = f(v[i], w[i]);
+  return a;
+}
+
+/// A function of one value, whose result is of the kind.
+template <class F>
+Column each(Column a, Kind kind, F f) {
+  a.kind = kind;
+  for (double& v : a.values) v = f(v);
+  return a;
+}
+
+double single(double v) { return static_cast<double>(static_cast<float>(v)); }
+
+Column evaluate(const Node& n, std::span<const Names> channels) {
+  const auto of = [&](std::size_t i) { return evaluate(n.of[i], channels); };
   switch (n.what) {
-    case What::number: return {Kind::literal, n.number};
+    case What::number: return {Kind::literal, std::vector<double>(channels.size(), n.number)};
     case What::name: {
-      const auto it = names.find(n.name);
-      if (it == names.end()) throw Error("expression", "found the name \"" + n.name + "\", expected one that this layer has");
-      return {Kind::f64, it->second};
+      Column c{Kind::f64, std::vector<double>(channels.size())};
+      for (std::size_t i = 0; i < channels.size(); ++i) {
+        if (!channels[i].has(n.slot)) throw Error("expression", "found the name \"" + n.name + "\", expected one that this layer has");
+        c.values[i] = channels[i].value(n.slot);
+      }
+      return c;
     }
-    case What::negate: { Scalar v = of(0); v.value = -v.value; return v; }
+    case What::negate: {
+      Column a = of(0);
+      return each(std::move(a), a.kind, [](double v) { return -v; });
+    }
     case What::add: return step(of(0), of(1), [](auto a, auto b) { return a + b; });
     case What::subtract: return step(of(0), of(1), [](auto a, auto b) { return a - b; });
     case What::multiply: return step(of(0), of(1), [](auto a, auto b) { return a * b; });
     case What::divide: return step(of(0), of(1), [](auto a, auto b) { return a / b; });
-    case What::f32: return narrow(of(0).value);
-    case What::f64: return {Kind::f64, of(0).value};
+    case What::f32: return each(of(0), Kind::f32, single);
+    case What::f64: return each(of(0), Kind::f64, [](double v) { return v; });
     case What::rne: {
-      Scalar v = of(0);
-      if (std::fabs(v.value) < 0x1p62) v.value = static_cast<double>(rne(v.value));
-      return v;
+      Column a = of(0);
+      return each(std::move(a), a.kind, [](double v) { return std::fabs(v) < 0x1p62 ? static_cast<double>(rne(v)) : v; });
     }
-    case What::q31: return {Kind::f64, mantissa_of(of(0).value, 31)};
-    case What::q15: return {Kind::f64, mantissa_of(of(0).value, 15)};
-    case What::pow2: return {Kind::f64, mantissa_of(of(0).value, 1)};
-    case What::power: {  // frexp's: x / power(x) is in [0.5, 1) where x < 1
-      int e = 0;
-      const double q = std::frexp(of(0).value, &e);
-      return {Kind::f64, q == 0 || e > 0 ? 1.0 : std::ldexp(1.0, e)};
-    }
+    case What::q31: return each(of(0), Kind::f64, [](double v) { return mantissa_of(v, 31); });
+    case What::q15: return each(of(0), Kind::f64, [](double v) { return mantissa_of(v, 15); });
+    case What::pow2: return each(of(0), Kind::f64, [](double v) { return mantissa_of(v, 1); });
+    case What::power:
+      return each(of(0), Kind::f64, [](double v) {  // frexp's: x / power(x) is in [0.5, 1) where x < 1
+        int e = 0;
+        const double q = std::frexp(v, &e);
+        return q == 0 || e > 0 ? 1.0 : std::ldexp(1.0, e);
+      });
     case What::min: return step(of(0), of(1), [](auto a, auto b) { return b < a ? b : a; });
     case What::max: return step(of(0), of(1), [](auto a, auto b) { return a < b ? b : a; });
     case What::fma: {
-      const Scalar a = of(0), b = of(1), c = of(2);
-      if (a.kind == Kind::f64 || b.kind == Kind::f64 || c.kind == Kind::f64) return {Kind::f64, std::fma(a.value, b.value, c.value)};
-      return narrow(std::fma(static_cast<float>(a.value), static_cast<float>(b.value), static_cast<float>(c.value)));
+      Column a = of(0);
+      const Column b = of(1), c = of(2);
+      const bool wide = a.kind == Kind::f64 || b.kind == Kind::f64 || c.kind == Kind::f64;
+      a.kind = wide ? Kind::f64 : Kind::f32;
+      for (std::size_t i = 0; i < a.values.size(); ++i)
+        a.values[i] = wide ? std::fma(a.values[i], b.values[i], c.values[i])
+                           : single(std::fma(static_cast<float>(a.values[i]), static_cast<float>(b.values[i]), static_cast<float>(c.values[i])));
+      return a;
     }
   }
   throw InternalError("an expression node of no kind");
@@ -177,7 +208,14 @@ Expression Expression::parse(const std::string& text, const std::string& place) 
   return e;
 }
 
-Scalar Expression::evaluate(const Names& names) const { return lastbit::evaluate(*root_, names); }
+void Names::missing(std::string_view name) { throw Error("expression", "found the name \"" + std::string(name) + "\", expected one that this layer has"); }
+
+Column Expression::evaluate(std::span<const Names> channels) const { return lastbit::evaluate(*root_, channels); }
+
+Scalar Expression::evaluate(const Names& names) const {
+  const Column c = evaluate(std::span(&names, 1));
+  return {c.kind, c.values[0]};
+}
 
 std::vector<std::string> Expression::names() const {
   std::vector<std::string> all;

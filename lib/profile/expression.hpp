@@ -7,9 +7,14 @@
 // float32 step, any other a float64 step; a literal takes the type of the other side. fma(a, b, c) rounds once.
 // No step is ever fused or reordered.
 #pragma once
-#include <map>
+#include <array>
+#include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lastbit {
@@ -19,7 +24,50 @@ struct Scalar {
   double value = 0;  // a float32 is held as the float64 of the same value
 };
 
-using Names = std::map<std::string, double>;
+/// What an expression may name, with its value: one channel's constants, side by side.
+class Names {
+ public:
+  static constexpr std::array<std::string_view, 9> known{"alpha", "bias", "sa", "sb", "si", "so", "sw", "zi", "zo"};
+  static constexpr std::size_t none = known.size();
+  /// Its place in `known`, or none.
+  static constexpr std::size_t slot(std::string_view name) {
+    std::size_t i = 0;
+    while (i < none && known[i] != name) ++i;
+    return i;
+  }
+
+  Names() = default;
+  Names(std::initializer_list<std::pair<std::string_view, double>> all) {
+    for (const auto& [name, value] : all) (*this)[name] = value;
+  }
+  bool has(std::size_t slot) const { return (set_ >> slot & 1U) != 0; }
+  double value(std::size_t slot) const { return values_[slot]; }
+  std::size_t count(std::string_view name) const { return has(slot(name)) ? 1 : 0; }
+  /// Throws Error when it has no value.
+  double at(std::string_view name) const {
+    const std::size_t i = slot(name);
+    if (!has(i)) missing(name);
+    return values_[i];
+  }
+  /// Defines it. Throws Error when it is not known.
+  double& operator[](std::string_view name) {
+    const std::size_t i = slot(name);
+    if (i == none) missing(name);
+    set_ |= 1U << i;
+    return values_[i];
+  }
+
+ private:
+  [[noreturn]] static void missing(std::string_view name);
+  std::array<double, known.size()> values_{};
+  std::uint32_t set_ = 0;
+};
+
+/// The same constant of many channels.
+struct Column {
+  Scalar::Kind kind = Scalar::Kind::f64;
+  std::vector<double> values;
+};
 
 class Expression {
  public:
@@ -29,6 +77,8 @@ class Expression {
   static Expression parse(const std::string& text, const std::string& place = "expression");
   /// Throws Error when a name is not defined.
   Scalar evaluate(const Names&) const;
+  /// That for every entry, step by step over all of them.
+  Column evaluate(std::span<const Names>) const;
   const std::string& text() const { return text_; }
   /// Names used, in order of appearance.
   std::vector<std::string> names() const;

@@ -27,7 +27,6 @@ struct Step {
   Overflow overflow{};
   std::vector<double> a, b;              // constants per channel (or one)
   std::vector<FixedMultiplier> multiplier;
-  bool a_single = false;                 // the expression's own type
   int bits = 0;                          // of a register
   bool saturates = false;
 };
@@ -94,15 +93,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
   s.text = text;
   const auto [verb, rest] = cut(text, ' ');
   const auto constants = [&](const std::string& expression) {
-    const Expression e = Expression::parse(expression, place + ": stage \"" + text + "\"");
-    std::vector<double> v;
-    v.reserve(context.channels.size());
-    for (const auto& names : context.channels) {
-      const Scalar c = e.evaluate(names);
-      s.a_single = c.kind == Scalar::Kind::f32;
-      v.push_back(c.value);
-    }
-    return v;
+    return Expression::parse(expression, place + ": stage \"" + text + "\"").evaluate(context.channels).values;
   };
   const auto two = [&] {
     const auto [first, second] = cut(rest, ';');

@@ -243,12 +243,15 @@ RequantizeContext requantize_context(const Layer& layer, const Cell& cell, const
   c.negative_slope = layer.attributes.number("negative_slope", 0.01);
   const double alpha = layer.attributes.number("alpha", 1.0);
   const auto scales = static_cast<std::int64_t>(weight.q.scale.size());
-  const bool alike = scales <= 1 && !bias;
-  for (std::int64_t o = 0; o < (alike ? 1 : channels); ++o) {
+  const std::int64_t different = scales <= 1 && !bias ? 1 : channels;
+  Names names{{"si", in.x_scale}, {"so", so}, {"zi", static_cast<double>(in.x_zero_point)}, {"zo", zo}, {"alpha", alpha}};
+  c.channels.reserve(static_cast<std::size_t>(different));
+  for (std::int64_t o = 0; o < different; ++o) {
     const double sw = scales == 0 ? 1.0 : weight.q.scale_of(scales > 1 ? o % scales : 0);
-    const double sb = !bias || is_float(bias->dtype) ? 1.0 : bias->q.quantized() ? bias->scale_at(o) : in.x_scale * sw;
-    c.channels.push_back({{"si", in.x_scale}, {"sw", sw}, {"sb", sb}, {"so", so}, {"zi", static_cast<double>(in.x_zero_point)}, {"zo", zo},
-                          {"bias", bias ? biases[static_cast<std::size_t>(o)] : 0.0}, {"alpha", alpha}});
+    names["sw"] = sw;
+    names["sb"] = !bias || is_float(bias->dtype) ? 1.0 : bias->q.quantized() ? bias->scale_at(o) : in.x_scale * sw;
+    names["bias"] = bias ? biases[static_cast<std::size_t>(o)] : 0.0;
+    c.channels.push_back(names);
   }
   return c;
 }
