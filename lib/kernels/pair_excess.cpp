@@ -1,7 +1,9 @@
-// pair_excess.cpp: see accumulate.hpp.
+// pair_excess.cpp: see accumulate.hpp and pair_excess.hpp.
+#include "lib/kernels/pair_excess.hpp"
+
 #include <algorithm>
 
-#include "lib/kernels/accumulate.hpp"
+#include "lib/kernels/layout.hpp"
 #include "lib/kernels/pair_block.hpp"
 #include "lib/kernels/scratch.hpp"
 #include "lib/num/int.hpp"
@@ -11,78 +13,168 @@ namespace {
 
 constexpr std::int64_t terms_at_once = 16384;  // each adds at most 255 * 255 * 2 - 32767 < 2^17
 
-}  // namespace
+bool small(std::int64_t v) { return v >= -255 && v <= 255; }
 
-std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, const std::vector<Segment>& segments, std::int32_t outside,
-                                      std::int32_t x_min, std::int32_t x_max) {
+/// What a channel of x may hold, padding included.
+struct Reach {
+  std::int64_t least = 0, most = 255;
+};
+
+/// Consecutive output positions of a block, at which a tap reads consecutive input positions of one image, or none of it (s < 0).
+struct Run {
+  std::int64_t from = 0, length = 0, n = 0, s = 0;
+};
+
+/// x(n, channel, s, length, to): raw values of consecutive input positions. w(o, c, t): a weight. reach: by input channel.
+template <class X, class W>
+void scan(const Geometry& g, X x, W w, const std::vector<Segment>& segments, std::int32_t outside, const std::vector<Reach>& reach, bool x_fits, const std::function<bool(const PairExcess&)>& visit) {
   thread_local Scratch block;
-  const auto source = sources(g);
-  const std::int64_t P = g.positions(), T = g.taps(), I = g.in_positions(), C = g.in_channels, O = g.out_channels;
-  std::vector<std::int64_t> excess(static_cast<std::size_t>(g.batch * g.groups * O * P));
+  const std::int64_t P = g.positions(), T = g.taps(), C = g.in_channels, O = g.out_channels;
   struct Pair { std::int32_t first, second; };
   std::vector<Pair> pairs;
   for (const auto& s : segments)
     for (std::size_t i = 0; i + 1 < s.size(); i += 2) pairs.push_back({s[i], s[i + 1]});
-  const auto weight = [&](std::int64_t o, std::int32_t term) { return in.w[static_cast<std::size_t>((o * C + term % C) * T + term / C)]; };
   // Pairs that can saturate at all, and whether their numbers fit the block's.
   std::vector<std::vector<PairTerm>> candidates(static_cast<std::size_t>(g.groups * O));
-  const std::int64_t least = x_min, most = x_max;  // of any width: a rival may be tried on operands of 32 bits
-  const auto small = [](std::int64_t v) { return v >= -255 && v <= 255; };
-  bool fits = small(x_min) && small(x_max) && small(outside), any = false;
+  bool fits = x_fits && small(outside), any = false;
   for (std::int64_t o = 0; o < g.groups * O; ++o)
     for (const auto& pair : pairs) {
-      const auto w0 = weight(o, pair.first), w1 = weight(o, pair.second);
-      const auto high = std::max(w0 * least, w0 * most) + std::max(w1 * least, w1 * most);
-      const auto low = std::min(w0 * least, w0 * most) + std::min(w1 * least, w1 * most);
+      const std::int64_t c0 = pair.first % C, c1 = pair.second % C;
+      const Reach &a = reach[static_cast<std::size_t>(o / O * C + c0)], &b = reach[static_cast<std::size_t>(o / O * C + c1)];
+      const std::int64_t w0 = w(o, c0, pair.first / C), w1 = w(o, c1, pair.second / C);
+      const auto high = std::max(w0 * a.least, w0 * a.most) + std::max(w1 * b.least, w1 * b.most);
+      const auto low = std::min(w0 * a.least, w0 * a.most) + std::min(w1 * b.least, w1 * b.most);
       if (high <= 32767 && low >= -32768) continue;
-      candidates[static_cast<std::size_t>(o)].push_back({pair.first, pair.second, w0, w1});
+      candidates[static_cast<std::size_t>(o)].push_back({pair.first, pair.second, static_cast<std::int32_t>(w0), static_cast<std::int32_t>(w1)});
       fits = fits && small(w0) && small(w1);
       any = true;
     }
-  if (!any) return excess;
-  fits = fits && std::all_of(in.x.begin(), in.x.end(), small);
+  if (!any) return;
+  const auto source = sources(g);
   // Values of every term at a block of positions, term by term: [T * C][pair_positions].
-  auto* raw = block.get<std::int16_t>(T * C * pair_positions);
+  auto* raw = block.get<std::int16_t>(fits ? T * C * pair_positions : 0);
+  std::vector<Run> runs;
+  std::vector<std::uint8_t> read(static_cast<std::size_t>(T * C));
   // Positions of all images are one sequence: the rows of a matrix product, too, fill whole blocks.
-  std::int64_t input[pair_positions], output[pair_positions], at[pair_positions];
-  for (std::int64_t group = 0; group < g.groups; ++group)
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    std::fill(read.begin(), read.end(), std::uint8_t{0});
+    for (std::int64_t o = group * O; o < (group + 1) * O; ++o)
+      for (const auto& term : candidates[static_cast<std::size_t>(o)]) read[static_cast<std::size_t>(term.first)] = read[static_cast<std::size_t>(term.second)] = 1;
     for (std::int64_t first = 0; first < g.batch * P; first += pair_positions) {
       const std::int64_t count = std::min(pair_positions, g.batch * P - first);
-      for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t n = (first + i) / P;
-        at[i] = (first + i) % P;
-        input[i] = (n * g.groups + group) * C * I;
-        output[i] = n * g.groups * O * P + at[i];
-      }
-      const auto value = [&](std::int64_t t, std::int64_t c, std::int64_t i) {
-        const std::int64_t s = source[static_cast<std::size_t>(at[i] * T + t)];
-        return s < 0 ? outside : in.x[static_cast<std::size_t>(input[i] + c * I + s)];
-      };
       if (fits)
-        for (std::int64_t t = 0; t < T; ++t)
+        for (std::int64_t t = 0; t < T; ++t) {
+          runs.clear();
+          for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t n = (first + i) / P, s = source[static_cast<std::size_t>((first + i) % P * T + t)];
+            if (!runs.empty() && runs.back().n == n && (s < 0 ? runs.back().s < 0 : runs.back().s >= 0 && s == runs.back().s + runs.back().length)) ++runs.back().length;
+            else runs.push_back({i, 1, n, s});
+          }
           for (std::int64_t c = 0; c < C; ++c) {
+            if (!read[static_cast<std::size_t>(t * C + c)]) continue;
             std::int16_t* row = raw + (t * C + c) * pair_positions;
-            for (std::int64_t i = 0; i < count; ++i) row[i] = static_cast<std::int16_t>(value(t, c, i));
+            for (const Run& r : runs) {
+              if (r.s < 0) std::fill_n(row + r.from, r.length, static_cast<std::int16_t>(outside));
+              else x(r.n, group * C + c, r.s, r.length, row + r.from);
+            }
             std::fill(row + count, row + pair_positions, std::int16_t{0});
           }
+        }
       for (std::int64_t o = group * O; o < (group + 1) * O; ++o) {
         const auto& terms = candidates[static_cast<std::size_t>(o)];
-        const auto to = [&](std::int64_t i) -> std::int64_t& { return excess[static_cast<std::size_t>(output[i] + o * P)]; };
+        if (terms.empty()) continue;
+        std::int64_t excess[pair_positions] = {};
         if (fits)
           for (std::size_t k = 0; k < terms.size(); k += terms_at_once) {
             std::int32_t sums[pair_positions] = {};
             pair_block(raw, terms.data() + k, std::min(terms_at_once, static_cast<std::int64_t>(terms.size() - k)), sums);
-            for (std::int64_t i = 0; i < count; ++i) to(i) += sums[i];
+            for (std::int64_t i = 0; i < count; ++i) excess[i] += sums[i];
           }
         else
           for (std::int64_t i = 0; i < count; ++i)
-            for (const auto& c : terms) {
-              const std::int64_t product = std::int64_t{value(c.first / C, c.first % C, i)} * c.w0 + std::int64_t{value(c.second / C, c.second % C, i)} * c.w1;
-              to(i) += saturate(product, 16) - product;
+            for (const auto& term : terms) {
+              const std::int64_t n = (first + i) / P, p = (first + i) % P;
+              const auto value = [&](std::int32_t at) -> std::int64_t {
+                const std::int64_t s = source[static_cast<std::size_t>(p * T + at / C)];
+                std::int32_t v = outside;
+                if (s >= 0) x(n, group * C + at % C, s, 1, &v);
+                return v;
+              };
+              const std::int64_t product = value(term.first) * term.w0 + value(term.second) * term.w1;
+              excess[i] += saturate(product, 16) - product;
             }
+        for (std::int64_t i = 0; i < count; ++i)
+          if (excess[i] && !visit({(first + i) / P, o, (first + i) % P, excess[i]})) return;
       }
     }
+  }
+}
+
+}  // namespace
+
+std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, const std::vector<Segment>& segments, std::int32_t outside,
+                                      std::int32_t x_min, std::int32_t x_max) {
+  const std::int64_t P = g.positions(), T = g.taps(), I = g.in_positions(), C = g.in_channels, channels = g.groups * g.out_channels, all = g.groups * C;
+  std::vector<std::int64_t> excess(static_cast<std::size_t>(g.batch * channels * P));
+  // Of any width: a rival may be tried on operands of 32 bits.
+  const bool fits = small(x_min) && small(x_max) && std::all_of(in.x.begin(), in.x.end(), small);
+  const std::vector<Reach> reach(static_cast<std::size_t>(all), {x_min, x_max});
+  const auto x = [&](std::int64_t n, std::int64_t channel, std::int64_t s, std::int64_t length, auto* to) {
+    const std::int32_t* from = &in.x[static_cast<std::size_t>((n * all + channel) * I + s)];
+    for (std::int64_t i = 0; i < length; ++i) to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(from[i]);
+  };
+  const auto w = [&](std::int64_t o, std::int64_t c, std::int64_t t) -> std::int64_t { return in.w[static_cast<std::size_t>((o * C + c) * T + t)]; };
+  scan(g, x, w, segments, outside, reach, fits, [&](const PairExcess& e) {
+    excess[static_cast<std::size_t>((e.n * channels + e.channel) * P + e.position)] = e.excess;
+    return true;
+  });
   return excess;
+}
+
+void visit_pair_excess(const StreamRequest& request, const std::vector<Segment>& segments, std::int32_t outside, std::int32_t offset, const std::function<bool(const PairExcess&)>& visit) {
+  const Geometry& g = request.geometry;
+  const StoredOperands& in = request.operands;
+  const std::int64_t T = g.taps(), I = g.in_positions(), C = g.in_channels, all = g.groups * C;
+  const bool x_negative = info(in.x_dtype).min < 0, w_negative = info(in.w_dtype).min < 0;
+  const auto at = [&](std::int64_t n, std::int64_t channel, std::int64_t s) { return in.channels_last ? (n * I + s) * all + channel : (n * all + channel) * I + s; };
+  const std::int64_t step = in.channels_last ? all : 1;
+  const auto x = [&](std::int64_t n, std::int64_t channel, std::int64_t s, std::int64_t length, auto* to) {
+    using To = std::remove_reference_t<decltype(*to)>;
+    const std::byte* from = in.x + at(n, channel, s);
+    const auto copy = [&](auto stored) {
+      using From = decltype(stored);
+      const auto* bytes = reinterpret_cast<const From*>(from);
+      if (step == 1)
+        for (std::int64_t i = 0; i < length; ++i) to[i] = static_cast<To>(bytes[i] + offset);
+      else
+        for (std::int64_t i = 0; i < length; ++i) to[i] = static_cast<To>(bytes[i * step] + offset);
+    };
+    x_negative ? copy(std::int8_t{}) : copy(std::uint8_t{});
+  };
+  const auto w = [&](std::int64_t o, std::int64_t c, std::int64_t t) -> std::int64_t {
+    const auto v = std::to_integer<std::uint8_t>(in.w[in.w_channels_last ? (o * T + t) * C + c : (o * C + c) * T + t]);
+    return w_negative ? static_cast<std::int8_t>(v) : v;
+  };
+  std::vector<Reach> reach(static_cast<std::size_t>(all), {outside, outside});
+  const auto widen = [&](auto stored) {
+    using From = decltype(stored);
+    const auto* bytes = reinterpret_cast<const From*>(in.x);
+    for (std::int64_t n = 0; n < g.batch; ++n)
+      for (std::int64_t outer = 0; outer < (in.channels_last ? I : all); ++outer) {
+        const std::int64_t inner = in.channels_last ? all : I;
+        const From* run = bytes + (n * (in.channels_last ? I : all) + outer) * inner;
+        const auto take = [&](Reach& r, From low, From high) { r = {std::min<std::int64_t>(r.least, low + offset), std::max<std::int64_t>(r.most, high + offset)}; };
+        if (in.channels_last) {
+          for (std::int64_t c = 0; c < all; ++c) take(reach[static_cast<std::size_t>(c)], run[c], run[c]);
+        } else if (I > 0) {
+          From low = run[0], high = run[0];
+          for (std::int64_t i = 0; i < I; ++i) low = std::min(low, run[i]), high = std::max(high, run[i]);
+          take(reach[static_cast<std::size_t>(outer)], low, high);
+        }
+      }
+  };
+  x_negative ? widen(std::int8_t{}) : widen(std::uint8_t{});
+  scan(g, x, w, segments, outside, reach, true, visit);
 }
 
 }  // namespace lastbit

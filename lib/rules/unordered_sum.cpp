@@ -37,6 +37,32 @@ void put(Computed& y, std::int64_t i, FloatRange v) {
   y.events[at] |= event::undefined;
 }
 
+std::vector<float> single_values(const Layer& layer, const std::string& port) {
+  const Tensor& t = layer.in(port);
+  if (is_float(t.dtype)) return t.f32();
+  if (!t.q.quantized()) throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t.dtype)) + " without a scale, expected float32 or a quantized tensor in a float operator");
+  std::vector<float> v;
+  for (std::int64_t i = 0; i < t.size(); ++i) v.push_back((static_cast<float>(t.integer(i)) - static_cast<float>(t.zero_point_at(i))) * static_cast<float>(t.scale_at(i)));
+  return v;
+}
+
+bool float_relu(const Layer& layer) {
+  const std::string activation = layer.attributes.text("activation", "none");
+  if (activation != "none" && activation != "relu") throw Error(layer.place + ": attribute \"activation\"", "found \"" + activation + "\", expected none or relu in a float operator");
+  return activation == "relu";
+}
+
+QuantizedRange quantized_range(const UnorderedSum& sum, bool relu, QuantizeRule rule, double scale, double zero_point, Range range) {
+  FloatRange v = range_of(sum);
+  if (relu) v = {std::max(v.lo, 0.0f), std::max(v.hi, 0.0f)};
+  QuantizedRange r;
+  Events ignored = 0;
+  r.value = quantize_value(rule, std::clamp(static_cast<float>(sum.value), v.lo, v.hi), scale, zero_point, range, r.events);
+  r.lo = quantize_value(rule, v.lo, scale, zero_point, range, ignored);
+  r.hi = quantize_value(rule, v.hi, scale, zero_point, range, ignored);
+  return r;
+}
+
 namespace {
 
 /// Calls visit(x index, weight index) for every term of output element (n, channel, p) that lies inside the input.
@@ -54,16 +80,6 @@ void terms(const Geometry& g, const std::vector<std::int32_t>& source, std::int6
   }
 }
 
-/// The float32 values of a port: those of a float tensor, or (q - z) * s in float32 of a quantized one.
-std::vector<float> single_values(const Layer& layer, const std::string& port) {
-  const Tensor& t = layer.in(port);
-  if (is_float(t.dtype)) return t.f32();
-  if (!t.q.quantized()) throw Error(layer.place + ": input \"" + port + "\"", "found " + std::string(name(t.dtype)) + " without a scale, expected float32 or a quantized tensor in a float operator");
-  std::vector<float> v;
-  for (std::int64_t i = 0; i < t.size(); ++i) v.push_back((static_cast<float>(t.integer(i)) - static_cast<float>(t.zero_point_at(i))) * static_cast<float>(t.scale_at(i)));
-  return v;
-}
-
 template <class T>
 T real_of(const Tensor& t, std::int64_t i) {
   return t.q.quantized() ? dequantized<T>(t, i) : T(t.value(i));
@@ -72,12 +88,11 @@ T real_of(const Tensor& t, std::int64_t i) {
 }  // namespace
 
 Result run_float_products(const Layer& layer, const Cell& cell, const Geometry& g, const Shape& out_shape) {
-  const std::string activation = layer.attributes.text("activation", "none");
-  if (activation != "none" && activation != "relu") throw Error(layer.place + ": attribute \"activation\"", "found \"" + activation + "\", expected none or relu in a float operator");
+  const bool relu = float_relu(layer);
   const Tensor& out = layer.out();
   const auto x = single_values(layer, "x"), w = single_values(layer, "weight");
   const auto bias = layer.find("bias") ? single_values(layer, "bias") : std::vector<float>();
-  const bool to_float = is_float(out.dtype), relu = activation == "relu";
+  const bool to_float = is_float(out.dtype);
   const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
   if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != channels) throw Error(layer.place + ": input \"bias\"", "found " + std::to_string(bias.size()) + " elements, expected " + std::to_string(channels));
   const auto source = sources(g);
@@ -103,19 +118,18 @@ Result run_float_products(const Layer& layer, const Cell& cell, const Geometry& 
     const std::int64_t channel = i / P % channels;
     UnorderedSum sum{values[static_cast<std::size_t>(i)], magnitudes[static_cast<std::size_t>(i)], inside[static_cast<std::size_t>(i % P)]};
     if (!bias.empty()) sum.add(static_cast<double>(bias[static_cast<std::size_t>(channel)]));
-    FloatRange v = range_of(sum);
-    if (relu) v = {std::max(v.lo, 0.0f), std::max(v.hi, 0.0f)};
     if (to_float) {
+      FloatRange v = range_of(sum);
+      if (relu) v = {std::max(v.lo, 0.0f), std::max(v.hi, 0.0f)};
       put(y, i, v);
       continue;
     }
     const auto at = static_cast<std::size_t>(i);
-    Events ignored = 0;
-    const float middle = std::clamp(static_cast<float>(sum.value), v.lo, v.hi);
-    y.q[at] = static_cast<std::int32_t>(quantize_value(rule, middle, out.scale_at(i), out.zero_point_at(i), range, y.events[at]));
-    const auto lo = quantize_value(rule, v.lo, out.scale_at(i), out.zero_point_at(i), range, ignored), hi = quantize_value(rule, v.hi, out.scale_at(i), out.zero_point_at(i), range, ignored);
-    if (lo == hi) continue;
-    y.undefined.push_back({i, static_cast<double>(lo), static_cast<double>(hi)});
+    const QuantizedRange v = quantized_range(sum, relu, rule, out.scale_at(i), out.zero_point_at(i), range);
+    y.q[at] = static_cast<std::int32_t>(v.value);
+    y.events[at] |= v.events;
+    if (v.lo == v.hi) continue;
+    y.undefined.push_back({i, static_cast<double>(v.lo), static_cast<double>(v.hi)});
     y.events[at] |= event::undefined;
   }
   return r;

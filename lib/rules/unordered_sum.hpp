@@ -9,6 +9,7 @@
 
 #include "lib/layer/operator.hpp"
 #include "lib/rules/float_sum.hpp"
+#include "lib/rules/quantize_value.hpp"
 
 namespace lastbit {
 
@@ -35,6 +36,20 @@ FloatRange range_of(const UnorderedSum&);
 
 /// y[i] = interval: its middle, and an undefined element where it holds more than one float32.
 void put(Computed& y, std::int64_t i, FloatRange);
+
+/// The float32 values of a port: those of a float tensor, or (q - z) * s in float32 of a quantized one. Throws Error for integers without
+/// a scale.
+std::vector<float> single_values(const Layer&, const std::string& port);
+
+/// What the sum, quantized, may come to: `value` from its middle, lo and hi from its ends. `relu`: the float is clamped at 0 before.
+struct QuantizedRange {
+  std::int64_t value = 0, lo = 0, hi = 0;
+  Events events = 0;                // of the middle
+};
+QuantizedRange quantized_range(const UnorderedSum&, bool relu, QuantizeRule, double scale, double zero_point, Range);
+
+/// Whether the activation is relu. Throws Error when it is neither that nor none: a float operator has no other.
+bool float_relu(const Layer&);
 
 struct Geometry;
 /// The float operator between a dequantize and a quantize: x, weight and bias are float32, or the whole of it in one layer:

@@ -1,6 +1,8 @@
 // pairs_test.cpp: what saturating pairs add, against pair by pair, on every instruction set.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "lib/kernels/pair_excess.hpp"
 #include "lib/kernels/target.hpp"
 #include "lib/num/int.hpp"
 #include "tests/kernels/cases.hpp"
@@ -21,6 +23,7 @@ TEST_CASE("saturating pairs add what each pair alone adds", "[kernels][pairs]") 
       c.g.begin = {0, 1, 1};
       for (std::size_t a = 1; a < 3; ++a) c.g.out[a] = c.g.in[a] + 2 - c.g.kernel[a] + 1;
       c.extreme = round % 2;
+      c.channels_last = round % 4 > 1, c.w_channels_last = round % 3 == 1;
       c = filled(c, random);
       const std::int32_t outside = round % 3 ? 117 : 0;
       Segment all;
@@ -47,6 +50,19 @@ TEST_CASE("saturating pairs add what each pair alone adds", "[kernels][pairs]") 
       }
       const bool equal = got == want;
       CHECK(equal);
+      // As stored: each element that has an excess once, and none after the visitor has had enough.
+      std::vector<std::int64_t> visited(got.size());
+      std::int64_t visits = 0;
+      visit_pair_excess(c.request(), segments, outside, 0, [&](const PairExcess& e) {
+        visited[static_cast<std::size_t>((e.n * c.g.groups * c.g.out_channels + e.channel) * c.g.positions() + e.position)] += e.excess;
+        ++visits;
+        return true;
+      });
+      const bool as_stored = visited == want;
+      CHECK(as_stored);
+      std::int64_t few = 0;
+      visit_pair_excess(c.request(), segments, outside, 0, [&](const PairExcess&) { return ++few < 3; });
+      CHECK(few == std::min<std::int64_t>(visits, 3));
     }
     CHECK(saturated > 0);
     limit_target("");
