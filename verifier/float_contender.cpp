@@ -1,0 +1,81 @@
+// float_contender.cpp: a rival that dequantizes, adds float32 products in an order of its own, and quantizes. See contender.hpp.
+#include <algorithm>
+#include <cmath>
+
+#include "lib/error.hpp"
+#include "lib/rules/quantize_value.hpp"
+#include "lib/rules/unordered_sum.hpp"
+#include "verifier/contender.hpp"
+
+namespace lastbit {
+namespace {
+
+/// Operands as float32 factors: (q - z) * s, one step each.
+struct SingleProducts {
+  float x_scale = 1;
+  std::vector<float> w_scale;      // one, or per channel
+  std::vector<float> bias;         // per channel, or none
+  float w_scale_of(std::int64_t channel) const { return w_scale[w_scale.size() == 1 ? 0 : static_cast<std::size_t>(channel)]; }
+};
+
+SingleProducts single_products(const Layer& layer) {
+  SingleProducts s;
+  s.x_scale = static_cast<float>(layer.in("x").q.scale_of(0));
+  for (const double scale : layer.in("weight").q.scale) s.w_scale.push_back(static_cast<float>(scale));
+  if (layer.find("bias")) s.bias = single_values(layer, "bias");
+  return s;
+}
+
+/// With R >= 4 roundings the interval of the sum holds the float32 next to the real number: that lies within 2^-24 (2 sum |x w| + |r|) of
+/// the sum of the dequantized products' middle (every operand is one rounding off), and |r| <= sum |x w|. So the value of that
+/// float32, at most a few roundings from r in LSB, is always allowed: only where r is so near a boundary is the interval itself asked.
+class FloatSum : public Contender {
+ public:
+  FloatSum(const ContenderCase& c, QuantizeRule rule) : c_(c), plan_(c.plan), rule_(rule), relu_(float_relu(c.layer)), products_(single_products(c.layer)) {
+    const Geometry& g = plan_.request.geometry;
+    const auto source = sources(g);
+    const std::int64_t T = g.taps();
+    std::int64_t least = T;
+    for (std::int64_t p = 0; p < g.positions(); ++p) least = std::min<std::int64_t>(least, std::count_if(source.begin() + p * T, source.begin() + (p + 1) * T, [](std::int32_t s) { return s >= 0; }));
+    if (!c.real.known || least * g.in_channels < 4) return;
+    double far = 512;
+    for (const double a : c.real.offset) far = std::max(far, 512 + std::fabs(a));
+    doubt_ = far * 0x1p-20;
+  }
+
+  bool allows(const Element& e) const override {
+    const std::int64_t channel = plan_.channel_of(e.at), wz = plan_.w_zero_point_of(channel);
+    const float sx = products_.x_scale, sw = products_.w_scale_of(channel), xz = static_cast<float>(plan_.request.operands.x_zero_point);
+    UnorderedSum sum;
+    plan_.for_each_term(e.at, [&](std::int64_t, std::int64_t x, std::int64_t w, bool outside) {
+      if (!outside) sum.multiply_add(static_cast<double>((static_cast<float>(x) - xz) * sx), static_cast<double>((static_cast<float>(w) - static_cast<float>(wz)) * sw));
+    });
+    if (!products_.bias.empty()) sum.add(static_cast<double>(products_.bias[static_cast<std::size_t>(channel)]));
+    const Tensor& y = c_.layer.out();
+    const QuantizedRange v = quantized_range(sum, relu_, rule_, y.q.scale_of(0), y.q.zero_point_of(0), stored_range(y));
+    return e.observed == v.value || (e.observed >= v.lo && e.observed <= v.hi);
+  }
+
+  double doubt() const override { return doubt_; }
+
+ private:
+  const ContenderCase& c_;
+  const StoredPlan& plan_;
+  QuantizeRule rule_;
+  bool relu_;
+  SingleProducts products_;
+  double doubt_ = HUGE_VAL;
+};
+
+}  // namespace
+
+std::unique_ptr<Contender> float_contender(const ContenderCase& c, const RivalCell& rival, const RequantizeContext&) {
+  if (rival.cell.rule != "float") return nullptr;
+  const Tensor &x = c.layer.in("x"), &w = c.layer.in("weight"), &y = c.layer.out();
+  if (!x.q.quantized() || !w.q.quantized()) throw Error(c.layer.place, "found integers without a scale, expected quantized operands in a float operator");
+  const bool by_channel = w.q.scale.size() == 1 || (w.q.axis == 0 && !c.plan.request.geometry.transposed);
+  if (x.q.scale.size() != 1 || y.q.scale.size() != 1 || !by_channel) return nullptr;
+  return std::make_unique<FloatSum>(c, quantize_rule(rival.cell.get("rounding", "outside"), c.layer.place));
+}
+
+}  // namespace lastbit
