@@ -41,9 +41,11 @@ class FloatSum : public Contender {
     double far = 512;
     for (const double a : c.real.offset) far = std::max(far, 512 + std::fabs(a));
     doubt_ = far * 0x1p-20;
+    spread_ = static_cast<double>(least * g.in_channels - 4) * 0x1p-24;
   }
 
   bool allows(const Element& e) const override {
+    if (spread_ > 0 && both_sides(e)) return true;
     const std::int64_t channel = plan_.channel_of(e.at), wz = plan_.w_zero_point_of(channel);
     const float sx = products_.x_scale, sw = products_.w_scale_of(channel), xz = static_cast<float>(plan_.request.operands.x_zero_point);
     UnorderedSum sum;
@@ -59,12 +61,21 @@ class FloatSum : public Contender {
   double doubt() const override { return doubt_; }
 
  private:
+  /// Whether the interval surely reaches over the boundary next to the real number v, and the observed value is on one of its sides: it
+  /// reaches (R - 4) * 2^-24 * sum |x w| from v, and sum |x w| is at least |v| itself, without the zero point.
+  bool both_sides(const Element& e) const {
+    const std::int64_t channel = plan_.channel_of(e.at);
+    const double v = static_cast<double>(e.acc) * c_.real.multiplier_of(channel) + c_.real.offset_of(channel), floor = std::floor(v), q = static_cast<double>(e.observed);
+    if (std::fabs(v - floor - 0.5) + doubt_ > spread_ * std::fabs(v - c_.layer.out().q.zero_point_of(0))) return false;
+    return q == std::clamp(floor, c_.real.low, c_.real.high) || q == std::clamp(floor + 1, c_.real.low, c_.real.high);
+  }
+
   const ContenderCase& c_;
   const StoredPlan& plan_;
   QuantizeRule rule_;
   bool relu_;
   SingleProducts products_;
-  double doubt_ = HUGE_VAL;
+  double doubt_ = HUGE_VAL, spread_ = 0;
 };
 
 }  // namespace

@@ -99,6 +99,7 @@ class Judge {
       for (const auto channel : channels) few.channels.push_back(plan_.context.channels[static_cast<std::size_t>(channel)]);
       if (few.channels.size() == 1) few.channels.push_back(few.channels[0]);
     }
+    own_doubt_ = doubt_of(case_.cell.stages, plan_.context, case_);
     for (auto& s : standing_) {
       const RivalCell& rival = rivals_[s.rivals[0]];
       try {
@@ -109,7 +110,9 @@ class Judge {
           continue;
         }
         if (!on_few->needs_all_channels() || plan_.context.channels.size() == 1)
-          s.alive = std::all_of(sample.begin(), sample.end(), [&](const Element& e) { return on_few->allows(e); });
+          s.alive = std::all_of(sample.begin(), sample.end(), [&](const Element& e) {
+            return !is_near({e.at, plan_.channel_of(e.at), e.acc, e.observed}, on_few->doubt()) || on_few->allows(e);
+          });
         if (!s.alive) continue;
         s.contender = contender(case_, rival, plan_.context);
         s.doubt = s.contender->doubt();
@@ -117,7 +120,6 @@ class Judge {
         s.alive = false;  // the rival cannot compute this layer
       }
     }
-    if (std::any_of(standing_.begin(), standing_.end(), [](const Standing& s) { return s.alive; })) own_doubt_ = doubt_of(case_.cell.stages, plan_.context, case_);
     drop_dead();
   }
 
@@ -183,12 +185,17 @@ class Judge {
       for (std::int64_t k = 0; k < n && all_; ++k) judge({first + k, plan_.channel_of(first + k), acc[k], plan_.observed_at(first + k)}, true);
   }
 
+  /// Whether a contender of this doubt and the layer's own stages may give the element different values.
+  bool is_near(const Element& e, double doubt) const {
+    if (std::isinf(doubt) || std::isinf(own_doubt_)) return true;
+    const double v = static_cast<double>(e.acc) * real_.multiplier_of(e.channel) + real_.offset_of(e.channel);
+    return std::fabs(v - std::floor(v) - 0.5) <= std::max(doubt, own_doubt_) * 1.01 + real_.bound;
+  }
+
   void judge(const Element& e, bool unknown_only) {
     bool died = false;
-    const double v = unknown_only ? 0 : static_cast<double>(e.acc) * real_.multiplier_of(e.channel) + real_.offset_of(e.channel), away = std::fabs(v - std::floor(v) - 0.5);
     for (auto& s : standing_) {
-      if (std::isinf(s.doubt) != unknown_only) continue;
-      if (!unknown_only && away > std::max(s.doubt, own_doubt_) * 1.01 + real_.bound) continue;
+      if (std::isinf(s.doubt) != unknown_only || !is_near(e, s.doubt)) continue;
       if (!s.contender->allows(e)) s.alive = false, died = true;
     }
     if (died) drop_dead();

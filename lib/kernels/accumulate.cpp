@@ -19,17 +19,23 @@ std::int64_t Geometry::source(int a, std::int64_t o, std::int64_t t) const {
 }
 
 std::vector<std::int32_t> sources(const Geometry& g) {
-  std::vector<std::int32_t> all;
-  all.reserve(static_cast<std::size_t>(g.positions() * g.taps()));
+  // By axis first: [out * kernel].
+  std::array<std::vector<std::int64_t>, 3> at;
+  for (std::size_t a = 0; a < 3; ++a)
+    for (std::int64_t o = 0; o < g.out[a]; ++o)
+      for (std::int64_t k = 0; k < g.kernel[a]; ++k) at[a].push_back(g.source(static_cast<int>(a), o, k));
+  std::vector<std::int32_t> all(static_cast<std::size_t>(g.positions() * g.taps()));
+  std::int32_t* to = all.data();
   for (std::int64_t d = 0; d < g.out[0]; ++d)
     for (std::int64_t h = 0; h < g.out[1]; ++h)
       for (std::int64_t w = 0; w < g.out[2]; ++w)
         for (std::int64_t kd = 0; kd < g.kernel[0]; ++kd)
-          for (std::int64_t kh = 0; kh < g.kernel[1]; ++kh)
-            for (std::int64_t kw = 0; kw < g.kernel[2]; ++kw) {
-              const auto sd = g.source(0, d, kd), sh = g.source(1, h, kh), sw = g.source(2, w, kw);
-              all.push_back(sd < 0 || sh < 0 || sw < 0 ? -1 : static_cast<std::int32_t>((sd * g.in[1] + sh) * g.in[2] + sw));
-            }
+          for (std::int64_t kh = 0; kh < g.kernel[1]; ++kh) {
+            const std::int64_t sd = at[0][static_cast<std::size_t>(d * g.kernel[0] + kd)], sh = at[1][static_cast<std::size_t>(h * g.kernel[1] + kh)];
+            const std::int64_t row = (sd * g.in[1] + sh) * g.in[2];
+            const std::int64_t* across = &at[2][static_cast<std::size_t>(w * g.kernel[2])];
+            for (std::int64_t kw = 0; kw < g.kernel[2]; ++kw) *to++ = static_cast<std::int32_t>(sd < 0 || sh < 0 || across[kw] < 0 ? -1 : row + across[kw]);
+          }
   return all;
 }
 

@@ -2,6 +2,10 @@
 #include "lib/kernels/pair_excess.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <utility>
 
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/pair_block.hpp"
@@ -25,30 +29,82 @@ struct Run {
   std::int64_t from = 0, length = 0, n = 0, s = 0;
 };
 
-/// x(n, channel, s, length, to): raw values of consecutive input positions. w(o, c, t): a weight. reach: by input channel.
-template <class X, class W>
-void scan(const Geometry& g, X x, W w, const std::vector<Segment>& segments, std::int32_t outside, const std::vector<Reach>& reach, bool x_fits, const std::function<bool(const PairExcess&)>& visit) {
+void magnitudes(const std::int8_t* w, std::int64_t n, std::uint8_t* to) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<std::uint8_t>(w[i] < 0 ? -w[i] : w[i]);
+}
+void magnitudes(const std::uint8_t* w, std::int64_t n, std::uint8_t* to) { std::copy_n(w, n, to); }
+
+/// to[i] = a[i] + b[i] > limit; magnitudes are at most 128 (int8) or their sum saturates.
+void mark_beyond(const std::uint8_t* a, const std::uint8_t* b, std::int64_t n, std::uint8_t limit, std::uint8_t* __restrict to) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto sum = static_cast<std::uint8_t>(a[i] + b[i]);
+    to[i] = static_cast<std::uint8_t>(sum < a[i] || sum > limit);
+  }
+}
+
+/// low[i], high[i] widened by v[i].
+template <class T>
+void widen(const T* v, std::int64_t n, T* __restrict low, T* __restrict high) {
+  for (std::int64_t i = 0; i < n; ++i) low[i] = std::min(low[i], v[i]), high[i] = std::max(high[i], v[i]);
+}
+
+template <class T>
+std::pair<T, T> least_and_most(const T* v, std::int64_t n) {
+  T low = v[0], high = v[0];
+  for (std::int64_t i = 0; i < n; ++i) low = std::min(low, v[i]), high = std::max(high, v[i]);
+  return {low, high};
+}
+
+/// x(n, channel, s, length, to): raw values of consecutive input positions. w(o, place): a weight of an output channel, place_of(c, t) its
+/// place; row_of(o): a channel's weights as int8 or uint8, null where they are no bytes. reach: by input channel.
+template <class X, class W, class Place, class Row>
+void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::vector<Segment>& segments, std::int32_t outside, const std::vector<Reach>& reach, bool x_fits, const std::function<bool(const PairExcess&)>& visit) {
   thread_local Scratch block;
   const std::int64_t P = g.positions(), T = g.taps(), C = g.in_channels, O = g.out_channels;
-  struct Pair { std::int32_t first, second; };
+  struct Pair {
+    std::int32_t first, second;
+    std::int64_t first_place, second_place;
+  };
   std::vector<Pair> pairs;
   for (const auto& s : segments)
-    for (std::size_t i = 0; i + 1 < s.size(); i += 2) pairs.push_back({s[i], s[i + 1]});
+    for (std::size_t i = 0; i + 1 < s.size(); i += 2) pairs.push_back({s[i], s[i + 1], place_of(s[i] % C, s[i] / C), place_of(s[i + 1] % C, s[i + 1] / C)});
+  std::int64_t largest = 1;
+  for (const Reach& r : reach) largest = std::max({largest, std::abs(r.least), std::abs(r.most)});
+  const std::int64_t harmless = 32767 / largest;  // |w0| + |w1| up to here never saturate
   // Pairs that can saturate at all, and whether their numbers fit the block's.
   std::vector<std::vector<PairTerm>> candidates(static_cast<std::size_t>(g.groups * O));
   bool fits = x_fits && small(outside), any = false;
-  for (std::int64_t o = 0; o < g.groups * O; ++o)
-    for (const auto& pair : pairs) {
-      const std::int64_t c0 = pair.first % C, c1 = pair.second % C;
-      const Reach &a = reach[static_cast<std::size_t>(o / O * C + c0)], &b = reach[static_cast<std::size_t>(o / O * C + c1)];
-      const std::int64_t w0 = w(o, c0, pair.first / C), w1 = w(o, c1, pair.second / C);
-      const auto high = std::max(w0 * a.least, w0 * a.most) + std::max(w1 * b.least, w1 * b.most);
-      const auto low = std::min(w0 * a.least, w0 * a.most) + std::min(w1 * b.least, w1 * b.most);
-      if (high <= 32767 && low >= -32768) continue;
-      candidates[static_cast<std::size_t>(o)].push_back({pair.first, pair.second, static_cast<std::int32_t>(w0), static_cast<std::int32_t>(w1)});
-      fits = fits && small(w0) && small(w1);
-      any = true;
+  const auto look = [&](std::int64_t o, const Pair& pair) {
+    const std::int64_t w0 = w(o, pair.first_place), w1 = w(o, pair.second_place);
+    if (std::abs(w0) + std::abs(w1) <= harmless) return;
+    const Reach &a = reach[static_cast<std::size_t>(o / O * C + pair.first % C)], &b = reach[static_cast<std::size_t>(o / O * C + pair.second % C)];
+    const auto high = std::max(w0 * a.least, w0 * a.most) + std::max(w1 * b.least, w1 * b.most);
+    const auto low = std::min(w0 * a.least, w0 * a.most) + std::min(w1 * b.least, w1 * b.most);
+    if (high <= 32767 && low >= -32768) return;
+    candidates[static_cast<std::size_t>(o)].push_back({pair.first, pair.second, static_cast<std::int32_t>(w0), static_cast<std::int32_t>(w1)});
+    fits = fits && small(w0) && small(w1);
+    any = true;
+  };
+  const std::int64_t K = T * C, apart = pairs.empty() ? 0 : pairs[0].second_place - pairs[0].first_place;
+  if (apart > 0 && harmless < 256 && row_of(0) && std::all_of(pairs.begin(), pairs.end(), [&](const Pair& p) { return p.second_place - p.first_place == apart; })) {
+    // Every pair's weights lie equally far apart: a row of sums of magnitudes, 8 looked at together.
+    std::vector<std::int32_t> pair_at(static_cast<std::size_t>(K), -1);
+    for (std::size_t i = 0; i < pairs.size(); ++i) pair_at[static_cast<std::size_t>(pairs[i].first_place)] = static_cast<std::int32_t>(i);
+    std::vector<std::uint8_t> large(static_cast<std::size_t>(K) + 8), beyond(large.size());
+    for (std::int64_t o = 0; o < g.groups * O; ++o) {
+      magnitudes(row_of(o), K, large.data());
+      mark_beyond(large.data(), large.data() + apart, K - apart, static_cast<std::uint8_t>(harmless), beyond.data());
+      for (std::int64_t i = 0; i + apart < K; i += 8) {
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, &beyond[static_cast<std::size_t>(i)], 8);
+        for (std::int64_t k = i; eight && k < std::min(i + 8, K - apart); ++k)
+          if (const std::int32_t at = pair_at[static_cast<std::size_t>(k)]; beyond[static_cast<std::size_t>(k)] && at >= 0) look(o, pairs[static_cast<std::size_t>(at)]);
+      }
     }
+  } else {
+    for (std::int64_t o = 0; o < g.groups * O; ++o)
+      for (const auto& pair : pairs) look(o, pair);
+  }
   if (!any) return;
   const auto source = sources(g);
   // Values of every term at a block of positions, term by term: [T * C][pair_positions].
@@ -123,8 +179,8 @@ std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, con
     const std::int32_t* from = &in.x[static_cast<std::size_t>((n * all + channel) * I + s)];
     for (std::int64_t i = 0; i < length; ++i) to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(from[i]);
   };
-  const auto w = [&](std::int64_t o, std::int64_t c, std::int64_t t) -> std::int64_t { return in.w[static_cast<std::size_t>((o * C + c) * T + t)]; };
-  scan(g, x, w, segments, outside, reach, fits, [&](const PairExcess& e) {
+  const auto w = [&](std::int64_t o, std::int64_t place) -> std::int64_t { return in.w[static_cast<std::size_t>(o * C * T + place)]; };
+  scan(g, x, w, [&](std::int64_t c, std::int64_t t) { return c * T + t; }, [](std::int64_t) -> const std::int8_t* { return nullptr; }, segments, outside, reach, fits, [&](const PairExcess& e) {
     excess[static_cast<std::size_t>((e.n * channels + e.channel) * P + e.position)] = e.excess;
     return true;
   });
@@ -151,30 +207,31 @@ void visit_pair_excess(const StreamRequest& request, const std::vector<Segment>&
     };
     x_negative ? copy(std::int8_t{}) : copy(std::uint8_t{});
   };
-  const auto w = [&](std::int64_t o, std::int64_t c, std::int64_t t) -> std::int64_t {
-    const auto v = std::to_integer<std::uint8_t>(in.w[in.w_channels_last ? (o * T + t) * C + c : (o * C + c) * T + t]);
-    return w_negative ? static_cast<std::int8_t>(v) : v;
-  };
   std::vector<Reach> reach(static_cast<std::size_t>(all), {outside, outside});
-  const auto widen = [&](auto stored) {
+  const auto reached = [&](auto stored) {
     using From = decltype(stored);
     const auto* bytes = reinterpret_cast<const From*>(in.x);
+    if (I == 0 || g.batch == 0) return;
+    std::vector<From> low(static_cast<std::size_t>(all), std::numeric_limits<From>::max()), high(low.size(), std::numeric_limits<From>::min());
     for (std::int64_t n = 0; n < g.batch; ++n)
       for (std::int64_t outer = 0; outer < (in.channels_last ? I : all); ++outer) {
-        const std::int64_t inner = in.channels_last ? all : I;
-        const From* run = bytes + (n * (in.channels_last ? I : all) + outer) * inner;
-        const auto take = [&](Reach& r, From low, From high) { r = {std::min<std::int64_t>(r.least, low + offset), std::max<std::int64_t>(r.most, high + offset)}; };
         if (in.channels_last) {
-          for (std::int64_t c = 0; c < all; ++c) take(reach[static_cast<std::size_t>(c)], run[c], run[c]);
-        } else if (I > 0) {
-          From low = run[0], high = run[0];
-          for (std::int64_t i = 0; i < I; ++i) low = std::min(low, run[i]), high = std::max(high, run[i]);
-          take(reach[static_cast<std::size_t>(outer)], low, high);
+          widen(bytes + (n * I + outer) * all, all, low.data(), high.data());
+          continue;
         }
+        const auto [least, most] = least_and_most(bytes + (n * all + outer) * I, I);
+        widen(&least, 1, &low[static_cast<std::size_t>(outer)], &high[static_cast<std::size_t>(outer)]);
+        widen(&most, 1, &low[static_cast<std::size_t>(outer)], &high[static_cast<std::size_t>(outer)]);
       }
+    for (std::size_t c = 0; c < reach.size(); ++c) reach[c] = {std::min<std::int64_t>(reach[c].least, low[c] + offset), std::max<std::int64_t>(reach[c].most, high[c] + offset)};
   };
-  x_negative ? widen(std::int8_t{}) : widen(std::uint8_t{});
-  scan(g, x, w, segments, outside, reach, true, visit);
+  x_negative ? reached(std::int8_t{}) : reached(std::uint8_t{});
+  const auto by = [&](auto stored) {
+    const auto* weights = reinterpret_cast<const decltype(stored)*>(in.w);
+    scan(g, x, [&](std::int64_t o, std::int64_t place) -> std::int64_t { return weights[o * C * T + place]; },
+         [&](std::int64_t c, std::int64_t t) { return in.w_channels_last ? t * C + c : c * T + t; }, [&](std::int64_t o) { return weights + o * C * T; }, segments, outside, reach, true, visit);
+  };
+  w_negative ? by(std::int8_t{}) : by(std::uint8_t{});
 }
 
 }  // namespace lastbit
