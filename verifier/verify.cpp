@@ -237,7 +237,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   }
   if (options.as_producer) bring_bias(stored.layer, *cell);
   run.checked = true;
-  const auto others = options.causes ? rival_cells(stored.layer, *op) : nullptr;
+  const auto others = options.causes && options.evidence ? rival_cells(stored.layer, *op) : nullptr;
   const double work = operations(stored.layer);
   auto bounds = stored_bounds(stored, *cell);
   std::vector<bool> open;
@@ -345,6 +345,7 @@ std::vector<std::string> verify_command(const VerifyOptions& options) {
     if (options.forms.count(form)) forms += (forms.empty() ? "" : ",") + std::string(form);
   if (forms != "integer,float,exact") command.insert(command.end(), {"--forms", forms});
   if (options.chained) command.push_back("--chained");
+  if (!options.evidence) command.push_back("--no-evidence");
   if (options.timings) command.push_back("--timings");
   return command;
 }

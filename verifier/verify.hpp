@@ -27,7 +27,8 @@ struct VerifyOptions {
   std::optional<LayerRange> positions;    // only these layers of every dump: a shard
   std::set<std::string> forms{"integer", "float", "exact"};
   bool chained = false;
-  bool causes = true;
+  bool causes = true;                     // why a layer differs
+  bool evidence = true;                   // which other profiles would have given the same, of a layer that agrees
   bool timings = false;
   std::optional<Producer> as_producer;    // judge by this producer's version, build and instruction set instead of the dump's
   unsigned jobs = 0;                      // 0: all cores
