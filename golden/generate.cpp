@@ -7,9 +7,11 @@
 
 #include "golden/checksum.hpp"
 #include "golden/matrix.hpp"
+#include "golden/proof.hpp"
 #include "golden/solve.hpp"
 #include "golden/twin.hpp"
 #include "lib/error.hpp"
+#include "lib/num/int.hpp"
 #include "verifier/evaluate.hpp"
 
 namespace lastbit {
@@ -200,17 +202,29 @@ Vectors generate(const VectorRequest& asked, bool weigh) {
   Draft draft = suite.make(w);
   v.notes = std::move(draft.notes);
   std::int64_t bounded = 0, judged = 0;
+  bool moves = true;
   for (auto& layer : draft.cases) {
     const Result r = compute(w, layer);
     const Cell& cell = cell_of(w, layer);
     const TwinResult twin = check_twin(layer, *w.op, cell, r);
     judged += twin.elements, bounded += twin.bounded;
+    moves = moves && (cell.rule == "copy" || cell.rule == "max");
     v.cells.push_back(cell);
     const auto it = r.outputs.find(main_output(layer));
     v.events.push_back(it == r.outputs.end() ? std::vector<Events>() : it->second.events);
     v.cases.push_back(std::move(layer));
   }
-  v.notes.push_back(judged ? "twin: " + std::to_string(judged) + " elements computed a second time in rational numbers, stage by stage; all agree" : bounded ? "twin: " + std::to_string(bounded) + " elements lie where their exact real value puts them" : "twin: this operator has no rational twin; the outputs are the profile's alone");
+  std::string by_rules;
+  std::set<std::string> named;
+  for (const auto& cell : v.cells)
+    if (named.insert(cell.rule).second) by_rules += (by_rules.empty() ? "\"" : ", \"") + cell.rule + "\"";
+  if (judged) v.notes.push_back("twin: " + std::to_string(judged) + " elements computed a second time in rational numbers, step by step; all agree");
+  if (bounded) v.notes.push_back("twin: " + (moves ? std::to_string(bounded) + " elements are inputs, moved or chosen, as the operator's definition says" : "none of the rule " + by_rules + " for " + std::to_string(bounded) + " elements: they lie where their exact real value, and a step more, puts them"));
+  if (!judged && !bounded) v.notes.push_back("twin: none of the rule " + by_rules + ", and no real value: the outputs are the profile's alone");
+  std::optional<AccumulatorBounds> sums;
+  for (std::size_t k = 0; k < v.cases.size(); ++k)
+    if (const auto b = accumulator_bounds(v.cases[k], *w.op, v.cells[k])) sums = sums ? AccumulatorBounds{std::min(sums->min, b->min), std::max(sums->max, b->max)} : *b;
+  if (sums) v.notes.push_back("over all inputs sums lie in " + std::to_string(sums->min) + " to " + std::to_string(sums->max) + ": registers of " + std::to_string(std::max(bits_of(sums->min), bits_of(sums->max))) + " bits and more hold every one");
   v.reached = reached(w, v.cases);
   for (const auto& promise : draft.promises)
     if (std::none_of(v.reached.begin(), v.reached.end(), [&](const Reached& r) { return r.what == promise && r.count > 0; }))
@@ -218,8 +232,10 @@ Vectors generate(const VectorRequest& asked, bool weigh) {
   v.checksum = checksum(v.cases);
   if (!weigh) return v;
   const AllRules rules = all_rules(w, v.cases);
-  const std::string all_of = std::to_string(v.reached.empty() ? 0 : v.reached[0].count);
-  v.matrix = discriminate(rules, asked.suite == "exhaustive" ? "they agree on the whole domain of this suite, all " + all_of + " elements" : asked.suite == "discriminate" ? "they agree on every candidate that was built, and on all " + all_of + " elements of this suite" : "they agree on all " + all_of + " elements of this suite");
+  v.matrix = discriminate(rules);
+  std::int64_t elements = 0;
+  for (const auto& values : rules.expected) elements += static_cast<std::int64_t>(values.size());
+  prove(w, rules, v.cases, std::max(elements, draft.candidates), v.matrix);
   v.mistrusted = weaknesses(v);
   return v;
 }

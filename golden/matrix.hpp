@@ -10,20 +10,27 @@ struct RuleValues {
   std::string name, sentence, key;   // key: name and sentence without numbers; the same rule in two cases has the same key
   int rank = 10;
   std::vector<Values> cases;         // empty: the rule does not apply to the case, which then says nothing about it
-  std::vector<std::string> alike;    // labels of profiles with the very same arithmetic
+  std::vector<std::shared_ptr<const Change>> changes;  // by case: what the rule is, where that is known
+  std::vector<std::string> arithmetic;                 // by case: a profile's cell, spelled out
 };
+/// Layers as causes look at them, and what these refer to.
+struct CasesHeld;
 struct AllRules {
   std::vector<Values> expected;      // the profile's own, by case
   std::vector<RuleValues> rules;
   std::vector<std::string> same;     // profiles that compute these layers by the very same arithmetic
   std::vector<std::pair<std::string, std::string>> not_tried;
+  std::shared_ptr<const CasesHeld> held;
+  const Case& of_case(std::size_t k) const;
+  std::string own_arithmetic(std::size_t k) const;
 };
 /// Every suspect of every cause, and every profile, over layers whose outputs are what the profile gives; or, when they are
 /// `observed`, what a device gave: causes may then solve for a number.
 AllRules all_rules(const Workshop&, const std::vector<Layer>& cases, bool observed = false);
 
-/// Which kinds there are. `why`: the reason why nothing tells the members of a kind apart.
-Discrimination discriminate(const AllRules&, const std::string& why);
+/// Which kinds there are; why nothing tells the members of one apart is for golden/proof.hpp to say. `separating`:
+/// false leaves out the elements that separate them.
+Discrimination discriminate(const AllRules&, bool separating = true);
 
 /// The smallest set of samples found (greedy, then pruned) under which every pair of rules differs that differs under all of
 /// them: indexes by case.

@@ -112,6 +112,14 @@ Solver::Solver(const Workshop& w, const Layer& layer) : layer_(layer) {
   elements_ = geometry_.batch * geometry_.groups * geometry_.out_channels * geometry_.positions();
   const Tensor& x = layer.in("x");
   lo_ = x.q.qmin, hi_ = x.q.qmax;
+  const Cell& cell = cell_of(w, layer);
+  if (cell.get("pairs", "none") != "int16") return;
+  pairs_ = pair_segments(layer, cell, geometry_);
+  pair_offset_ = cell.get("pair_offset") == "128" ? 128 : 0;
+  pair_outside_ = cell.get("pair_outside", "zero_point") == "zero" ? 0 : in_.x_zero_point + pair_offset_;
+  std::int64_t largest = 1;
+  for (const auto v : in_.w) largest = std::max<std::int64_t>(largest, std::abs(v));
+  pair_limit_ = 32767 / 2 / largest - pair_offset_;
 }
 
 std::vector<Solver::Term> Solver::terms(std::int64_t element, std::int64_t* fixed) const {
@@ -206,19 +214,63 @@ bool Solver::finish(std::vector<Term>& free, std::int64_t target, Random& random
   return undo();
 }
 
-bool Solver::solve(std::int64_t element, std::int64_t target, Random& random) {
+std::int64_t Solver::lost_in_pairs(std::int64_t element) const {
+  if (pairs_.empty()) return 0;
+  const Geometry& g = geometry_;
+  const std::int64_t P = g.positions(), I = g.in_positions(), C = g.in_channels, O = g.groups * g.out_channels, T = g.taps();
+  const std::int64_t p = element % P, o = element / P % O, n = element / P / O, group = o / g.out_channels;
+  std::vector<std::int64_t> product(static_cast<std::size_t>(T * C));
+  for (std::int64_t t = 0; t < T; ++t) {
+    const auto d = g.source(0, p / g.out[2] / g.out[1], t / (g.kernel[1] * g.kernel[2])), h = g.source(1, p / g.out[2] % g.out[1], t / g.kernel[2] % g.kernel[1]), v = g.source(2, p % g.out[2], t % g.kernel[2]);
+    const bool inside = d >= 0 && h >= 0 && v >= 0;
+    for (std::int64_t c = 0; c < C; ++c) {
+      const std::int64_t raw = inside ? in_.x[static_cast<std::size_t>(((n * g.groups + group) * C + c) * I + (d * g.in[1] + h) * g.in[2] + v)] + pair_offset_ : pair_outside_;
+      product[static_cast<std::size_t>(t * C + c)] = raw * in_.w[static_cast<std::size_t>((o * C + c) * T + t)];
+    }
+  }
+  std::int64_t lost = 0;
+  for (const auto& s : pairs_)
+    for (std::size_t k = 0; k < s.size(); k += 2) {
+      const std::int64_t two = product[static_cast<std::size_t>(s[k])] + (k + 1 < s.size() ? product[static_cast<std::size_t>(s[k + 1])] : 0);
+      lost += two - std::clamp<std::int64_t>(two, -32768, 32767);
+    }
+  return lost;
+}
+
+/// Where pairs saturate, the true sum must be as much further as they take away: corrected until both agree.
+bool Solver::bring(std::int64_t element, std::vector<Term>& free, std::int64_t target, Random& random, bool exactly) {
+  if (pairs_.empty() || exactly) return finish(free, target, random);
+  std::int64_t wanted = target;
+  for (int round = 0; round < 12; ++round) {
+    if (!finish(free, wanted, random)) return false;
+    const std::int64_t now = target + lost_in_pairs(element);
+    if (now == wanted) return true;
+    wanted = now;
+  }
+  return false;
+}
+
+bool Solver::solve(std::int64_t element, std::int64_t target, Random& random, bool exactly) {
   const auto [lo, hi] = reach(element);
   if (target < lo || target > hi) return false;
   std::int64_t fixed = 0;
   auto free = terms(element, &fixed);
-  for (int tries = 0; tries < 4; ++tries) {
+  const bool paired = !pairs_.empty() && !exactly;
+  const auto saved = in_.x;
+  for (int tries = 0; tries < (paired ? 6 : 4); ++tries) {
+    // The last tries keep to codes under which no pair saturates.
+    const std::int64_t highest = hi_;
+    if (paired && tries >= 3) hi_ = std::clamp(pair_limit_, lo_, hi_);
     if (tries > 0)
       for (const auto& t : free) in_.x[t.x] = static_cast<std::int32_t>(random.between(lo_, hi_));
-    if (finish(free, target - fixed, random)) {
+    const bool found = bring(element, free, target - fixed, random, exactly);
+    hi_ = highest;
+    if (found) {
       for (const auto& t : free) taken_[t.x] = 1;
       return true;
     }
   }
+  if (paired) in_.x = saved;
   return false;
 }
 
@@ -240,7 +292,7 @@ bool Solver::saturate_pairs(std::int64_t element, std::int64_t target, std::int6
       if ((t.w > 0) == positive && std::abs(t.w + wz) * raw * 2 > 36000 && fixed < free.size() / 2) fix(t), ++fixed;
     any = fixed >= 2;
   }
-  if (!any || !solve(element, target, random)) {
+  if (!any || !solve(element, target, random, true)) {
     in_.x = saved, taken_ = saved_taken;
     return false;
   }

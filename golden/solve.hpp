@@ -2,6 +2,7 @@
 #pragma once
 #include "golden/workshop.hpp"
 #include "lib/rules/accumulation.hpp"
+#include "lib/rules/pairs.hpp"
 
 namespace lastbit {
 
@@ -58,8 +59,11 @@ class Solver {
   const AccumulationInput& input() const { return in_; }
   /// What sum (x - zx)(w - zw) of an element can reach over inputs that no solved element has taken.
   std::pair<std::int64_t, std::int64_t> reach(std::int64_t element) const;
-  /// Makes the sum `target` and keeps the inputs it used; false, and nothing changed, when it found no way.
-  bool solve(std::int64_t element, std::int64_t target, Random&);
+  /// Makes the sum `target` and keeps the inputs it used; false, and nothing changed, when it found no way. The sum is the one that
+  /// the profile's register holds, pairs saturated where it saturates them; `exactly`: the true one.
+  bool solve(std::int64_t element, std::int64_t target, Random&, bool exactly = false);
+  /// What saturation of pairs takes from the element's sum, as its inputs are.
+  std::int64_t lost_in_pairs(std::int64_t element) const;
   /// As large (or small) as the element's sum can be.
   void extreme(std::int64_t element, bool largest);
   /// Inputs under the element whose neighbours saturate when their products share a 16-bit register get the extreme value; the
@@ -78,11 +82,14 @@ class Solver {
   };
   std::vector<Term> terms(std::int64_t element, std::int64_t* fixed) const;
   bool finish(std::vector<Term>& free, std::int64_t target, Random&);
+  bool bring(std::int64_t element, std::vector<Term>& free, std::int64_t target, Random&, bool exactly);
 
   Layer layer_;
   Geometry geometry_;
   AccumulationInput in_;
   std::vector<char> taken_;
+  std::vector<Segment> pairs_;           // products that share a 16-bit register; none: sums are exact
+  std::int64_t pair_offset_ = 0, pair_outside_ = 0, pair_limit_ = 0;  // limit: no code up to it saturates a pair
   std::int64_t elements_ = 0, lo_ = 0, hi_ = 0;
 };
 

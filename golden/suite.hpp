@@ -40,16 +40,26 @@ struct RuleSeen {
   std::size_t kind = 0;                  // index into Discrimination::kinds
 };
 
+/// Rules of one kind that agree for one reason. The last of a kind's, where it begins with "not proved", has one rule of each of the
+/// others: between those no proof was found.
+struct Agreement {
+  std::vector<std::size_t> rules;        // indexes; the_profile: the suite's own
+  std::string reason;                    // "proved: ...", "open: ..." (ranges of results overlap) or "not proved: ..."
+  bool proved() const { return reason.rfind("proved", 0) == 0; }
+};
+inline constexpr std::size_t the_profile = ~std::size_t{0};
+
 /// Rules that give the same value at every element of the suite.
 struct RuleKind {
   std::vector<std::size_t> rules;        // indexes; the profile itself is in kinds[0]
-  std::string why;                       // why nothing here tells them apart; empty for a kind of one rule
+  std::vector<double> gives;             // at the separating elements
+  std::vector<Agreement> why;            // why nothing here tells them apart; empty for a kind of one rule
 };
 
 struct Discrimination {
   std::vector<RuleSeen> rules;           // every cause and profile that computes these layers otherwise than by name
   std::vector<RuleKind> kinds;
-  std::vector<std::vector<std::int64_t>> deciding;  // deciding[a][b - a - 1]: the first element at which kinds a < b differ
+  std::vector<std::int64_t> separating;  // elements, counted over all cases: any two kinds give different values at one of them
   std::vector<std::pair<std::string, std::string>> not_tried;  // rule, why
   std::size_t alike = 0;                 // rules, the profile itself not counted, that the suite cannot tell from it
   std::size_t told() const { return rules.size() - alike; }
@@ -77,6 +87,7 @@ struct Draft {
   std::vector<Layer> cases;
   std::vector<std::string> notes;
   std::vector<std::string> promises;     // events of Reached that must not be 0: "tie", "clamped", ...
+  std::int64_t candidates = 0;           // outputs that were tried and on which the kept ones agree wherever these do; 0: those of the cases
 };
 
 /// One file under golden/suites = one suite.

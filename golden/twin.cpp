@@ -1,6 +1,9 @@
 // twin.cpp: see twin.hpp. It shares with the engine the text of the stages and the big rationals, nothing else: its own parser of
-// expressions, its own roundings, its own window loop.
+// expressions, its own roundings (rational.hpp), its own window loop.
 #include "golden/twin.hpp"
+
+#include "golden/rational.hpp"
+#include "golden/twin_rules.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -13,74 +16,10 @@
 #include "verifier/evaluate.hpp"
 
 namespace lastbit {
+
+using namespace rational;
+
 namespace {
-
-struct NotRational {};  // a step that has no rational value: the element is not judged
-
-/// 2^e, kept.
-const Exact& power(int e) {
-  static std::map<int, Exact> known;
-  if (const auto it = known.find(e); it != known.end()) return it->second;
-  Exact p(1);
-  const Exact two(2);
-  for (int i = 0; i < std::abs(e); ++i) e > 0 ? p *= two : p /= two;
-  return known.emplace(e, std::move(p)).first->second;
-}
-bool is_zero(const Exact& v) { return !(v < Exact(0)) && !(v > Exact(0)); }
-/// floor of a value below 2^62 in size.
-std::int64_t floor_of(const Exact& v) {
-  if (v > power(61) || v < -power(61)) throw NotRational{};
-  return v.floor();
-}
-
-enum class Ties { even, away, up, down, zero, floor, ceil };
-
-/// The integer that a rational is brought to.
-std::int64_t whole(const Exact& v, Ties mode) {
-  const std::int64_t below = floor_of(v);
-  const Exact cut = v - Exact(below), half(0.5);
-  const bool nothing = is_zero(cut), negative = v < Exact(0), over = cut > half, tie = !over && !(cut < half);
-  bool up = false;
-  switch (mode) {
-    case Ties::even: up = over || (tie && below % 2 != 0); break;
-    case Ties::away: up = over || (tie && !negative); break;
-    case Ties::up: up = over || tie; break;
-    case Ties::down: up = over; break;
-    case Ties::zero: up = negative && !nothing; break;
-    case Ties::floor: break;
-    case Ties::ceil: up = !nothing; break;
-  }
-  return below + (up ? 1 : 0);
-}
-
-/// |v| lies in [2^e, 2^(e+1)).
-int exponent_of(const Exact& v) {
-  const Exact size = abs(v);
-  const double near = size.to_double();
-  if (!std::isfinite(near)) throw NotRational{};
-  int e = near == 0 ? -1100 : std::ilogb(near);
-  while (size < power(e)) --e;
-  while (size >= power(e + 1)) ++e;
-  return e;
-}
-
-/// The nearest number with that many bits of mantissa, ties to even: one IEEE operation. `least`: exponent of the smallest step.
-Exact ieee(const Exact& v, int bits, int least, int most) {
-  if (is_zero(v)) return v;
-  const int e = exponent_of(v), step = std::max(e - (bits - 1), least);
-  const Exact r = Exact(whole(v / power(step), Ties::even)) * power(step);
-  if (abs(r) >= power(most)) throw NotRational{};
-  return r;
-}
-Exact f32(const Exact& v) { return ieee(v, 24, -149, 128); }
-Exact f64(const Exact& v) { return ieee(v, 53, -1074, 1024); }
-
-/// The mantissa rounded to that many bits, half away from zero.
-Exact mantissa(const Exact& v, int bits) {
-  if (is_zero(v)) return v;
-  const Exact unit = power(exponent_of(v) - (bits - 1));
-  return Exact(whole(v / unit, Ties::away)) * unit;
-}
 
 /// A constant of a profile: its value, and the type it is held in.
 struct Constant {
@@ -172,52 +111,6 @@ class Reader {
 };
 
 Exact constant(const std::string& text, const Names& names) { return Reader(text, names).all().value; }
-
-std::int64_t wrapped(std::int64_t v, int bits) {
-  const Exact size = power(bits), low = -power(bits - 1);
-  const Exact turns((Exact(v) - low) / size);
-  return floor_of(Exact(v) - Exact(floor_of(turns)) * size);
-}
-std::int64_t wrapped(const Exact& v, int bits) {
-  const Exact size = power(bits);
-  return floor_of(v - Exact(floor_of((v + power(bits - 1)) / size)) * size);
-}
-std::int64_t saturated(const Exact& v, int bits) {
-  const Exact hi = power(bits - 1) - Exact(1);
-  return v > hi ? floor_of(hi) : v < -power(bits - 1) ? floor_of(-power(bits - 1)) : floor_of(v);
-}
-
-/// The fixed-point rules, each as one sentence in real numbers. x is an integer, `real` the multiplier before it is quantized.
-std::int64_t fixed(const std::string& rule, std::int64_t x, const Exact& real) {
-  if (rule == "rndnu" || rule == "rndnu16" || rule == "q8") {
-    const Exact scale = f32(real);
-    if (rule == "q8") return whole(Exact(x) * Exact(whole(f32(scale * Exact(256)), Ties::even)) / Exact(256), Ties::up);
-    const int e = exponent_of(scale);
-    if (rule == "rndnu") return whole(Exact(x) * scale, Ties::up);  // the 24-bit mantissa is the float itself
-    // 15 bits of mantissa, half up; x brought to 16 bits by a rounding shift first.
-    std::int64_t m = whole(scale / power(e - 14), Ties::up);
-    int exponent = e;
-    if (m == 32768) m = 16384, ++exponent;
-    const std::int64_t pre = saturated(exponent + 1 >= 0 ? Exact(x) * power(exponent + 1) : Exact(whole(Exact(x) * power(exponent + 1), Ties::up)), 16);
-    return whole(Exact(pre) * Exact(m) / Exact(32768), Ties::up);
-  }
-  if (is_zero(real)) return 0;
-  // QuantizeMultiplier: real = m * 2^(shift - 31), m of 31 bits (15 for scale16), half away.
-  const int bits = rule == "scale16" ? 15 : 31;
-  int shift = exponent_of(real) + 1;
-  std::int64_t m = whole(real / power(shift - bits), Ties::away);
-  if (Exact(m) >= power(bits)) m /= 2, ++shift;
-  if (shift < -31) return 0;
-  if (rule == "single" || rule == "scale16") return whole(Exact(x) * Exact(m) * power(shift - bits), Ties::up);
-  if (rule == "reduced") {
-    const std::int64_t m15 = m < 0x7FFF0000 ? whole(Exact(m) / power(16), Ties::up) : 0x7FFF;
-    return whole(Exact(x) * Exact(m15) * power(shift - 15), Ties::up);
-  }
-  const Exact wanted = Exact(x) * power(std::max(shift, 0));
-  const std::int64_t moved = rule == "double_away_saturating" ? saturated(wanted, 32) : wrapped(wanted, 32);
-  const std::int64_t high = whole(Exact(moved) * Exact(m) / power(31), rule == "floor_up" ? Ties::floor : Ties::up);
-  return whole(Exact(high) * power(std::min(shift, 0)), rule == "double_up" || rule == "floor_up" ? Ties::up : Ties::away);
-}
 
 std::vector<std::string> split(const std::string& s, char at) {
   std::vector<std::string> parts;
@@ -373,6 +266,14 @@ bool moves(const Cell& cell) { return cell.rule == "copy" || cell.rule == "max";
 
 }  // namespace
 
+std::optional<std::int64_t> RationalStages::operator()(std::int64_t acc, std::int64_t channel) {
+  try {
+    return run(stages_, context_, constants_, acc, channel);
+  } catch (const NotRational&) {
+    return std::nullopt;
+  }
+}
+
 std::optional<std::int64_t> requantize_rationally(const std::vector<std::string>& stages, const RequantizeContext& c, std::int64_t acc, std::int64_t channel) {
   Constants known;
   try {
@@ -420,6 +321,18 @@ TwinResult check_twin(const Layer& layer, const Operator& op, const Cell& cell, 
     }
     return t;
   }
+  auto twin = integers ? twin_elementwise(layer, cell) : std::nullopt;
+  if (integers && !twin) twin = twin_windows(layer, cell);
+  if (twin) {
+    if (twin->size() != y.q.size()) throw InternalError("the rational twin of " + layer.op + " has another number of elements");
+    for (std::size_t i = 0; i < twin->size(); ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      if (!(*twin)[i] || std::any_of(y.undefined.begin(), y.undefined.end(), [&](const Interval& u) { return u.index == at; })) continue;
+      ++t.elements;
+      if (*(*twin)[i] != y.q[i]) disagree(layer, at, std::to_string(y.q[i]), std::to_string(*(*twin)[i]));
+    }
+  }
+  if (t.elements == static_cast<std::int64_t>(y.q.size()) && !y.q.empty()) return t;
   if (!op.real || cell.rule == "fixed_bytes") return t;  // a runtime's bug (the bytes of another type are summed) has no real value
   const Real real = op.real(layer, result);
   const auto& filter = real.filter();
@@ -428,6 +341,7 @@ TwinResult check_twin(const Layer& layer, const Operator& op, const Cell& cell, 
   const Range range = integers ? activated_range(layer, out) : Range{0, 0};
   for (std::size_t i = 0; i < n; ++i) {
     const auto at = static_cast<std::int64_t>(i);
+    if (twin && (*twin)[i]) continue;
     if (std::any_of(y.undefined.begin(), y.undefined.end(), [&](const Interval& u) { return u.index == at; })) continue;
     if (integers && out.q.quantized()) {
       // In stored units every rule that a runtime has is within one unit and a half of the real value; a moved value is exact.

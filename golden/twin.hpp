@@ -9,7 +9,7 @@
 namespace lastbit {
 
 struct TwinResult {
-  std::int64_t elements = 0;      // judged stage by stage
+  std::int64_t elements = 0;      // computed a second time: equal
   std::int64_t bounded = 0;       // judged against the real value: equal where bits only move, else within the operator's roundings
 };
 /// Throws InternalError where an expected value and its twin differ. `computed` is what the profile gave for port "y" (or the

@@ -130,7 +130,8 @@ Workshop open_workshop(const VectorRequest& request) {
     for (auto* ports : {&w.like->inputs, &w.like->outputs})
       for (auto& [port, t] : *ports) t.stored_axes.clear();  // written in NC... order
     w.producer = w.like->producer;
-    if (w.request.profile.empty()) w.request.profile = chosen.profile->name + (chosen.isa.empty() ? "" : "@" + chosen.isa);
+    if (w.isa.empty()) w.isa = w.producer.at("isa");
+    if (w.request.profile.empty()) w.request.profile = profile_label(*w.profile, w.isa);
   } else {
     w.op = find_operator(request.op);
     if (!w.op) throw Error("--op", "found \"" + request.op + "\", expected an operator (lastbit list operators)");

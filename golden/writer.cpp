@@ -175,12 +175,13 @@ std::vector<std::string> header_lines(const Vectors& v) {
   all.push_back(reached);
   for (const auto& n : v.notes) all.push_back(n);
   all.push_back("tells apart " + std::to_string(v.matrix.told()) + " of " + std::to_string(v.matrix.rules.size()) + " rules from the profile, " + std::to_string(v.matrix.kinds.size()) + " kinds from each other");
-  if (!v.matrix.kinds.empty() && !v.matrix.kinds[0].rules.empty()) {
+  for (const auto& agreement : v.matrix.kinds.empty() ? std::vector<Agreement>{} : v.matrix.kinds[0].why) {
     std::string alike = "does not tell from the profile:";
     std::set<std::string> named;  // a name may stand for several rules, of which others are told
-    for (const auto r : v.matrix.kinds[0].rules)
-      if (named.insert(v.matrix.rules[r].name).second) alike += " " + v.matrix.rules[r].name;
-    all.push_back(alike + (v.matrix.kinds[0].why.empty() ? "" : " (" + v.matrix.kinds[0].why + ")"));
+    for (const auto r : agreement.rules)
+      if (r != the_profile && named.insert(v.matrix.rules[r].name).second) alike += " " + v.matrix.rules[r].name;
+    if (agreement.rules[0] != the_profile) alike.replace(0, alike.find(':'), "nor these, which agree among themselves");
+    all.push_back(alike + " (" + agreement.reason + ")");
   }
   for (const auto& m : v.mistrusted) all.push_back("MISTRUSTED: " + m);
   return all;

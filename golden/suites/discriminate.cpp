@@ -6,6 +6,7 @@
 
 #include "golden/matrix.hpp"
 #include "golden/place.hpp"
+#include "golden/proof.hpp"
 #include "lib/error.hpp"
 
 namespace lastbit::suites {
@@ -46,6 +47,71 @@ Layer pool_of(const Workshop& w, const CaseVariant& variant, std::int64_t sample
   return extra.layer();
 }
 
+/// The same layer with samples of another after its own; weights and scales are alike.
+Layer joined(const Layer& first, const Layer& second) {
+  std::vector<std::int64_t> twice;
+  const std::int64_t n = first.out("y").dim(0), m = second.out("y").dim(0);
+  for (std::int64_t i = 0; i < n + m; ++i) twice.push_back(i % n);
+  Layer all = with_samples(first, twice);
+  for (auto& [port, t] : all.inputs) {
+    const Tensor &a = first.in(port), &b = second.in(port);
+    if (t.shape == a.shape || is_float(t.dtype)) continue;  // weights
+    auto q = a.i32();
+    const auto more = b.i32();
+    q.insert(q.end(), more.begin(), more.end());
+    set_integers(t, q);
+  }
+  return all;
+}
+
+/// Samples of one case under which rules part that no candidate told apart; none where they could not be made.
+std::optional<Layer> parting_samples(const Workshop& w, const Layer& pool, std::size_t k, const std::vector<Parting>& partings) {
+  std::vector<WantedSum> targets;
+  std::vector<std::map<std::string, std::int64_t>> codes;
+  for (const auto& p : partings) {
+    if (p.of_case != k) continue;
+    if (!p.codes.empty()) codes.push_back(p.codes);
+    else targets.push_back({p.channel, p.acc});
+  }
+  if ((targets.empty() && codes.empty()) || !has_samples(pool)) return {};
+  const std::int64_t row = pool.out("y").size() / pool.out("y").dim(0), samples = codes.empty() ? static_cast<std::int64_t>(targets.size()) : (static_cast<std::int64_t>(codes.size()) + row - 1) / row;
+  std::vector<std::int64_t> some;
+  for (std::int64_t i = 0; i < samples; ++i) some.push_back(i % pool.out("y").dim(0));
+  Layer more = with_samples(pool, some);
+  if (codes.empty()) {
+    if (more.op == "matmul" || !Staged::of(w, more)) return {};
+    Random random = w.random(pool.name + "/partings");
+    std::int64_t placed = 0;
+    more = place(w, std::move(more), targets, random, placed);
+    if (placed == 0) return {};
+  } else {
+    for (auto& [port, t] : more.inputs) {
+      auto q = t.i32();
+      for (std::size_t i = 0; i < codes.size(); ++i) q[i] = static_cast<std::int32_t>(codes[i].at(port));
+      set_integers(t, q);
+    }
+  }
+  compute(w, more);
+  return more;
+}
+
+/// The rules of more cases, after those of the first.
+void append(AllRules& all, const AllRules& more) {
+  const std::size_t before = all.expected.size(), n = before + more.expected.size();
+  all.expected.insert(all.expected.end(), more.expected.begin(), more.expected.end());
+  for (const auto& r : more.rules) {
+    auto it = std::find_if(all.rules.begin(), all.rules.end(), [&](const RuleValues& known) { return known.key == r.key; });
+    if (it == all.rules.end()) {
+      all.rules.push_back(r);
+      it = all.rules.end() - 1;
+      it->cases.assign(before, {});
+    }
+    it->cases.resize(before);
+    it->cases.insert(it->cases.end(), r.cases.begin(), r.cases.end());
+  }
+  for (auto& r : all.rules) r.cases.resize(n);
+}
+
 Draft make(const Workshop& w) {
   const std::int64_t samples = w.request.count.value_or(400);
   std::vector<CaseVariant> variants{{.name = "exact", .dyadic = true}, {.name = "scales", .dyadic = false}};
@@ -67,16 +133,32 @@ Draft make(const Workshop& w) {
       notes.push_back("the case \"" + v.name + "\" is left out: " + e.what());
     }
   }
-  const AllRules rules = all_rules(w, pools);
-  const auto chosen = deciding_samples(rules, pools);
+  AllRules rules = all_rules(w, pools);
+  // What no candidate separates, and yet parts somewhere: inputs made for it.
+  Discrimination kinds = discriminate(rules, false);
+  const auto partings = prove(w, rules, pools, 0, kinds);
+  std::vector<Layer> candidates = pools, extras;
+  std::vector<std::size_t> extra_of(pools.size(), 0);
+  for (std::size_t k = 0; k < pools.size(); ++k)
+    if (auto more = parting_samples(w, pools[k], k, partings)) extra_of[k] = pools.size() + extras.size(), extras.push_back(std::move(*more));
+  if (!extras.empty()) append(rules, all_rules(w, extras));
+  candidates.insert(candidates.end(), extras.begin(), extras.end());
+  const auto chosen = deciding_samples(rules, candidates);
   Draft d;
   d.notes = std::move(notes);
-  std::int64_t candidates = 0, kept = 0;
+  for (const auto& values : rules.expected) d.candidates += static_cast<std::int64_t>(values.size());
+  std::int64_t tried = 0, kept = 0;
+  for (std::size_t k = 0; k < candidates.size(); ++k) {
+    tried += has_samples(candidates[k]) ? candidates[k].out("y").dim(0) : 1;
+    kept += static_cast<std::int64_t>(chosen[k].size());
+  }
   for (std::size_t k = 0; k < pools.size(); ++k) {
-    const std::int64_t n = has_samples(pools[k]) ? pools[k].out("y").dim(0) : 1;
-    candidates += n, kept += static_cast<std::int64_t>(chosen[k].size());
-    if (chosen[k].empty()) continue;
-    Layer layer = has_samples(pools[k]) ? with_samples(pools[k], chosen[k]) : pools[k];
+    const std::vector<std::int64_t> more = extra_of[k] ? chosen[extra_of[k]] : std::vector<std::int64_t>{};
+    if (chosen[k].empty() && more.empty()) continue;
+    Layer layer = !has_samples(pools[k]) ? pools[k] : chosen[k].empty() ? with_samples(candidates[extra_of[k]], more) : with_samples(pools[k], chosen[k]);
+    if (!chosen[k].empty() && !more.empty()) layer = joined(layer, with_samples(candidates[extra_of[k]], more));
+    // One sample alone may be another kernel's (a matrix of one column): what was seen among many would not hold.
+    if (has_samples(layer) && layer.out("y").dim(0) == 1 && pools[k].out("y").dim(0) > 1) layer = joined(layer, with_samples(pools[k], {chosen[k].empty() || chosen[k][0] != 0 ? 0 : 1}));
     refresh(w, layer);
     d.cases.push_back(std::move(layer));
   }
@@ -84,7 +166,7 @@ Draft make(const Workshop& w) {
     d.cases.push_back(has_samples(pools[0]) ? with_samples(pools[0], {0, 1}) : pools[0]);
     d.notes.push_back("no candidate tells any rule from the profile");
   }
-  d.notes.push_back(std::to_string(kept) + " of " + std::to_string(candidates) + " candidate samples kept");
+  d.notes.push_back(std::to_string(kept) + " of " + std::to_string(tried) + " candidate samples kept");
   return d;
 }
 

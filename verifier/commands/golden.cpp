@@ -48,12 +48,12 @@ std::string summary(const Vectors& v) {
     if (r.differs && (i == 0 || v.matrix.rules[i - 1].name != r.name || v.matrix.rules[i - 1].kind != r.kind)) s += "  " + r.name + ": " + std::to_string(r.differs) + " elements, the first " + std::to_string(r.first) + "\n";
   }
   for (std::size_t k = 1; k < v.matrix.kinds.size(); ++k) {
-    if (v.matrix.kinds[k].why.empty()) continue;
-    std::vector<std::string> names;
-    for (const auto r : v.matrix.kinds[k].rules)
-      if (std::find(names.begin(), names.end(), v.matrix.rules[r].name) == names.end()) names.push_back(v.matrix.rules[r].name);
-    if (names.size() < 2) continue;
-    s += "not told from each other: " + words::join(names, ", ") + " (" + v.matrix.kinds[k].why + ")\n";
+    for (const auto& agreement : v.matrix.kinds[k].why) {
+      std::vector<std::string> names;
+      for (const auto r : agreement.rules)
+        if (std::find(names.begin(), names.end(), v.matrix.rules[r].name) == names.end()) names.push_back(v.matrix.rules[r].name);
+      if (names.size() > 1) s += "not told from each other: " + words::join(names, ", ") + " (" + agreement.reason + ")\n";
+    }
   }
   return s;
 }
