@@ -47,6 +47,17 @@ Files::Files(const std::filesystem::path& directory, bool parent, const std::str
   root_ = parent ? directory_.parent_path() : directory_;
 }
 
+const std::string& Files::resolved_folder(const std::string& folder) const {
+  const std::lock_guard lock(mutex_);
+  const auto [it, is_new] = folders_.try_emplace(folder);
+  if (is_new) {
+    std::error_code error;
+    const auto at = std::filesystem::canonical(directory_ / folder, error);
+    if (!error && std::mismatch(root_.begin(), root_.end(), at.begin(), at.end()).first == root_.end()) it->second = (at / "").string();
+  }
+  return it->second;
+}
+
 std::filesystem::path Files::resolve(const std::string& path, const std::string& place) const {
   std::error_code error;
   const auto file = std::filesystem::canonical(directory_ / path, error);
@@ -55,15 +66,23 @@ std::filesystem::path Files::resolve(const std::string& path, const std::string&
   return file;
 }
 
+Mapping Files::map(const std::string& path, const std::string& place) const {
+  // Thousands of files lie in one folder: it is resolved once, and a file in it that is no symbolic link is where it seems to be.
+  const std::size_t slash = path.rfind('/'), name = slash == std::string::npos ? 0 : slash + 1;
+  if (const std::string& folder = resolved_folder(path.substr(0, name)); !folder.empty() && name < path.size())
+    if (auto mapping = map_unlinked(folder + path.substr(name), place)) return *std::move(mapping);
+  return map_file(resolve(path, place), place);
+}
+
 Tensor Files::read(const std::string& file, const std::string& place, const std::function<void(const NpyArray&)>& accept) const {
   const Reference r = split(file);
-  const auto path = resolve(r.path, place);
   if (r.kind == Reference::npy) {
-    const Mapping mapping = map_file(path, place);
+    const Mapping mapping = map(r.path, place);
     const NpyArray array = parse_npy(mapping.bytes, place);
     accept(array);
     return to_tensor(array, mapping.owner, file);
   }
+  const auto path = resolve(r.path, place);
   const auto opened = [&]<class T>(std::map<std::string, std::shared_ptr<const T>>& open) {
     const std::lock_guard lock(mutex_);
     auto& slot = open[path.string()];

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view magic{"\x93NUMPY", 6};
 constexpr std::size_t most_axes = 64;
+constexpr std::size_t small_file = 1 << 14;
 
 /// {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 class Literal {
@@ -217,21 +218,53 @@ Tensor to_tensor(const NpyArray& a, std::shared_ptr<const void> owner, const std
   return t;
 }
 
-Mapping map_file(const std::filesystem::path& path, const std::string& place) {
+namespace {
+
+struct File {
+  explicit File(int descriptor) : fd(descriptor) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() { if (fd >= 0) ::close(fd); }
+  int fd;
+};
+constexpr int reading = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // NONBLOCK: a FIFO must not hang us
+
+Mapping map_open(const File& file, const std::string& place) {
   const auto failed = [&](int error) { refuse(place, std::generic_category().message(error), "a readable file"); };
-  struct File {
-    int fd;
-    ~File() { if (fd >= 0) ::close(fd); }
-  } file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // NONBLOCK: a FIFO must not hang us
-  if (file.fd < 0) failed(errno);
   struct stat s {};
   if (::fstat(file.fd, &s) != 0) failed(errno);
   if (!S_ISREG(s.st_mode)) refuse(place, S_ISDIR(s.st_mode) ? "a directory" : "no regular file", "a file");
   const auto size = static_cast<std::size_t>(s.st_size);
   if (size == 0) return {};
+  if (size <= small_file) {  // read: cheaper than a page table's entries
+    auto bytes = std::make_shared<std::vector<std::byte>>(size);
+    for (std::size_t have = 0; have < size;) {
+      const ssize_t n = ::read(file.fd, bytes->data() + have, size - have);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) failed(errno);
+      if (n == 0) refuse(place, "a file that shrank while it was read", std::to_string(size) + " bytes");
+      have += static_cast<std::size_t>(n);
+    }
+    const std::span<const std::byte> span(*bytes);
+    return {std::move(bytes), span};
+  }
   void* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (at == MAP_FAILED) failed(errno);
   return {std::shared_ptr<const void>(at, [size](const void* p) { ::munmap(const_cast<void*>(p), size); }), {static_cast<const std::byte*>(at), size}};
+}
+
+}  // namespace
+
+Mapping map_file(const std::filesystem::path& path, const std::string& place) {
+  const File file(::open(path.c_str(), reading));
+  if (file.fd < 0) refuse(place, std::generic_category().message(errno), "a readable file");
+  return map_open(file, place);
+}
+
+std::optional<Mapping> map_unlinked(const std::string& path, const std::string& place) {
+  const File file(::open(path.c_str(), reading | O_NOFOLLOW));
+  if (file.fd < 0) return std::nullopt;
+  return map_open(file, place);
 }
 
 std::vector<std::byte> npy_bytes(const Tensor& t) {

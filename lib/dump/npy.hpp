@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,8 @@ struct Mapping {
   std::span<const std::byte> bytes;
 };
 Mapping map_file(const std::filesystem::path&, const std::string& place);
+/// The same for a path whose last part is no symbolic link; none when it is one, or cannot be opened.
+std::optional<Mapping> map_unlinked(const std::string& path, const std::string& place);
 
 /// Bytes of a .npy v1.0 file holding the tensor (row-major, little-endian), as numpy.save writes it.
 std::vector<std::byte> npy_bytes(const Tensor&);
