@@ -10,8 +10,9 @@ function(lastbit_table out folder type header accessor)
   foreach(file IN LISTS files)
     get_filename_component(entry ${file} NAME_WE)
     string(APPEND declarations "${type} ${entry}();\n")
-    string(APPEND calls "${space}::${entry}(), ")
+    string(APPEND calls "    v->push_back(${space}::${entry}());\n")
   endforeach()
+  list(LENGTH files count)
   file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/tables/${accessor}.cpp @ONLY CONTENT
 "// Written by cmake/Table.cmake from the files of @folder@.
 #include \"@header@\"
@@ -19,7 +20,11 @@ namespace lastbit::@space@ {
 @declarations@}
 namespace lastbit {
 const std::vector<@type@>& @accessor@() {
-  static const std::vector<@type@> all{@calls@};
+  static const auto& all = *[] {  // never taken apart: the end of a program should not cost what its start does
+    auto* v = new std::vector<@type@>;
+    v->reserve(@count@);
+@calls@    return v;
+  }();
   return all;
 }
 }

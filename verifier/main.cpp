@@ -1,5 +1,7 @@
 // main.cpp: the program. A command is a file under verifier/commands; this one parses, runs it, and turns what is thrown into
 // one line and an exit status: 2 for unusable input or usage, 3 for a mistake of our own.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <iostream>
@@ -43,6 +45,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A layer's arrays are as large as the next one's: memory that was given back is kept, since fresh pages cost more than the arithmetic.
+  mallopt(M_MMAP_THRESHOLD, 1 << 26);
+  mallopt(M_TRIM_THRESHOLD, 1 << 28);
   try {
     return run(argc, argv);
   } catch (const lastbit::Error& e) {
