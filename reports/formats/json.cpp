@@ -97,14 +97,25 @@ Json layer(const LayerReport& l, bool chained) {
   return j;
 }
 
+// No more than the length of j on one line; stops counting above `enough`.
+std::size_t at_least(const Json& j, std::size_t enough) {
+  if (j.is_string()) return j.get_ref<const std::string&>().size() + 2;
+  if (!j.is_structured()) return 1;
+  std::size_t n = j.empty() ? 2 : 1;  // the brackets, one of them with the commas
+  for (auto it = j.begin(); it != j.end() && n <= enough; ++it) n += 1 + (j.is_object() ? it.key().size() + 3 : 0) + at_least(*it, enough);
+  return n;
+}
+
 // Indented, but a list of plain values and what fits on a line stay on it: an index is not five lines. Text that is not UTF-8 (a name from a hostile
 // dump) has its bad bytes replaced rather than refused.
 void write(const Json& j, std::size_t depth, std::string& out) {
-  const std::string flat = j.dump(-1, ' ', false, Json::error_handler_t::replace);
-  const bool plain = j.is_array() && std::none_of(j.begin(), j.end(), [](const Json& value) { return value.is_structured(); });
-  if (!j.is_structured() || plain || j.empty() || flat.size() + 2 * depth <= 120) {
-    out += flat;
-    return;
+  const bool plain = !j.is_structured() || j.empty() || (j.is_array() && std::none_of(j.begin(), j.end(), [](const Json& value) { return value.is_structured(); }));
+  if (plain || at_least(j, 120) + 2 * depth <= 120) {
+    const std::string flat = j.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (plain || flat.size() + 2 * depth <= 120) {
+      out += flat;
+      return;
+    }
   }
   const std::string indent(2 * depth + 2, ' ');
   const char* between = "";
