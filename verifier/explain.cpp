@@ -75,8 +75,8 @@ void explain_accumulation(const Case& c, std::int64_t i, std::size_t most, Expla
   const Requantizer requantize(c.cell.stages, c.context_of({}), c.layer.place);
   const auto& channels = requantize.context().channels;
   const auto& names = channels.size() == 1 ? channels[0] : channels[static_cast<std::size_t>(channel)];
-  for (std::size_t i = 0; i < Names::none; ++i)
-    if (const double value = names.value(i); names.has(i) && (Names::known[i] != "alpha" || value != 1)) e.quantities.push_back({std::string(Names::known[i]), number(value), Exact(value).fraction()});
+  for (std::size_t slot = 0; slot < Names::none; ++slot)
+    if (const double value = names.value(slot); names.has(slot) && (Names::known[slot] != "alpha" || value != 1)) e.quantities.push_back({std::string(Names::known[slot]), number(value), Exact(value).fraction()});
   if (requantize.with_bias(acc, channel) != acc) e.accumulation.push_back(line("with the integer bias", requantize.with_bias(acc, channel)));
   for (const auto& step : requantize.trace(acc, channel)) {
     const auto cut = step.value.find(" = ");
