@@ -41,22 +41,24 @@ double ulp(float v) {
 }
 
 /// 40 bins of 0.05 LSB over [-1, 1). Rounded first: the filter's last bits depend on the order of its sums.
-void add_to_histogram(std::vector<std::int64_t>& bins, double error) {
+void add_to_histogram(std::vector<std::int64_t>& bins, double error, std::int64_t times) {
   if (bins.empty()) bins.assign(40, 0);
   const std::int64_t millionths = rne(std::clamp(error, -2.0, 2.0) * 1e6) + 1000000;
-  ++bins[static_cast<std::size_t>(std::clamp<std::int64_t>(millionths / 50000, 0, 39))];
+  bins[static_cast<std::size_t>(std::clamp<std::int64_t>(millionths / 50000, 0, 39))] += times;
 }
 
 }  // namespace
 
-FloatSummary float_form(const Layer& layer, const Real& real) {
+FloatSummary float_form(const Layer& layer, const Real& real, std::span<const std::int64_t> times) {
   FloatSummary s;
   if (real.f32.empty()) return s;
   const Output o = output_of(layer);
-  const auto count_error = [](std::int64_t error, std::int64_t& mismatches, std::int64_t& largest) {
-    if (error) ++mismatches, largest = std::max(largest, std::abs(error));
+  std::int64_t n = 1;
+  const auto count_error = [&n](std::int64_t error, std::int64_t& mismatches, std::int64_t& largest) {
+    if (error) mismatches += n, largest = std::max(largest, std::abs(error));
   };
   for (std::size_t k = 0; k < real.f32.size(); ++k) {
+    if (!times.empty() && (n = times[k]) == 0) continue;
     const auto i = static_cast<std::int64_t>(k);
     if (o.floats) {
       const float observed = static_cast<float>(o.y.value(i));
@@ -72,7 +74,7 @@ FloatSummary float_form(const Layer& layer, const Real& real) {
   return s;
 }
 
-ExactSummary exact_form(const Layer& layer, const Computed& y, const Real& real) {
+ExactSummary exact_form(const Layer& layer, const Computed& y, const Real& real, std::span<const std::int64_t> times) {
   ExactSummary s;
   const auto& value = real.filter();
   if (value.empty()) return s;
@@ -81,19 +83,20 @@ ExactSummary exact_form(const Layer& layer, const Computed& y, const Real& real)
   std::int64_t counted = 0;
   for (std::size_t k = 0; k < value.size(); ++k) {
     const auto i = static_cast<std::int64_t>(k);
-    if (!std::isfinite(value[k])) continue;
+    const std::int64_t n = times.empty() ? 1 : times[k];
+    if (n == 0 || !std::isfinite(value[k])) continue;
     if (o.floats) {
       if (!std::isfinite(y.f[k])) continue;
       const double lsb = ulp(y.f[k]), error = (static_cast<double>(y.f[k]) - value[k]) / lsb;
       s.max_error_lsb = std::max(s.max_error_lsb, std::fabs(error));
-      sum += error;
-      add_to_histogram(s.histogram, error);
-      ++counted;
+      sum += static_cast<double>(n) * error;
+      add_to_histogram(s.histogram, error, n);
+      counted += n;
       const double slack = real.bound[k] / lsb + 1e-9;
-      if (std::fabs(error) > 0.75 + slack) ++s.not_correctly_rounded;
+      if (std::fabs(error) > 0.75 + slack) s.not_correctly_rounded += n;
       else if (std::fabs(error) > 0.25 - slack && std::isfinite(real.bound[k])) {
         const Exact exact = real.exact(i);
-        s.not_correctly_rounded += static_cast<float>(exact.to_double()) != y.f[k];
+        s.not_correctly_rounded += static_cast<float>(exact.to_double()) != y.f[k] ? n : 0;
       }
       continue;
     }
@@ -102,26 +105,26 @@ ExactSummary exact_form(const Layer& layer, const Computed& y, const Real& real)
     const auto lo = static_cast<double>(o.range.min), hi = static_cast<double>(o.range.max), q = static_cast<double>(y.q[k]);
     const double error = q - std::clamp(v, lo, hi);
     s.max_error_lsb = std::max(s.max_error_lsb, std::fabs(error));
-    sum += error;
-    add_to_histogram(s.histogram, error);
-    ++counted;
+    sum += static_cast<double>(n) * error;
+    add_to_histogram(s.histogram, error, n);
+    counted += n;
     if (v < lo - 1 - bound || v > hi + 1 + bound) {  // far outside: the clamp decides
-      s.not_correctly_rounded += q != (v < lo ? lo : hi);
+      s.not_correctly_rounded += q != (v < lo ? lo : hi) ? n : 0;
       continue;
     }
     const double to_boundary = std::fabs(v - std::floor(v) - 0.5);
     if (to_boundary > bound) {
-      s.not_correctly_rounded += std::clamp(std::floor(v + 0.5), lo, hi) != q;
+      s.not_correctly_rounded += std::clamp(std::floor(v + 0.5), lo, hi) != q ? n : 0;
       continue;
     }
     // Within the filter's doubt of a boundary: v = floor(v) + 1/2 exactly, below or above.
     const double floor = std::floor(v);
     const Exact boundary = (Exact(floor) + Exact(0.5) - Exact(zo)) * Exact(so), exact = real.exact(i);
     if (exact.same_point(boundary)) {
-      ++s.ties;
-      s.not_correctly_rounded += std::clamp(floor, lo, hi) != q && std::clamp(floor + 1, lo, hi) != q;
+      s.ties += n;
+      s.not_correctly_rounded += std::clamp(floor, lo, hi) != q && std::clamp(floor + 1, lo, hi) != q ? n : 0;
     } else {
-      s.not_correctly_rounded += std::clamp(exact.compare_middle(boundary) < 0 ? floor : floor + 1, lo, hi) != q;
+      s.not_correctly_rounded += std::clamp(exact.compare_middle(boundary) < 0 ? floor : floor + 1, lo, hi) != q ? n : 0;
     }
   }
   s.max_error_lsb = rounded(s.max_error_lsb);

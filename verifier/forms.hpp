@@ -1,16 +1,19 @@
 // forms.hpp: the float and the exact form of a layer, against what the profile computed and the runtime dumped.
 #pragma once
+#include <span>
+
 #include "lib/layer/operator.hpp"
 #include "reports/report.hpp"
 
 namespace lastbit {
 
 /// The float form: the real values in float32 and float64, quantized as by hand, clamp(rne(y / so) + zo), against the dump.
-FloatSummary float_form(const Layer&, const Real&);
+/// `times`, here and below: how often each element counts (as many as there are); empty: once.
+FloatSummary float_form(const Layer&, const Real&, std::span<const std::int64_t> times = {});
 
 /// The exact form: how far the profile's own results lie from the real number (in LSB of the output), exact ties, and how many
 /// are not the correctly rounded result. The filter decides nearly all; Exact decides the rest.
-ExactSummary exact_form(const Layer&, const Computed& y, const Real&);
+ExactSummary exact_form(const Layer&, const Computed& y, const Real&, std::span<const std::int64_t> times = {});
 
 /// Exact value of one element in the output's LSB (zero point included), as decimal text; for floats the real value itself.
 std::string exact_text(const Layer&, const Real&, std::int64_t index);

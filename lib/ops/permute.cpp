@@ -1,27 +1,17 @@
 // permute: axes in another order
-#include "lib/error.hpp"
 #include "lib/rules/copy.hpp"
 #include "lib/rules/shapes.hpp"
 
 namespace lastbit::ops {
 namespace {
 
-std::vector<std::int64_t> order_of(const Layer& layer) {
-  const auto rank = layer.in("x").rank();
-  auto order = layer.attributes.list("dims");
-  if (static_cast<std::int64_t>(order.size()) != rank || static_cast<std::int64_t>(reduced_axes(layer, "dims", rank).size()) != rank)
-    throw Error(layer.place + ": attribute \"dims\"", "found " + to_string(order) + ", expected " + std::to_string(rank) + " axes");
-  for (auto& a : order) a = axis_of(layer, "dims", a, rank);
-  return order;
-}
-
 void check(const Layer& layer) {
   Shape shape;
-  for (const auto a : order_of(layer)) shape.push_back(layer.in("x").dim(a));
+  for (const auto a : permute_order(layer)) shape.push_back(layer.in("x").dim(a));
   expect_shape(layer, "y", shape);
 }
 
-std::vector<std::int64_t> source(const Layer& layer) { return permuted_index(layer.in("x").shape, order_of(layer)); }
+std::vector<std::int64_t> source(const Layer& layer) { return permuted_index(layer.in("x").shape, permute_order(layer)); }
 
 Result run(const Layer& layer, const Cell&) { return copy_elements(layer.in("x"), source(layer), layer.out().shape); }
 Real real(const Layer& layer, const Result&) { return real_copy(layer.in("x"), source(layer)); }

@@ -28,6 +28,24 @@ std::vector<std::int64_t> reduced_axes(const Layer& layer, const std::string& at
   return axes;
 }
 
+std::vector<std::int64_t> permute_order(const Layer& layer) {
+  const auto rank = layer.in("x").rank();
+  auto order = layer.attributes.list("dims");
+  if (static_cast<std::int64_t>(order.size()) != rank || static_cast<std::int64_t>(reduced_axes(layer, "dims", rank).size()) != rank)
+    throw Error(layer.place + ": attribute \"dims\"", "found " + to_string(order) + ", expected " + std::to_string(rank) + " axes");
+  for (auto& a : order) a = axis_of(layer, "dims", a, rank);
+  return order;
+}
+
+std::vector<std::int64_t> transpose_order(const Layer& layer) {
+  const auto rank = layer.in("x").rank();
+  std::vector<std::int64_t> order(static_cast<std::size_t>(rank));
+  std::iota(order.begin(), order.end(), 0);
+  const auto a = axis_of(layer, "dim0", layer.attributes.integer("dim0"), rank), b = axis_of(layer, "dim1", layer.attributes.integer("dim1"), rank);
+  std::swap(order[static_cast<std::size_t>(a)], order[static_cast<std::size_t>(b)]);
+  return order;
+}
+
 std::vector<std::int64_t> permuted_index(const Shape& from, const std::vector<std::int64_t>& order) {
   const Shape own = strides_of(from);
   Shape shape, step;

@@ -9,6 +9,10 @@ std::int64_t axis_of(const Layer&, const std::string& attribute, std::int64_t ax
 /// The axes an attribute lists, ascending and each once; all of them when it is absent or empty.
 std::vector<std::int64_t> reduced_axes(const Layer&, const std::string& attribute, std::int64_t rank);
 
+/// The axes of x in the order that a permute (attribute "dims") or a transpose ("dim0", "dim1") gives them. Throws Error.
+std::vector<std::int64_t> permute_order(const Layer&);
+std::vector<std::int64_t> transpose_order(const Layer&);
+
 /// For every element of a tensor of shape `shape` whose axis i is axis order[i] of one of shape `from`: its index there.
 std::vector<std::int64_t> permuted_index(const Shape& from, const std::vector<std::int64_t>& order);
 /// For every element of `shape`, the index source(position) in a tensor of shape `from`, or -1 where it says a coordinate

@@ -2,6 +2,7 @@
 #include "lib/rules/sum.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -36,14 +37,14 @@ Operands read(const Layer& layer, const Cell& cell) {
 }
 
 /// Every output element by one function of the two stored values and of whether the element lies in the kernel's body (empty: none
-/// does). Two bytes have few values: what they come to is computed once for each.
+/// does). Two bytes have few values: what they come to is computed once for each, where there are more elements than that.
 template <class F>
 Result each(const Operands& o, const std::vector<char>& body, F f) {
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(o.y.shape);
   const auto a_at = [&](std::size_t i) { return o.ia.empty() ? static_cast<std::int64_t>(i) : o.ia[i]; };
   const auto b_at = [&](std::size_t i) { return o.ib.empty() ? static_cast<std::int64_t>(i) : o.ib[i]; };
-  if (info(o.a.dtype).bits > 8 || info(o.b.dtype).bits > 8) {
+  if (info(o.a.dtype).bits > 8 || info(o.b.dtype).bits > 8 || y.q.size() <= std::size_t{1} << 16) {
     for (std::size_t i = 0; i < y.q.size(); ++i)
       y.q[i] = static_cast<std::int32_t>(f(!body.empty() && body[i] != 0, o.a.integer(a_at(i)), o.b.integer(b_at(i)), y.events[i]));
     return r;
@@ -201,6 +202,21 @@ Real real_sum(const Layer& layer, int sign) {
     const T x = dequantized<T>(a, (*ia)[at]), w = dequantized<T>(b, (*ib)[at]);
     return sign < 0 ? x - w : x + w;
   });
+}
+
+bool near_real(const Layer& layer, const Cell& cell) {
+  const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.out();
+  for (const Tensor* t : {&a, &b, &y})
+    if (info(t->dtype).bits > 8 || t->q.scale.size() != 1 || t->q.zero_point_of(0) < -128 || t->q.zero_point_of(0) > 255 || t->q.scale_of(0) < 0x1p-60 || t->q.scale_of(0) > 0x1p60) return false;
+  if (layer.attributes.has("activation") && !(std::holds_alternative<std::string>(layer.attributes.values.at("activation")) && layer.attributes.text("activation") == "none")) return false;
+  if (!(255 * (a.q.scale_of(0) + b.q.scale_of(0)) / y.q.scale_of(0) + 512 <= 0x1p13)) return false;
+  if (cell.rule == "gemmlowp") return cell.get("left", "20") == "20";
+  if (cell.rule == "aten") {
+    static constexpr std::array<std::string_view, 8> nearest{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "inside_f64"};
+    const auto known = [&](const std::string& rule) { return std::find(nearest.begin(), nearest.end(), rule) != nearest.end(); };
+    return known(cell.get("tail", "outside")) && known(cell.get("all", "outside"));
+  }
+  return cell.rule == "mlas" || cell.rule == "fixed22_away" || cell.rule == "fixed21_up";
 }
 
 void facts_of_sum(const Layer& layer, std::set<std::string>& f) {

@@ -1,0 +1,72 @@
+// as_linear.cpp: see as_linear.hpp.
+#include "verifier/as_linear.hpp"
+
+#include <algorithm>
+
+#include "lib/kernels/layout.hpp"
+#include "lib/rules/worst_case.hpp"
+#include "verifier/streamed.hpp"
+
+namespace lastbit {
+
+namespace {
+
+/// [K, N] -> [N, K].
+Tensor turned(const Tensor& b) {
+  const std::int64_t K = b.dim(0), N = b.dim(1);
+  if (K % 4 != 0) return permuted(b, {1, 0});  // lay_input() writes four channels at a time
+  std::vector<std::byte> bytes(static_cast<std::size_t>(K * N));
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t n = 0; n < N; ++n) offsets.push_back(n * K);
+  LayJob job;
+  job.dtype = DType::uint8;  // whatever they are: bytes stay as they are
+  job.from = b.data;
+  job.channels = job.padded_channels = K;
+  job.positions = job.channel_stride = N;
+  job.position_stride = 1;
+  job.offsets = offsets.data();
+  job.to = bytes.data();
+  lay_input(job);
+  Quantization q = b.q;
+  if (q.axis >= 0) q.axis = 1 - q.axis;
+  return Tensor::of(b.name, b.dtype, {N, K}, std::move(q), std::move(bytes));
+}
+
+}  // namespace
+
+std::optional<StoredLayer> as_linear(const StoredLayer& stored) {
+  const Layer& l = stored.layer;
+  if (l.op != "matmul" || !stored.inputs.empty() || !stored.outputs.empty()) return std::nullopt;
+  const Tensor &a = l.in("a"), &b = l.in("b");
+  const auto bytes = [](const Tensor& t) { return !is_float(t.dtype) && info(t.dtype).bits <= 8 && t.size() > 0; };
+  if (!bytes(a) || !bytes(b) || a.rank() < 2 || b.rank() != 2 || b.q.group_size > 0 || a.q.scale.size() > 1) return std::nullopt;
+  StoredLayer s{l, {}, {}};
+  s.layer.op = "linear";
+  s.layer.inputs.erase("a");
+  s.layer.inputs.erase("b");
+  s.layer.attributes.values.erase("transpose_b");
+  s.layer.inputs["x"] = a;
+  Tensor weight = l.attributes.boolean("transpose_b", false) ? b : turned(b);
+  weight.stored_axes = b.stored_axes;
+  s.layer.inputs["weight"] = std::move(weight);
+  return s;
+}
+
+std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const StoredLayer& linear, const Cell& cell) {
+  if (matmul.in("b").q.axis >= 0) return stored_bounds(linear, cell);  // weights
+  if (cell.rule != "accumulate") return std::nullopt;
+  // Activations: every term at a corner of both ranges.
+  const Tensor &a = matmul.in("a"), &b = matmul.in("b");
+  const std::int64_t K = a.dim(-1), N = linear.layer.in("weight").dim(0), za = a.q.integer_zero_point(), zb = b.q.integer_zero_point();
+  const std::int64_t corners[] = {(a.q.qmin - za) * (b.q.qmin - zb), (a.q.qmin - za) * (b.q.qmax - zb), (a.q.qmax - za) * (b.q.qmin - zb), (a.q.qmax - za) * (b.q.qmax - zb)};
+  const auto [lo, hi] = std::minmax_element(std::begin(corners), std::end(corners));
+  AccumulationInput in;
+  in.x_zero_point = za;
+  in.x_dtype = a.dtype;
+  in.x_scale = a.q.quantized() ? a.q.scale_of(0) : 1;
+  const auto bias = integer_biases(cell.stages, requantize_context(matmul, cell, in, N, "b"), N, matmul.place);
+  const auto [least, most] = std::minmax_element(bias.begin(), bias.end());
+  return AccumulatorBounds{K * *lo + (bias.empty() ? 0 : *least), K * *hi + (bias.empty() ? 0 : *most)};
+}
+
+}  // namespace lastbit

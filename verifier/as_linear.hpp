@@ -1,0 +1,17 @@
+// as_linear.hpp: a matrix product whose second operand serves all rows is a linear layer, and is streamed as one.
+#pragma once
+#include <optional>
+
+#include "lib/dump/stored.hpp"
+#include "verifier/evaluate.hpp"
+
+namespace lastbit {
+
+/// The matmul as a layer of the operator linear: a is x, b (turned to [N, K]) is its weight; facts, attributes and the rest stay. None for
+/// another operator, more than 8 bits, a b of other than two axes, and where a has one axis only.
+std::optional<StoredLayer> as_linear(const StoredLayer&);
+
+/// accumulator_bounds() of such a matmul; `linear` is what as_linear() made of it.
+std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const StoredLayer& linear, const Cell&);
+
+}  // namespace lastbit

@@ -1,0 +1,69 @@
+// moved.cpp: see moved.hpp.
+#include "verifier/moved.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "lib/rules/max_pool.hpp"
+#include "lib/rules/shapes.hpp"
+
+namespace lastbit {
+namespace {
+
+bool one_in_one_out(const Layer& l) { return l.inputs.size() == 1 && l.find("x") && l.outputs.size() == 1 && l.has_out("y"); }
+
+bool channels_last(const Tensor& t) {
+  const auto rank = static_cast<int>(t.stored_axes.size());
+  for (int i = 0; i < rank; ++i)
+    if (t.stored_axes[static_cast<std::size_t>(i)] != (i == 0 ? 0 : i == 1 ? rank - 1 : i - 1)) return false;
+  return true;
+}
+
+Streamed agreed(const char* kernel, std::int64_t elements, std::size_t rivals, std::vector<bool>& open) {
+  Streamed s;
+  s.kernel = kernel;
+  s.elements = elements;
+  s.alike.assign(rivals, true);
+  open.assign(rivals, false);
+  return s;
+}
+
+}  // namespace
+
+std::optional<Streamed> judge_moved(const StoredLayer& stored, const Operator& op, std::span<const RivalCell> rivals, std::vector<bool>& open) {
+  const Layer& l = stored.layer;
+  if (!one_in_one_out(l) || !stored.inputs.empty() || !stored.outputs.empty()) return std::nullopt;
+  const Tensor &x = l.in("x"), &y = l.out();
+  if (x.dtype != y.dtype || x.dtype == DType::float64 || y.size() == 0) return std::nullopt;
+  const auto bytes = static_cast<std::size_t>(y.size() * stored_bytes(y.dtype));
+  const bool in_place = op.name == "reshape" || op.name == "flatten";
+  if (in_place) {
+    if (x.size() != y.size() || std::memcmp(x.data, y.data, bytes) != 0) return std::nullopt;
+  } else {
+    if (op.name != "permute" && op.name != "transpose") return std::nullopt;
+    const auto axes = op.name == "permute" ? permute_order(l) : transpose_order(l);
+    const Tensor moved = permuted(x, std::vector<int>(axes.begin(), axes.end()));
+    if (moved.shape != y.shape || std::memcmp(moved.data, y.data, bytes) != 0) return std::nullopt;
+  }
+  return agreed("bytes", y.size(), rivals.size(), open);
+}
+
+std::optional<Streamed> judge_max_pool(const StoredLayer& stored, const Operator& op, const Cell& cell, std::span<const RivalCell> rivals, std::vector<bool>& open) {
+  const Layer& l = stored.layer;
+  if (op.name.rfind("max_pool", 0) != 0 || !one_in_one_out(l)) return std::nullopt;
+  const Tensor &x = l.in("x"), &y = l.out();
+  const auto in = stored.inputs.find("x"), out = stored.outputs.find("y");
+  const bool last = in != stored.inputs.end();
+  if (last != (out != stored.outputs.end()) || (last && !(channels_last(x) && channels_last(y)))) return std::nullopt;
+  const std::byte *from = last ? in->second : x.data, *observed = last ? out->second : y.data;
+  std::int64_t clamped = 0;
+  const auto expected = max_pool_bytes(l, cell, from, last, clamped);
+  if (!expected || expected->empty() || std::memcmp(expected->data(), observed, expected->size()) != 0) return std::nullopt;
+  Streamed s = agreed("bytes", y.size(), rivals.size(), open);
+  s.events.clamped = clamped;
+  for (std::size_t k = 0; k < rivals.size(); ++k) open[k] = !max_pool_ignores_outside(l, rivals[k].cell);
+  return s;
+}
+
+}  // namespace lastbit
