@@ -189,13 +189,28 @@ std::vector<PoolElement> candidates_of(const Workshop& w, const Layer& layer, co
   const Range range = is_float(t.dtype) ? Range{0, 0} : activated_range(layer, t);
   for (std::int64_t i = 0; i < t.size(); ++i) {
     const auto at = static_cast<std::size_t>(i);
-    PoolElement c{std::numeric_limits<double>::quiet_NaN(), false, false, false, at < y.events.size() ? y.events[at] : Events{0}};
+    PoolElement c{std::numeric_limits<double>::quiet_NaN(), false, false, false, -std::numeric_limits<double>::infinity(), at < y.events.size() ? y.events[at] : Events{0}};
     if (s) c.near = s->near[at], c.half = is_half(*s, i) && c.near > static_cast<double>(range.min) - 1 && c.near < static_cast<double>(range.max) + 1;
     if (!is_float(t.dtype)) c.at_end = t.integer(i) == range.min || t.integer(i) == range.max;
     c.clamped = (c.events & event::clamped) != 0 || (s && !is_float(t.dtype) && (c.near < static_cast<double>(range.min) - 0.5 || c.near > static_cast<double>(range.max) + 0.5));
+    if (s && !is_float(t.dtype)) c.beyond = std::max(static_cast<double>(range.min) - c.near, c.near - static_cast<double>(range.max));
     all.push_back(c);
   }
   return all;
+}
+
+/// Of layers whose outputs come from many inputs, half of the samples near an end of the range: else no mean reaches it.
+void sweep_samples(Layer& layer, Random& random) {
+  for (auto& [port, t] : layer.inputs) {
+    if (is_float(t.dtype) || (port != "x" && port != "a") || !t.q.quantized()) continue;
+    const std::int64_t lo = t.q.qmin, hi = t.q.qmax, row = t.size() / t.dim(0);
+    auto q = t.i32();
+    for (std::size_t i = 0; i < q.size(); ++i) {
+      const std::int64_t way = static_cast<std::int64_t>(i) / row % 8;
+      if (way < 4) q[i] = static_cast<std::int32_t>(way % 2 ? std::max(lo, hi - random.between(0, way)) : std::min(hi, lo + random.between(0, way)));
+    }
+    set_integers(t, q);
+  }
 }
 
 /// Values that fill a candidate's inputs: every code in turn, and for floats the rounding boundaries of the output with their
@@ -270,6 +285,7 @@ Layer pick(const Workshop& w, const CaseVariant& variant, std::int64_t samples, 
   for (auto& [port, t] : pool.inputs) t.q = small.inputs.at(port).q;
   for (auto& [port, t] : pool.outputs) t.q = small.outputs.at(port).q;
   sweep(pool, drawn);
+  if (!elementwise(pool)) sweep_samples(pool, drawn);
   const Result r = compute(w, pool);
   const auto all = candidates_of(w, pool, r);
   const bool each = elementwise(pool);

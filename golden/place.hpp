@@ -27,6 +27,7 @@ struct PoolElement {
   double near;         // real value in stored units; NaN where there is none
   bool half;           // a tie
   bool at_end, clamped;
+  double beyond;       // by how many LSB it lies outside the output's range; below 0: inside
   Events events;
 };
 Layer pick(const Workshop&, const CaseVariant&, std::int64_t samples, const std::function<double(const PoolElement&)>& score, Random&, std::int64_t& liked);

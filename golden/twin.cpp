@@ -299,6 +299,23 @@ TwinResult check_twin(const Layer& layer, const Operator& op, const Cell& cell, 
     acc = sums(layer, cell, *geometry, in);
     channels = geometry->groups * geometry->out_channels, positions = geometry->positions();
     context = requantize_context(layer, cell, in, channels);
+  } else if (layer.op == "matmul" && cell.rule == "accumulate" && integers && !cell.stages.empty() && cell.get("pairs", "none") == "none" && layer.in("a").rank() == 2 && layer.in("b").rank() == 2) {
+    const Tensor &a = layer.in("a"), &b = layer.in("b");
+    const bool turned = layer.attributes.boolean("transpose_b", false);
+    const std::int64_t K = a.dim(1);
+    channels = out.dim(1);
+    for (std::int64_t m = 0; m < out.dim(0); ++m)
+      for (std::int64_t n = 0; n < channels; ++n) {
+        std::int64_t sum = 0;
+        for (std::int64_t k = 0; k < K; ++k) {
+          const std::int64_t at = turned ? n * K + k : k * channels + n;
+          sum += (a.integer(m * K + k) - a.q.integer_zero_point()) * (b.integer(at) - static_cast<std::int64_t>(b.zero_point_at(at)));
+        }
+        acc.push_back(cell.get("accumulator", "int32") == "int32" ? wrapped(sum, 32) : sum);
+      }
+    AccumulationInput in;
+    in.x_scale = a.q.scale_of(0), in.x_zero_point = a.q.integer_zero_point(), in.x_dtype = a.dtype;
+    context = requantize_context(layer, cell, in, channels, "b");
   } else if (layer.op == "requantize" && cell.rule == "stages") {
     const Tensor& x = layer.in("x");
     for (std::int64_t i = 0; i < x.size(); ++i) acc.push_back(x.integer(i) - x.q.integer_zero_point());

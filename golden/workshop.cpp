@@ -436,7 +436,7 @@ Layer blank_layer(const Workshop& w, const CaseVariant& variant, std::int64_t sa
     case OutputKind::chosen: q = per_tensor(dtype, sx, zo); break;
     case OutputKind::scaled: case OutputKind::states: {
       int e = 0;  // so = si * sw * 2^e
-      if (products && layer.op != "cat") e = std::max(1, floor_log2(terms * span(x_type) * span(layer.op == "matmul" || layer.op == "mul" ? x_type : w_type) / ((variant.extreme ? 8 : 16) * span(dtype))));
+      if (products && layer.op != "cat") e = std::max(1, floor_log2(terms * span(x_type) * span(layer.op == "matmul" || layer.op == "mul" ? x_type : w_type) / ((variant.extreme ? 8 : layer.op == "matmul" || layer.op == "mul" ? 4 : 16) * span(dtype))));
       const int base = products ? (layer.op == "mul" || layer.op == "matmul" ? -11 : -12) : -4;
       if (int32_codes) e = -base - 5 + 9;  // 2^-9 of an accumulator
       out_scale = scale(base + e - variant.narrower);

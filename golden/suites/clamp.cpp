@@ -34,7 +34,11 @@ Draft make(const Workshop& w) {
           }
         layer = place(w, std::move(layer), mixed, random, liked);
       } else {
-        layer = pick(w, variant, w.samples(24), [](const PoolElement& c) { return c.clamped ? 1.0 : c.at_end ? 0.75 : 0.0; }, random, liked);
+        layer = pick(w, variant, w.samples(24), [](const PoolElement& c) {
+          // The last that is not clamped, the first that is, their neighbours; then what lies further, inside and beyond.
+          if (c.near != c.near) return c.clamped ? 1.0 : c.at_end ? 0.75 : 0.0;
+          return c.beyond < -6 ? 0.0 : c.beyond < -1.5 ? 1.0 : c.beyond < 1.5 ? 2.0 : c.beyond < 16 ? 0.5 : 0.25;
+        }, random, liked);
       }
       Layer tried = layer;
       compute(w, tried);

@@ -144,6 +144,19 @@ TEST_CASE("clamps, wraps and saturating pairs are reached where they exist", "[g
   CHECK_THROWS_AS(generate(request("conv2d", "tosa", "exhaustive"), false), Error);
 }
 
+TEST_CASE("elementwise layers and averages reach both sides of the ends of their range", "[golden][reach]") {
+  for (const auto& [op, profile] : {std::pair("add", "onnxruntime"), std::pair("mul", "tflite-reference"), std::pair("matmul", "onnxruntime"), std::pair("mean", "pytorch-fbgemm"), std::pair("avg_pool2d", "cmsis-nn")}) {
+    CAPTURE(op, profile);
+    const Vectors v = generate(request(op, profile, "clamp"), false);
+    std::set<std::int64_t> outputs;
+    const Tensor& y = v.cases[0].out("y");
+    for (std::int64_t i = 0; i < y.size(); ++i) outputs.insert(y.integer(i));
+    CHECK(outputs.count(y.q.qmin) + outputs.count(y.q.qmax) > 0);
+    CHECK(outputs.size() >= 5);  // not the ends alone
+  }
+  CHECK(generate(request("matmul", "onnxruntime", "random"), true).mistrusted.size() <= 1);  // no tie, but not clamped mostly
+}
+
 TEST_CASE("the same request makes the same bytes, another seed others", "[golden][bytes]") {
   const Vectors a = generate(request("conv2d", "cmsis-nn", "ties"), false), b = generate(request("conv2d", "cmsis-nn", "ties"), false);
   CHECK(a.checksum == b.checksum);
