@@ -85,7 +85,8 @@ std::unique_ptr<Contender> float_contender(const ContenderCase& c, const RivalCe
   const Tensor &x = c.layer.in("x"), &w = c.layer.in("weight"), &y = c.layer.out();
   if (!x.q.quantized() || !w.q.quantized()) throw Error(c.layer.place, "found integers without a scale, expected quantized operands in a float operator");
   const bool by_channel = w.q.scale.size() == 1 || (w.q.axis == 0 && !c.plan.request.geometry.transposed);
-  if (x.q.scale.size() != 1 || y.q.scale.size() != 1 || !by_channel) return nullptr;
+  // The rule knows no alpha: its real number would be another one.
+  if (c.layer.attributes.number("alpha", 1.0) != 1.0 || x.q.scale.size() != 1 || y.q.scale.size() != 1 || !by_channel) return nullptr;
   return std::make_unique<FloatSum>(c, quantize_rule(rival.cell.get("rounding", "outside"), c.layer.place));
 }
 

@@ -14,6 +14,7 @@
 #include "verifier/contender.hpp"
 #include "verifier/evaluate.hpp"
 #include "verifier/exact_blocks.hpp"
+#include "verifier/float_blocks.hpp"
 #include "verifier/stored_plan.hpp"
 
 namespace lastbit {
@@ -37,6 +38,7 @@ class Judge {
     request_.events = true;
     request_.observed = plan.observed;
     if (options.exact && real_.known) exact_ = std::make_unique<ExactBlocks>(layer, plan.context, real_);
+    if (options.float_form && real_.known) float_ = std::make_unique<FloatBlocks>(layer, plan, real_);
     for (std::size_t k = 0; k < rivals_.size(); ++k) enter(k);
   }
 
@@ -57,6 +59,7 @@ class Judge {
     result_.acc_max = totals_.acc_max;
     if (exact_) result_.exact = exact_->summary();
     if (result_.mismatches || overflowed_) return;
+    if (float_) result_.float_form = float_->summary();
     for (const auto& s : standing_)
       if (s.alive && s.contender->allows_the_rest())
         for (const std::size_t k : s.rivals) result_.alike[k] = true;
@@ -80,6 +83,10 @@ class Judge {
   void open(const SumBlock& b) {
     opened_ = true;
     constexpr std::int64_t channels_tried = 4, tried = 256;
+    if (standing_.empty() && !float_) return;
+    own_doubt_ = doubt_of(case_.cell.stages, plan_.context, case_);
+    if (float_ && (std::isinf(own_doubt_) || std::isinf(float_->doubt()))) float_.reset();
+    drop_dead();
     if (standing_.empty()) return;
     std::vector<std::int64_t> channels;
     std::vector<Element> sample;
@@ -99,7 +106,6 @@ class Judge {
       for (const auto channel : channels) few.channels.push_back(plan_.context.channels[static_cast<std::size_t>(channel)]);
       if (few.channels.size() == 1) few.channels.push_back(few.channels[0]);
     }
-    own_doubt_ = doubt_of(case_.cell.stages, plan_.context, case_);
     for (auto& s : standing_) {
       const RivalCell& rival = rivals_[s.rivals[0]];
       try {
@@ -126,7 +132,7 @@ class Judge {
   void drop_dead() {
     standing_.erase(std::remove_if(standing_.begin(), standing_.end(), [](const Standing& s) { return !s.alive; }), standing_.end());
     // Away from a boundary by more than both may err, a contender and the layer's own stages give the same value.
-    doubt_ = 0;
+    doubt_ = float_ ? std::max(own_doubt_, float_->doubt()) : 0;
     all_ = false;
     for (auto& s : standing_) {
       if (std::isinf(own_doubt_)) s.doubt = HUGE_VAL;
@@ -152,7 +158,7 @@ class Judge {
   }
 
   void narrow(const SumBlock& b) {
-    const bool screens = exact_ || !standing_.empty();
+    const bool screens = exact_ || float_ || !standing_.empty();
     if (screens) {
       const std::int64_t room = (b.runs - 1) * b.acc_step + b.length;
       if (static_cast<std::int64_t>(stored_.size()) < room) stored_.resize(static_cast<std::size_t>(room));
@@ -179,6 +185,7 @@ class Judge {
     for (std::int64_t k = 0; k < found; ++k) {
       const std::int64_t i = near[static_cast<std::size_t>(k)], at = first + i, c = plan_.channel_of(at);
       if (exact_) exact_->decide(acc[i], StoredPlan::integer_of(stored[i], plan_.observed_signed), c);
+      if (float_ && is_near({at, c, acc[i], 0}, float_->doubt())) float_->decide(at);
       if (!standing_.empty()) judge({at, c, acc[i], plan_.observed_at(at)}, false);
     }
     if (all_)
@@ -209,6 +216,7 @@ class Judge {
   RealLines real_;
   ContenderCase case_;
   std::unique_ptr<ExactBlocks> exact_;
+  std::unique_ptr<FloatBlocks> float_;
   std::vector<Standing> standing_;
   EpilogueRequest request_;
   EpilogueResult totals_;

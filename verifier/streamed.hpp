@@ -21,11 +21,12 @@ struct Streamed {
   EventCounts events;
   std::int64_t acc_min = 0, acc_max = 0;
   ExactSummary exact;                         // when asked for
+  std::optional<FloatSummary> float_form;     // when asked for, where it can be told from the sums; of a layer that agrees
   std::vector<bool> alike;                    // by rival: whether it, too, gives the observed value everywhere; of a layer that agrees
 };
 
 struct StreamOptions {
-  bool exact = false;
+  bool exact = false, float_form = false;
   std::span<const RivalCell> rivals;          // judged on the same sums; those that need more than the sums come back open
   std::vector<bool>* open = nullptr;          // by rival: not decided here
 };

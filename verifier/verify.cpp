@@ -244,7 +244,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   std::string kernel;
   double time_ms = 0, pack_ms = 0;
   const auto loaded = clock::now();
-  const auto streamed = stream_layer(stored, *op, *cell, {options.forms.count("exact") > 0, others ? std::span(*others) : std::span<const RivalCell>(), &open});
+  const auto streamed = stream_layer(stored, *op, *cell, {options.forms.count("exact") > 0, options.forms.count("float") > 0, others ? std::span(*others) : std::span<const RivalCell>(), &open});
   if (streamed) {
     kernel = streamed->kernel;
     pack_ms = streamed->pack_ms;
@@ -252,9 +252,11 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   }
   if (streamed && !streamed->mismatches) {
     summarise(*streamed, r);
-    if (!bounds || options.forms.count("float")) bring_into_order(stored);
+    const bool needs_float = options.forms.count("float") && !streamed->float_form;
+    if (!bounds || needs_float) bring_into_order(stored);
     if (!bounds) bounds = accumulator_bounds(stored.layer, *op, *cell);
-    if (options.forms.count("float")) r.float_form = float_form(stored.layer, op->real(stored.layer, {}));
+    if (streamed->float_form) r.float_form = *streamed->float_form;
+    else if (needs_float) r.float_form = float_form(stored.layer, op->real(stored.layer, {}));
     if (others) evidence(*job.dump, *job.entry, std::move(stored), *op, *chosen.profile, *cell, *others, *streamed, open, r);
   } else {
     bring_into_order(stored);

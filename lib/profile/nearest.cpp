@@ -16,6 +16,8 @@ std::string trimmed(const std::string& s) {
 
 constexpr double single = 0x1.01p-24, wide = 0x1.01p-53, int32_end = 0x1p31;
 
+bool rounds_twice(const std::string& rule) { return rule == "double_away" || rule == "double_up" || rule == "floor_up" || rule == "double_away_saturating"; }
+
 /// One stage: its verb, its rule, its constants.
 struct Step {
   std::string verb, rule;
@@ -92,7 +94,9 @@ std::optional<Nearest> nearest_of(const std::vector<std::string>& stages, const 
     } else if (s.verb == "activation") {
       holds = context.activation != "leaky_relu" && context.activation != "tanh" && context.activation != "relu";
     } else if (s.verb == "fixed") {
-      const bool twice = s.rule == "double_away" || s.rule == "double_up" || s.rule == "floor_up" || s.rule == "double_away_saturating", rndnu = s.rule == "rndnu", q8 = s.rule == "q8";
+      // Vector lanes and what is left over, R/N/TAIL: both round twice, or it is not known.
+      const std::string body = s.rule.substr(0, s.rule.find('/')), tail = s.rule.substr(s.rule.rfind('/') + 1);
+      const bool twice = rounds_twice(body) && rounds_twice(tail), rndnu = s.rule == "rndnu", q8 = s.rule == "q8";
       if (!integer || rounded || !(twice || rndnu || q8 || s.rule == "single")) return std::nullopt;
       holds = every([&](std::size_t i) {
         const FixedMultiplier by = rndnu ? rndnu_multiplier(static_cast<float>(s.a[i])) : q8 ? q8_multiplier(static_cast<float>(s.a[i])) : quantize_multiplier(s.a[i]);
@@ -115,7 +119,9 @@ std::optional<Nearest> nearest_of(const std::vector<std::string>& stages, const 
         if (!integer) error[i] += (size(i, most[i]) + std::fabs(zo)) * unit;
       }
     } else if (s.verb == "saturate16") {
-      holds = bounded || every([&](std::size_t i) { return size(i, reach) * 1.001 + error[i] < 32000; });
+      // What it cuts lies far outside a stored range of 8 bits, and is clamped all the same.
+      holds = bounded || (context.min >= -1000 && context.max <= 1000 && every([&](std::size_t i) { return std::fabs(context.channels[i].at("zo")) <= 1000; })) ||
+              every([&](std::size_t i) { return size(i, reach) * 1.001 + error[i] < 32000; });
     } else if (s.verb == "range" || s.verb == "clamp") {
       bounded = true;
       ranged = ranged || s.verb == "range";

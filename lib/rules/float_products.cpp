@@ -4,38 +4,62 @@
 #include "lib/rules/ordered_products.hpp"
 
 namespace lastbit {
-namespace {
 
 template <class T>
-std::vector<T> products(const Layer& layer, const Geometry& g, const AccumulationInput& in) {
+FloatConstants<T> float_constants(const Layer& layer, const Geometry& g, const AccumulationInput& in) {
   const Tensor& weight = layer.in("weight");
-  const std::int64_t P = g.positions(), C = g.in_channels, taps = g.taps(), channels = g.groups * g.out_channels;
+  const std::int64_t channels = g.groups * g.out_channels;
   const auto scales = static_cast<std::int64_t>(weight.q.scale.size());
-  std::vector<T> bias(static_cast<std::size_t>(channels), T(0));
+  FloatConstants<T> c;
+  c.x_scale = static_cast<T>(in.x_scale);
+  c.alpha = static_cast<T>(layer.attributes.number("alpha", 1.0));
+  c.x_zero_point = in.x_zero_point;
+  c.w_zero_point = in.w_zero_point;
+  for (std::int64_t o = 0; o < (scales > 1 ? channels : 1); ++o) c.w_scale.push_back(scales == 0 ? T(1) : static_cast<T>(weight.q.scale_of(scales > 1 ? o % scales : 0)));
+  c.bias.assign(static_cast<std::size_t>(channels), T(0));
   if (const Tensor* b = layer.find("bias"))
     for (std::int64_t o = 0; o < channels; ++o) {
       const double sw = scales == 0 ? 1.0 : weight.q.scale_of(scales > 1 ? o % scales : 0);
       const double unit = is_float(b->dtype) ? 1.0 : b->q.quantized() ? b->scale_at(o) : in.x_scale * sw;
-      bias[static_cast<std::size_t>(o)] = static_cast<T>(b->value(o)) * static_cast<T>(unit);
+      c.bias[static_cast<std::size_t>(o)] = static_cast<T>(b->value(o)) * static_cast<T>(unit);
     }
-  const T si = static_cast<T>(in.x_scale);
-  const auto weight_at = [&](std::int64_t channel, std::int64_t c, std::int64_t t) {
-    const T sw = scales == 0 ? T(1) : static_cast<T>(weight.q.scale_of(scales > 1 ? channel % scales : 0));
-    const std::int64_t wz = in.w_zero_point.size() == 1 ? in.w_zero_point[0] : in.w_zero_point[static_cast<std::size_t>(channel)];
-    return static_cast<T>(in.w[static_cast<std::size_t>((channel * C + c) * taps + t)] - wz) * sw;
-  };
-  auto out = ordered_products<T>(g, [&](std::int64_t i) { return static_cast<T>(in.x[static_cast<std::size_t>(i)] - in.x_zero_point) * si; }, weight_at);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] += bias[static_cast<std::size_t>(static_cast<std::int64_t>(i) / P % channels)];
-  const T alpha = static_cast<T>(layer.attributes.number("alpha", 1.0));
-  if (alpha != T(1))
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      const T b = bias[static_cast<std::size_t>(static_cast<std::int64_t>(i) / P % channels)];
-      out[i] = (out[i] - b) * alpha + b;
-    }
+  return c;
+}
+template FloatConstants<float> float_constants(const Layer&, const Geometry&, const AccumulationInput&);
+template FloatConstants<double> float_constants(const Layer&, const Geometry&, const AccumulationInput&);
+
+namespace {
+
+template <class T>
+std::vector<T> products(const Layer& layer, const Geometry& g, const AccumulationInput& in) {
+  const auto constants = float_constants<T>(layer, g, in);
+  const std::int64_t P = g.positions(), C = g.in_channels, taps = g.taps(), channels = g.groups * g.out_channels;
+  auto out = ordered_products<T>(
+      g, [&](std::int64_t i) { return constants.x(in.x[static_cast<std::size_t>(i)]); },
+      [&](std::int64_t channel, std::int64_t c, std::int64_t t) { return constants.w(channel, in.w[static_cast<std::size_t>((channel * C + c) * taps + t)]); });
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = constants.finished(static_cast<std::int64_t>(i) / P % channels, out[i]);
   return out;
 }
 
 }  // namespace
+
+std::vector<float> float_outputs(const StreamRequest& request, const FloatConstants<float>& constants) {
+  const Geometry& g = request.geometry;
+  const StoredOperands& in = request.operands;
+  const std::int64_t P = g.positions(), I = g.in_positions(), C = g.in_channels, T = g.taps(), channels = g.groups * g.out_channels, all = g.groups * C;
+  const auto value = [](DType d, const std::byte* p, std::int64_t i) -> std::int64_t {
+    const auto v = std::to_integer<std::uint8_t>(p[i]);
+    return info(d).min < 0 ? static_cast<std::int8_t>(v) : v;
+  };
+  auto out = ordered_products<float>(
+      g, [&](std::int64_t i) { return constants.x(value(in.x_dtype, in.x, in.channels_last ? (i / I / all * I + i % I) * all + i / I % all : i)); },
+      [&](std::int64_t channel, std::int64_t c, std::int64_t t) { return constants.w(channel, value(in.w_dtype, in.w, in.w_channels_last ? (channel * T + t) * C + c : (channel * C + c) * T + t)); });
+  std::size_t at = 0;
+  for (std::int64_t n = 0; n < g.batch; ++n)
+    for (std::int64_t o = 0; o < channels; ++o)
+      for (std::int64_t p = 0; p < P; ++p, ++at) out[at] = constants.finished(o, out[at]);
+  return out;
+}
 
 void float_products(const Layer& layer, const Geometry& g, const AccumulationInput& in, Real& r) {
   r.f32 = products<float>(layer, g, in);

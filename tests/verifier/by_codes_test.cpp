@@ -351,7 +351,7 @@ TEST_CASE("a matrix product streamed as a linear layer is the whole computation'
           CHECK(bounds->max == proved->max);
           const auto rivals = rival_cells(layer, op);
           std::vector<bool> open;
-          const auto s = stream_layer(*linear, *find_operator("linear"), *cell, {true, *rivals, &open});
+          const auto s = stream_layer(*linear, *find_operator("linear"), *cell, {true, true, *rivals, &open});
           REQUIRE(s);
           const Evaluated e = evaluate(layer, op, *cell);
           same_as_whole(*s, e);

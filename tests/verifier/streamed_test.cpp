@@ -93,7 +93,7 @@ constexpr Shaped shapes[] = {
 }  // namespace
 
 TEST_CASE("a streamed layer has the events, accumulators, exact form and evidence of the whole computation", "[streamed]") {
-  std::int64_t ties = 0, clamps = 0, wrong = 0, streamed_layers = 0;
+  std::int64_t ties = 0, clamps = 0, wrong = 0, streamed_layers = 0, float_misses = 0, float_forms = 0, double_misses = 0;
   std::map<std::string, int> kinds;
   for (const std::string profile : {"onnxruntime", "pytorch-fbgemm", "pytorch-qnnpack", "tflite-reference", "tflite-ruy-x86", "xnnpack"})
     for (const auto& shape : shapes) {
@@ -107,7 +107,7 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
       std::vector<bool> open;
       std::vector<Tensor> held;
       StoredLayer stored = as_stored(layer, shape.nhwc, held);
-      const auto s = stream_layer(stored, op, *cell, {true, *others, &open});
+      const auto s = stream_layer(stored, op, *cell, {true, true, *others, &open});
       if (!s) continue;
       ++streamed_layers;
       const auto bounds = stored_bounds(stored, *cell), proved = accumulator_bounds(layer, op, *cell);
@@ -134,6 +134,15 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
       CHECK(s->exact.histogram == exact.histogram);
       CHECK(s->exact.max_error_lsb == exact.max_error_lsb);
       CHECK(s->exact.mean_error_lsb == exact.mean_error_lsb);
+      const FloatSummary floats = float_form(layer, op.real(layer, e.result));
+      if (s->float_form) {  // not where an LSB is a few units of the sum, and two roundings may err by much of it
+        CHECK(s->float_form->mismatches == floats.mismatches);
+        CHECK(s->float_form->max_lsb == floats.max_lsb);
+        CHECK(s->float_form->float64_mismatches == floats.float64_mismatches);
+        CHECK(s->float_form->float64_max_lsb == floats.float64_max_lsb);
+        ++float_forms;
+      }
+      float_misses += floats.mismatches, double_misses += floats.float64_mismatches;
       for (std::size_t k = 0; k < others->size(); ++k) {
         if (open[k]) continue;
         bool same = false;
@@ -153,6 +162,9 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
   CHECK(ties > 10);
   CHECK(clamps > 50);
   CHECK(wrong > 0);
+  CHECK(float_forms > 40);
+  CHECK(float_misses > 0);
+  CHECK(double_misses > 0);
   for (const char* kind : {"stages", "pairs", "float", "either_order", "bounds"})
     for (const char* found : {", alike", ", unlike"}) {
       INFO(kind << found);
