@@ -292,6 +292,16 @@ std::optional<TwinValues> quantize(const Layer& layer, const Cell& cell) {
   return v;
 }
 
+/// requantize through float32: the code is dequantized, then quantized anew.
+std::optional<TwinValues> through_float(const Layer& layer, const Cell& cell) {
+  const Tensor &x = layer.in("x"), &y = layer.out("y");
+  if (cell.rule != "dequantize_quantize" || x.q.scale.size() != 1 || y.q.scale.size() != 1 || x.q.float_zero_point || y.q.float_zero_point) return {};
+  auto f = [&](std::int64_t q, bool) {
+    return quantized_rationally(cell.get("rounding", "outside"), f32(scale_of(x) * f32(Exact(q - x.q.integer_zero_point()))), y.q.scale_of(0), y.q.integer_zero_point(), stored_range(y));
+  };
+  return of_codes(x, WithBody(f, [](std::int64_t) { return false; }));
+}
+
 }  // namespace
 
 std::optional<std::int64_t> quantized_rationally(const std::string& rule, const Exact& x, double scale, std::int64_t z, Range range) {
@@ -323,6 +333,7 @@ std::optional<TwinValues> twin_elementwise(const Layer& layer, const Cell& cell)
   const bool pair = layer.op == "add" || layer.op == "sub" || layer.op == "mul";
   if (!layer.has_out("y") || is_float(layer.out("y").dtype)) return {};
   if (layer.op == "quantize") return quantize(layer, cell);
+  if (layer.op == "requantize") return through_float(layer, cell);
   if (!pair && layer.op != "leaky_relu" && layer.op != "hardswish" && !limits_of(layer)) return {};
   if (!in_a_row(layer)) return {};
   if (layer.op == "mul") return product(layer, cell);

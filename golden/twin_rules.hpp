@@ -12,7 +12,7 @@ namespace lastbit {
 /// Stored values by element; none where a step leaves the rationals.
 using TwinValues = std::vector<std::optional<std::int64_t>>;
 
-/// add, sub, mul, quantize, relu, relu6, hardtanh, clamp, leaky_relu, hardswish. Nothing where the rule has no twin, or the layer's
+/// add, sub, mul, quantize, requantize through float32, relu, relu6, hardtanh, clamp, leaky_relu, hardswish. Nothing where the rule has no twin, or the layer's
 /// shapes or memory order make its vectors another question (broadcasting, channels last).
 std::optional<TwinValues> twin_elementwise(const Layer&, const Cell&);
 /// avg_pool1d, 2d, 3d and mean.

@@ -23,7 +23,9 @@ Draft make(const Workshop& w) {
   if (w.op->name == "requantize" && info(probe.in("x").dtype).bits > 16) {
     // A window of accumulators around 0; --count says how many.
     const std::int64_t n = w.samples(4096);
-    Layer layer = blank_layer(w, variant, n, random);
+    CaseVariant window = variant;
+    window.narrower = 4;  // so that it crosses many steps of the output
+    Layer layer = blank_layer(w, window, n, random);
     if (layer.in("x").rank() != 1) throw refuse("with a shape of several axes, expected --shape N");
     std::vector<std::int32_t> q;
     for (std::int64_t i = 0; i < n; ++i) q.push_back(static_cast<std::int32_t>(i - n / 2));

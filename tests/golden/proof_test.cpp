@@ -88,6 +88,17 @@ TEST_CASE("rules proved alike give the same at every accumulator that can be rea
     for (const auto& agreement : kind.why) CHECK(agreement.reason.find("some part") == std::string::npos);
 }
 
+TEST_CASE("an exhaustive suite is its own proof", "[golden][proof]") {
+  const Vectors v = generate(request("requantize", "cmsis-nn", "exhaustive", 512));
+  bool any = false;
+  for (const auto& kind : v.matrix.kinds)
+    for (const auto& agreement : kind.why) {
+      any = true;
+      CHECK(agreement.reason == "proved: equal on the whole domain of this suite, all 512 elements");
+    }
+  CHECK(any);
+}
+
 TEST_CASE("a weak suite says where rules part that it does not separate", "[golden][proof]") {
   const Vectors v = generate(request("linear", "cmsis-nn", "random", 2));
   bool parts = false, not_proved = false;

@@ -32,7 +32,7 @@ TEST_CASE("the twin of an elementwise rule computes every element, and refuses o
       {"mul", "pytorch-fbgemm"}, {"mul", "onnxruntime"}, {"mul", "tflite-single-rounding"}, {"mul", "tflite-ruy-x86"}, {"mul", "xnnpack"}, {"quantize", "pytorch-fbgemm"}, {"quantize", "onnxruntime"}, {"quantize", "pt2e"},
       {"relu", "pytorch-fbgemm"}, {"relu6", "tflite-reference"}, {"hardtanh", "pytorch-fbgemm"}, {"clamp", "pytorch-fbgemm"}, {"leaky_relu", "pytorch-fbgemm"}, {"leaky_relu", "tflite-reference"}, {"leaky_relu", "xnnpack"},
       {"leaky_relu", "onnxruntime"}, {"hardswish", "pytorch-fbgemm"}, {"hardswish", "pytorch-qnnpack"}, {"avg_pool2d", "pytorch-fbgemm"}, {"avg_pool2d", "pytorch-qnnpack"}, {"avg_pool2d", "onnxruntime"},
-      {"avg_pool2d", "tflite-reference"}, {"avg_pool1d", "pytorch-fbgemm"}, {"avg_pool3d", "pytorch-fbgemm"}, {"mean", "pytorch-qnnpack"}, {"mean", "tflite-reference"}, {"mean", "pytorch-fbgemm"}, {"matmul", "onnxruntime"}, {"matmul", "tflite-reference"}};
+      {"avg_pool2d", "tflite-reference"}, {"avg_pool1d", "pytorch-fbgemm"}, {"avg_pool3d", "pytorch-fbgemm"}, {"mean", "pytorch-qnnpack"}, {"mean", "tflite-reference"}, {"mean", "pytorch-fbgemm"}, {"matmul", "onnxruntime"}, {"matmul", "tflite-reference"}, {"requantize", "pytorch-fbgemm"}};
   for (const auto& [op, profile] : layers)
     for (const char* suite : {"random", "boundary"}) {
       CAPTURE(op, profile, suite);
