@@ -69,4 +69,10 @@ std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const
   return AccumulatorBounds{K * *lo + (bias.empty() ? 0 : *least), K * *hi + (bias.empty() ? 0 : *most)};
 }
 
+void rule_out_products_without_bias(const StoredLayer& linear, std::span<const RivalCell> rivals, std::vector<bool>& open) {
+  if (!linear.layer.find("bias")) return;
+  for (std::size_t k = 0; k < rivals.size(); ++k)
+    if (rivals[k].cell.rule == "float_quantize") open[k] = false;
+}
+
 }  // namespace lastbit

@@ -1,9 +1,12 @@
 // as_linear.hpp: a matrix product whose second operand serves all rows is a linear layer, and is streamed as one.
 #pragma once
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "lib/dump/stored.hpp"
 #include "verifier/evaluate.hpp"
+#include "verifier/rivals.hpp"
 
 namespace lastbit {
 
@@ -13,5 +16,9 @@ std::optional<StoredLayer> as_linear(const StoredLayer&);
 
 /// accumulator_bounds() of such a matmul; `linear` is what as_linear() made of it.
 std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const StoredLayer& linear, const Cell&);
+
+/// Rivals that are a float product (rule float_quantize) have no bias (lib/ops/matmul.cpp): where the layer has one they cannot be it, and are
+/// no longer open.
+void rule_out_products_without_bias(const StoredLayer& linear, std::span<const RivalCell>, std::vector<bool>& open);
 
 }  // namespace lastbit

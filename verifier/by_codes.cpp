@@ -216,7 +216,7 @@ bool gives(const Row& r, const Table& table, const Operator& op, const Cell& cel
 
 }  // namespace
 
-std::optional<JudgedCodes> judge_codes(const StoredLayer& stored, const Operator& op, const Cell& cell, const CodeOptions& options) {
+std::optional<Streamed> judge_codes(const StoredLayer& stored, const Operator& op, const Cell& cell, const StreamOptions& options) {
   const auto rivals = options.rivals;
   const auto bytes = bytes_of(stored, op);
   if (!bytes || !bytes->allows(vector_of(cell))) return std::nullopt;
@@ -242,8 +242,7 @@ std::optional<JudgedCodes> judge_codes(const StoredLayer& stored, const Operator
   for (std::size_t i = all.body(); i < all.size(); ++i)
     for (std::size_t k = 0; k < events_counted; ++k) counts[k] += events_of(i) >> k & 1;
 
-  JudgedCodes judged;
-  Streamed& s = judged.streamed;
+  Streamed s;
   s.kernel = "codes";
   s.elements = bytes->n;
   s.events = {counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], 0};
@@ -251,13 +250,13 @@ std::optional<JudgedCodes> judge_codes(const StoredLayer& stored, const Operator
   s.acc_max = result->acc_max;
   s.alike.resize(rivals.size());
   if (options.open) options.open->assign(rivals.size(), false);
-  if ((options.exact || options.floats) && op.real) {
+  if ((options.exact || options.float_form) && op.real) {
     all.observe(table);
     const Layer l = all.in_place_of(layer);
     const auto times = times_of(all, *bytes);
     const Real real = op.real(l, *result);
     if (options.exact && real.exact) s.exact = exact_form(l, *own, real, times);
-    if (options.floats) judged.float_form = float_form(l, real, times);
+    if (options.float_form) s.float_form = float_form(l, real, times);
   }
 
   const bool sum = op.name == "add" || op.name == "sub";
@@ -292,7 +291,7 @@ std::optional<JudgedCodes> judge_codes(const StoredLayer& stored, const Operator
       continue;  // the rival cannot compute this layer
     }
   }
-  return judged;
+  return s;
 }
 
 }  // namespace lastbit

@@ -5,25 +5,13 @@
 // vector does, its last elements are computed as they are. The same few values tell every rival apart.
 #pragma once
 #include <optional>
-#include <span>
-#include <vector>
 
 #include "verifier/streamed.hpp"
 
 namespace lastbit {
 
-struct CodeOptions {
-  bool exact = false, floats = false;         // the exact and the float form, too
-  std::span<const RivalCell> rivals;
-  std::vector<bool>* open = nullptr;          // by rival: not decided here
-};
-struct JudgedCodes {
-  Streamed streamed;                          // of a layer that agrees
-  FloatSummary float_form;                    // when asked for
-};
-
 /// None when the layer or its cell is not of the kind, or some element differs or has no known value: 8-bit operands ("x", or "a" and "b" of
 /// the output's shape) with one scale, an 8-bit output, operators that work element by element.
-std::optional<JudgedCodes> judge_codes(const StoredLayer&, const Operator&, const Cell&, const CodeOptions&);
+std::optional<Streamed> judge_codes(const StoredLayer&, const Operator&, const Cell&, const StreamOptions&);
 
 }  // namespace lastbit

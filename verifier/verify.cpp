@@ -11,6 +11,8 @@
 #include "lib/num/round.hpp"
 #include "reports/rounded.hpp"
 #include "reports/words.hpp"
+#include "verifier/as_linear.hpp"
+#include "verifier/by_codes.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
 #include "verifier/error_map.hpp"
@@ -18,6 +20,7 @@
 #include "verifier/evidence.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/handed_on.hpp"
+#include "verifier/moved.hpp"
 #include "verifier/parallel.hpp"
 #include "verifier/streamed.hpp"
 
@@ -239,12 +242,20 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   run.checked = true;
   const auto others = options.causes && options.evidence ? rival_cells(stored.layer, *op) : nullptr;
   const double work = operations(stored.layer);
-  auto bounds = stored_bounds(stored, *cell);
+  const auto linear = as_linear(stored);
+  auto bounds = linear ? stored_matmul_bounds(stored.layer, *linear, *cell) : stored_bounds(stored, *cell);
   std::vector<bool> open;
   std::string kernel;
   double time_ms = 0, pack_ms = 0;
   const auto loaded = clock::now();
-  const auto streamed = stream_layer(stored, *op, *cell, {options.forms.count("exact") > 0, options.forms.count("float") > 0, others ? std::span(*others) : std::span<const RivalCell>(), &open});
+  const bool wants_exact = options.forms.count("exact") > 0, wants_float = options.forms.count("float") > 0;
+  const auto rivals = others ? std::span(*others) : std::span<const RivalCell>();
+  auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, false, rivals, &open})  // its float sums have an order of their own
+                         : stream_layer(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
+  if (linear && streamed) rule_out_products_without_bias(*linear, rivals, open);
+  if (!streamed) streamed = judge_codes(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
+  if (!streamed && !wants_exact) streamed = judge_moved(stored, *op, rivals, open);
+  if (!streamed && !wants_exact) streamed = judge_max_pool(stored, *op, *cell, rivals, open);
   if (streamed) {
     kernel = streamed->kernel;
     pack_ms = streamed->pack_ms;
@@ -252,7 +263,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   }
   if (streamed && !streamed->mismatches) {
     summarise(*streamed, r);
-    const bool needs_float = options.forms.count("float") && !streamed->float_form;
+    const bool needs_float = wants_float && !streamed->float_form;
     if (!bounds || needs_float) bring_into_order(stored);
     if (!bounds) bounds = accumulator_bounds(stored.layer, *op, *cell);
     if (streamed->float_form) r.float_form = *streamed->float_form;

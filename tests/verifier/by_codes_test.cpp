@@ -107,9 +107,8 @@ TEST_CASE("a layer judged by its codes has the events, accumulators and evidence
         INFO(name << " " << profile.name << " " << to_string(shape) << " " << lastbit::name(type));
         const auto rivals = rival_cells(layer, op);
         std::vector<bool> open;
-        const auto judged_codes = judge_codes({layer, {}, {}}, op, *cell, {true, true, *rivals, &open});
-        REQUIRE(judged_codes);
-        const Streamed* s = &judged_codes->streamed;
+        const auto s = judge_codes({layer, {}, {}}, op, *cell, {true, true, *rivals, &open});
+        REQUIRE(s);
         const Evaluated e = evaluate(layer, op, *cell);
         same_as_whole(*s, e);
         const Real real = op.real(layer, e.result);
@@ -120,10 +119,11 @@ TEST_CASE("a layer judged by its codes has the events, accumulators and evidence
         CHECK(s->exact.max_error_lsb == exact.max_error_lsb);
         CHECK(s->exact.mean_error_lsb == exact.mean_error_lsb);
         const FloatSummary floats = float_form(layer, real);
-        CHECK(judged_codes->float_form.mismatches == floats.mismatches);
-        CHECK(judged_codes->float_form.max_lsb == floats.max_lsb);
-        CHECK(judged_codes->float_form.float64_mismatches == floats.float64_mismatches);
-        CHECK(judged_codes->float_form.float64_max_lsb == floats.float64_max_lsb);
+        REQUIRE(s->float_form);
+        CHECK(s->float_form->mismatches == floats.mismatches);
+        CHECK(s->float_form->max_lsb == floats.max_lsb);
+        CHECK(s->float_form->float64_mismatches == floats.float64_mismatches);
+        CHECK(s->float_form->float64_max_lsb == floats.float64_max_lsb);
         for (std::size_t k = 0; k < rivals->size(); ++k) {
           INFO((*rivals)[k].label);
           CHECK_FALSE(open[k]);
@@ -165,8 +165,8 @@ TEST_CASE("codes: a layout or a broadcast that a kernel's vectors could depend o
     std::vector<bool> open;
     const auto s = judge_codes({layer, {}, {}}, op, *cell, {false, false, *rivals, &open});
     for (std::size_t k = 0; s && k < rivals->size(); ++k)
-      if (!open[k]) CHECK(s->streamed.alike[k] == rival_agrees(layer, op, (*rivals)[k]));
-    if (s) same_as_whole(s->streamed, evaluate(layer, op, *cell));
+      if (!open[k]) CHECK(s->alike[k] == rival_agrees(layer, op, (*rivals)[k]));
+    if (s) same_as_whole(*s, evaluate(layer, op, *cell));
     return s.has_value();
   };
   CHECK(judged("pytorch-fbgemm", {2, 8, 8, 8}, {2, 8, 8, 8}, "NHWC", runtimes[0]));       // whole vectors in any order
@@ -319,7 +319,7 @@ TEST_CASE("the larger of two rows of bytes, on every instruction set", "[codes][
 
 TEST_CASE("a matrix product streamed as a linear layer is the whole computation's", "[codes][matmul]") {
   Random random{12};
-  int streamed = 0;
+  int streamed = 0, products = 0;
   for (const bool turned : {false, true})
     for (const bool per_channel : {false, true})
       for (const bool bias : {false, true})
@@ -360,10 +360,15 @@ TEST_CASE("a matrix product streamed as a linear layer is the whole computation'
           CHECK(s->exact.not_correctly_rounded == exact.not_correctly_rounded);
           CHECK(s->exact.max_error_lsb == exact.max_error_lsb);
           CHECK(s->exact.mean_error_lsb == exact.mean_error_lsb);
-          for (std::size_t k = 0; k < rivals->size(); ++k)
+          rule_out_products_without_bias(*linear, *rivals, open);
+          for (std::size_t k = 0; k < rivals->size(); ++k) {
+            INFO((*rivals)[k].label);
             if (!open[k]) CHECK(s->alike[k] == rival_agrees(layer, op, (*rivals)[k]));
+            products += (*rivals)[k].cell.rule == "float_quantize" && !open[k];
+          }
           ++streamed;
         }
   CHECK(streamed == 16);
+  CHECK(products > 0);
   CHECK_FALSE(as_linear({layer_of("matmul", {{"a", random_tensor(random, DType::uint8, {2, 3, 4}, 1)}, {"b", random_tensor(random, DType::uint8, {2, 4, 5}, 1)}}, random_tensor(random, DType::uint8, {2, 3, 5}, 1), {}), {}, {}}));
 }
