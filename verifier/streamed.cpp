@@ -15,6 +15,7 @@
 #include "verifier/evaluate.hpp"
 #include "verifier/exact_blocks.hpp"
 #include "verifier/float_blocks.hpp"
+#include "verifier/nearest_blocks.hpp"
 #include "verifier/stored_plan.hpp"
 
 namespace lastbit {
@@ -32,8 +33,9 @@ struct Standing {
 
 class Judge {
  public:
-  Judge(const Layer& layer, const Operator& op, const Cell& cell, const StoredPlan& plan, const Epilogue& epilogue, const StreamOptions& options, Streamed& result)
+  Judge(const Layer& layer, const Operator& op, const Cell& cell, const StoredPlan& plan, const Requantizer& own, const std::optional<Epilogue>& epilogue, const StreamOptions& options, Streamed& result)
       : plan_(plan), epilogue_(epilogue), rivals_(options.rivals), open_(options.open), result_(result), real_(real_lines(layer, plan.context)), case_{layer, op, cell, plan, real_} {
+    if (!epilogue_) nearest_ = NearestBlocks::of(case_, own);
     totals_.differ.reserve(64);
     request_.events = true;
     request_.observed = plan.observed;
@@ -48,6 +50,8 @@ class Judge {
     narrow(b);
   }
 
+  /// Whether the layer's own stages can be run here.
+  bool able() const { return epilogue_ || nearest_; }
   bool overflowed() const { return overflowed_; }
   bool knows_real() const { return real_.known; }
 
@@ -166,7 +170,8 @@ class Judge {
     } else {
       request_.stored = nullptr;
     }
-    run_epilogue(epilogue_, b, plan_.order, request_, totals_);
+    if (nearest_) nearest_->run(b, request_.stored, totals_);
+    else run_epilogue(*epilogue_, b, plan_.order, request_, totals_);
     if (!screens) return;
     for (std::int64_t r = 0; r < b.runs; ++r)
       for (std::int64_t i = 0; i < b.length; i += chunk) {
@@ -209,12 +214,13 @@ class Judge {
   }
 
   const StoredPlan& plan_;
-  const Epilogue& epilogue_;
+  const std::optional<Epilogue>& epilogue_;
   std::span<const RivalCell> rivals_;
   std::vector<bool>* open_;
   Streamed& result_;
   RealLines real_;
   ContenderCase case_;
+  std::optional<NearestBlocks> nearest_;
   std::unique_ptr<ExactBlocks> exact_;
   std::unique_ptr<FloatBlocks> float_;
   std::vector<Standing> standing_;
@@ -234,11 +240,11 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   plan->request.operands.w_zero_point = plan->w_zero_point;
   const Requantizer own(cell.stages, plan->context, layer.place);
   const auto epilogue = epilogue_of(own, layer.out().dtype);
-  if (!epilogue) return std::nullopt;
   Streamed s;
   s.alike.resize(options.rivals.size());
   if (options.open) options.open->assign(options.rivals.size(), false);
-  Judge judge(layer, op, cell, *plan, *epilogue, options, s);
+  Judge judge(layer, op, cell, *plan, own, epilogue, options, s);
+  if (!judge.able()) return std::nullopt;
   if (options.exact && !judge.knows_real()) return std::nullopt;
   double pack_seconds = 0;
   s.kernel = stream_sums(plan->request, std::ref(judge), &pack_seconds);
