@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "verifier/evaluate.hpp"
 #include "verifier/other_isa.hpp"
@@ -18,6 +19,9 @@ std::string key_of(const Layer& layer, const Operator& op) {
   for (const auto& [name, value] : layer.producer.fields) key += '\n' + name + '=' + value;
   for (const auto& [name, value] : layer.attributes.values)
     if (const auto* v = std::get_if<std::int64_t>(&value)) key += '\n' + name + '=' + std::to_string(*v);
+  std::set<std::string> on_amx{"amx"};  // the one instruction set where a layer's size is a fact
+  if (op.facts) op.facts(layer, on_amx);
+  for (const auto& fact : on_amx) key += '\n' + fact;
   return key;
 }
 
