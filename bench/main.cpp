@@ -1,6 +1,7 @@
 // lastbit_bench: how fast layers are accumulated, requantized and compared, per layer and form. Ratios, not promises: nothing is asserted
 // on time, but every number that comes out is checked.
 //   lastbit_bench                   a table
+//   lastbit_bench --causes          what naming the cause of a planted fault costs, against comparing alone
 //   lastbit_bench --check           correctness alone, on small layers of every kind: what CI runs
 //   lastbit_bench --serve FOLDER    one timed slot per line "LAYER FORM" read, for bench/compare.py to run in turns with other engines
 //   --target NAME                   no better instruction set than this (avx2, sse4, ...)
@@ -12,6 +13,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "bench/causes.hpp"
 #include "bench/forms.hpp"
 #include "lib/kernels/target.hpp"
 
@@ -131,7 +133,7 @@ int main(int argc, char** argv) {
   std::string mode, folder;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word == "--check") mode = word;
+    if (word == "--check" || word == "--causes") mode = word;
     else if (word == "--serve" && i + 1 < argc) mode = word, folder = argv[++i];
     else if (word == "--target" && i + 1 < argc) {
       if (const std::string target = argv[++i]; !limit_target(target)) {
@@ -141,12 +143,12 @@ int main(int argc, char** argv) {
         return 2;
       }
     } else {
-      std::fputs("usage: lastbit_bench [--check | --serve FOLDER] [--target NAME]\n", stderr);
+      std::fputs("usage: lastbit_bench [--check | --causes | --serve FOLDER] [--target NAME]\n", stderr);
       return word == "--help" ? 0 : 2;
     }
   }
   try {
-    return mode == "--check" ? check() : mode == "--serve" ? serve(folder) : table();
+    return mode == "--check" ? check() : mode == "--causes" ? (causes_table(timed_layers()) ? 0 : 1) : mode == "--serve" ? serve(folder) : table();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "lastbit_bench: %s\n", e.what());
     return 2;

@@ -1,11 +1,15 @@
 // attribute.cpp: from suspects to the smallest set of causes. See cause.hpp.
 //
 // A suspect is first tried on a sample of differing and of agreeing elements; only one that reproduces some and breaks none
-// is computed in full. What is reported has reproduced every element it claims and changed none that agreed.
+// is computed in full, and that stops where it breaks one. What is reported has reproduced every element it
+// claims and changed none that agreed. A near miss of a large layer is told by its sample.
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <iterator>
+#include <numeric>
 #include <set>
+#include <utility>
 
 #include "lib/error.hpp"
 #include "reports/words.hpp"
@@ -15,8 +19,10 @@
 namespace lastbit {
 namespace {
 
-constexpr std::size_t sample_size = 96, near_misses_kept = 3, causes_kept = 4;
+constexpr std::size_t sample_size = 96, probe_size = 8, near_misses_kept = 3, causes_kept = 4;
 constexpr int profile_rank = 50;
+constexpr std::int64_t small = 4096;      // elements of a layer that is always computed in full
+constexpr std::int64_t first_block = 1024;
 
 /// Elements spread over a list, first and last among them.
 std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::size_t n) {
@@ -28,12 +34,14 @@ std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::siz
 
 struct Tried {
   Suspect suspect;
-  std::vector<std::int64_t> explained;  // differing elements reproduced
+  std::vector<std::int64_t> explained;  // differing elements reproduced; when not `whole`, those of the sample
   std::int64_t broken = 0;              // agreeing elements changed
   std::int64_t contradicted = 0;        // differing elements changed to something else than the observed value
-  double share = 0;                     // right elements: of the sample, or of all when it was computed in full
+  std::int64_t tried = 0, differing = 0;  // elements, and those of them that differ
+  double share = 0;                     // right elements among those tried
+  bool whole = false;                   // all elements were tried
   /// Breaks nothing, and speaks for more of the difference than against it: what is left may have another cause.
-  bool plausible() const { return broken == 0 && !explained.empty() && static_cast<std::int64_t>(explained.size()) > contradicted; }
+  bool plausible() const { return whole && broken == 0 && !explained.empty() && static_cast<std::int64_t>(explained.size()) > contradicted; }
 };
 
 class Trial {
@@ -45,58 +53,91 @@ class Trial {
       if (next < c.differing.size() && c.differing[next] == i) ++next;
       else if (!c.is_open(i)) agreeing.push_back(i);
     }
-    differing_sample_ = spread(c.differing, sample_size);
-    sample_ = differing_sample_;
-    const auto others = spread(agreeing, sample_size);
-    sample_.insert(sample_.end(), others.begin(), others.end());
+    const auto sampled = [&](std::size_t n, std::size_t& differing) {
+      auto all = spread(c.differing, n);
+      differing = all.size();
+      const auto others = spread(agreeing, n);
+      all.insert(all.end(), others.begin(), others.end());
+      return all;
+    };
+    sample_ = sampled(sample_size, differing_in_sample_);
+    probe_ = sampled(probe_size, differing_in_probe_);
   }
 
   /// Null when the suspect reproduces nothing of the sample.
   std::optional<Tried> run(const Suspect& s) const {
-    Values v;
     try {
-      v = s.values(sample_);
+      if (s.costly && s.change && probe_.size() < sample_.size()) {  // a few elements first: most suspects change everything
+        const auto t = of_some(s, probe_, differing_in_probe_);
+        if (!t || (t->explained.empty() && t->broken > 0)) return std::nullopt;
+      }
+      auto t = of_some(s, sample_, differing_in_sample_);
+      if (!t || t->explained.empty()) return std::nullopt;
+      return t->broken > 0 ? t : in_full(std::move(*t));
     } catch (const std::exception&) {
       return std::nullopt;  // the change does not fit this layer
     }
-    if (v.size() != sample_.size()) return std::nullopt;
-    std::size_t explained = 0, broken = 0;
-    for (std::size_t k = 0; k < v.size(); ++k) {
-      const bool same = same_value(v[k], case_.observed_value(sample_[k]));
-      if (k < differing_sample_.size()) explained += same;
-      else broken += !same;
-    }
-    if (explained == 0) return std::nullopt;
-    Tried t{s, {}, static_cast<std::int64_t>(broken), 0, static_cast<double>(explained + sample_.size() - differing_sample_.size() - broken) / static_cast<double>(sample_.size())};
-    if (broken > 0) return t;
-    return in_full(std::move(t));
   }
 
-  /// The same on all elements.
-  std::optional<Tried> in_full(Tried t) const {
-    const Values all = t.suspect.values({});
-    if (static_cast<std::int64_t>(all.size()) != case_.size()) return std::nullopt;
-    t.explained.clear();
-    t.broken = t.contradicted = 0;
+  /// The same on all elements, block by block as long as it is plausible, or to the end.
+  std::optional<Tried> in_full(Tried t, bool to_the_end = false) const {
+    Tried full = t;
+    full.explained.clear();
+    full.broken = full.contradicted = 0;
     std::size_t next = 0;
     std::int64_t right = 0;
-    for (std::int64_t i = 0; i < case_.size(); ++i) {
-      const bool differs = next < case_.differing.size() && case_.differing[next] == i;
-      next += differs;
-      const double v = all[static_cast<std::size_t>(i)];
-      const bool same = same_value(v, case_.observed_value(i)) || (!differs && case_.is_open(i));
-      right += same;
-      if (differs && same) t.explained.push_back(i);
-      if (differs && !same && !same_value(v, case_.expected_value(i))) ++t.contradicted;
-      if (!differs && !same) ++t.broken;
+    const auto judge = [&](std::int64_t from, const Values& v) {
+      for (std::size_t k = 0; k < v.size(); ++k) {
+        const std::int64_t i = from + static_cast<std::int64_t>(k);
+        const bool differs = next < case_.differing.size() && case_.differing[next] == i;
+        next += differs;
+        const bool same = same_value(v[k], case_.observed_value(i)) || (!differs && case_.is_open(i));
+        right += same;
+        if (differs && same) full.explained.push_back(i);
+        if (differs && !same && !same_value(v[k], case_.expected_value(i))) ++full.contradicted;
+        if (!differs && !same) ++full.broken;
+      }
+    };
+    const auto& change = t.suspect.change;
+    const bool by_blocks = change && !change->input && !change->cell && case_.size() > small && !to_the_end;
+    std::int64_t taken = first_block;
+    for (std::int64_t from = 0; by_blocks && from < case_.size(); from += std::exchange(taken, 4 * taken)) {
+      std::vector<std::int64_t> block(static_cast<std::size_t>(std::min(taken, case_.size() - from)));
+      std::iota(block.begin(), block.end(), from);
+      const Values v = t.suspect.values(block);
+      if (v.size() != block.size()) return std::nullopt;
+      judge(from, v);
+      if (full.broken > 0 || full.contradicted >= std::max<std::int64_t>(1, static_cast<std::int64_t>(full.explained.size()))) return t.broken = full.broken, t;
     }
-    t.share = static_cast<double>(right) / static_cast<double>(case_.size());
-    return t;
+    if (!by_blocks) {
+      const Values all = t.suspect.values({});
+      if (static_cast<std::int64_t>(all.size()) != case_.size()) return std::nullopt;
+      judge(0, all);
+    }
+    full.tried = case_.size(), full.differing = static_cast<std::int64_t>(case_.differing.size()), full.whole = true;
+    full.share = static_cast<double>(right) / static_cast<double>(full.tried);
+    return full;
   }
 
  private:
+  /// On a few elements, the differing ones first.
+  std::optional<Tried> of_some(const Suspect& s, const std::vector<std::int64_t>& elements, std::size_t differing) const {
+    const Values v = s.values(elements);
+    if (v.size() != elements.size()) return std::nullopt;
+    Tried t{s, {}, 0, 0, static_cast<std::int64_t>(elements.size()), static_cast<std::int64_t>(differing), 0, false};
+    std::size_t right = 0;
+    for (std::size_t k = 0; k < v.size(); ++k) {
+      const bool same = same_value(v[k], case_.observed_value(elements[k]));
+      right += same;
+      if (k < differing && same) t.explained.push_back(elements[k]);
+      if (k >= differing && !same) ++t.broken;
+    }
+    t.share = static_cast<double>(right) / static_cast<double>(elements.size());
+    return t;
+  }
   const Case& case_;
-  std::vector<std::int64_t> differing_sample_, sample_;
+  std::vector<std::int64_t> sample_, probe_;
+  std::size_t differing_in_sample_ = 0, differing_in_probe_ = 0;
 };
 
 std::string percent(double share) {
@@ -132,13 +173,13 @@ std::string place_of(const Case& c, const std::vector<std::int64_t>& left, std::
   };
   const auto first = stored_index(c.observed, left.front());
   if (left.size() == 1) return sentence = "One element alone is wrong, at " + list(first) + ": a corrupted value rather than a rule.", "position:element";
-  std::set<std::int64_t> rows, channels;
+  std::set<std::int64_t> rows, channels;  // of two at most: more are "several"
   const std::int64_t width = c.observed.rank() ? c.observed.dim(-1) : 1;
   std::int64_t inner = 1;
   for (std::int64_t a = 2; a < c.observed.rank(); ++a) inner *= c.observed.dim(a);
   for (const auto i : left) {
-    rows.insert(i / width);
-    if (c.observed.rank() >= 2) channels.insert(i / inner % c.observed.dim(1));
+    if (rows.size() < 2) rows.insert(i / width);
+    if (c.observed.rank() >= 2 && channels.size() < 2) channels.insert(i / inner % c.observed.dim(1));
   }
   if (rows.size() == 1 && c.observed.rank() >= 1 && c.size() > width) return sentence = "All wrong elements lie in the row of " + list(first) + ".", "position:row";
   if (static_cast<std::int64_t>(left.size()) < c.size() && left.back() == c.size() - 1 && left.back() - left.front() + 1 == static_cast<std::int64_t>(left.size()))
@@ -147,46 +188,84 @@ std::string place_of(const Case& c, const std::vector<std::int64_t>& left, std::
   return "";
 }
 
+/// Whether as much could be right by chance: a change of m elements that all happen to be among the differing ones, with their
+/// values. Asked of causes that leave something unexplained.
+bool by_chance(const Case& c, std::int64_t explained) {
+  const double differing = static_cast<double>(c.differing.size()), all = static_cast<double>(c.size());
+  return static_cast<double>(explained) * (std::log(all / differing) + std::log(2.0)) < 9.2;  // 1 in 10,000: hundreds are tried
+}
+
 /// Causes chosen, and what they leave.
 struct Cover {
   std::vector<CauseFound> causes;
-  std::set<std::int64_t> left;
+  std::vector<std::int64_t> left;
   int rank = 0;  // of the least simple
 };
+
+/// Elements of a that are not in b; both sorted.
+std::vector<std::int64_t> without(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
+  std::vector<std::int64_t> rest;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
+  return rest;
+}
+/// How many elements of a are in b; both sorted.
+std::int64_t shared(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
+  std::int64_t n = 0;
+  for (std::size_t i = 0, k = 0; i < a.size() && k < b.size();) {
+    if (a[i] == b[k]) ++n, ++i, ++k;
+    else if (a[i] < b[k]) ++i;
+    else ++k;
+  }
+  return n;
+}
 
 /// Greedy: the first that explains most, then what adds most to it. Whatever explains the very same elements is its group; the
 /// profiles among it come last, and do not stand in for a rule.
 Cover covered(const Case& c, const std::vector<Tried>& clean) {
-  Cover cover{{}, {c.differing.begin(), c.differing.end()}, 0};
+  Cover cover{{}, c.differing, 0};
+  std::vector<const std::vector<std::int64_t>*> explained;
   while (!cover.left.empty() && cover.causes.size() < causes_kept) {
     const Tried* best = nullptr;
     std::int64_t most = 0;
     for (const auto& t : clean) {
-      const auto adds = std::count_if(t.explained.begin(), t.explained.end(), [&](std::int64_t i) { return cover.left.count(i) > 0; });
+      if (static_cast<std::int64_t>(t.explained.size()) < most) continue;
+      const auto adds = cover.causes.empty() ? static_cast<std::int64_t>(t.explained.size()) : shared(t.explained, cover.left);
       if (adds > most || (best && adds == most && adds > 0 && t.suspect.rank < best->suspect.rank)) best = &t, most = adds;
     }
     if (!best) break;
     CauseFound f = found(c, *best, most);
     for (const auto& t : clean)  // sorted by rank: simple first
       if (t.suspect.name != f.name && t.explained == best->explained && std::find(f.group.begin(), f.group.end(), t.suspect.name) == f.group.end()) f.group.push_back(t.suspect.name);
-    for (const auto i : best->explained) cover.left.erase(i);
+    cover.left = without(cover.left, best->explained);
     cover.rank = std::max(cover.rank, best->suspect.rank);
     cover.causes.push_back(std::move(f));
+    explained.push_back(&best->explained);
+  }
+  // What leaves something unexplained must be more than chance; a whole profile, half of the difference.
+  const auto weak = [&](const CauseFound& f) { return by_chance(c, f.explains) || (f.name.rfind("profile:", 0) == 0 && 2 * f.explains < f.of); };
+  while (!cover.left.empty() && !cover.causes.empty() && weak(cover.causes.back())) {
+    cover.causes.pop_back(), explained.pop_back();
+    cover.left = c.differing;
+    for (const auto* e : explained) cover.left = without(cover.left, *e);
   }
   return cover;
 }
 
 Cover covered_by(const Case& c, const Pair& two) {
   const auto alone = static_cast<std::int64_t>(two.alone.size()), all = static_cast<std::int64_t>(c.differing.size());
-  std::vector<std::int64_t> rest;
-  std::set_difference(c.differing.begin(), c.differing.end(), two.alone.begin(), two.alone.end(), std::back_inserter(rest));
-  CauseFound first = found(c, {two.first, two.alone, 0, 0, 0}, alone), second = found(c, {two.second, rest, 0, 0, 0}, all - alone);
+  const auto rest = without(c.differing, two.alone);
+  const auto part = [](const Suspect& s, const std::vector<std::int64_t>& explained) {
+    Tried t;
+    t.suspect = s, t.explained = explained;
+    return t;
+  };
+  CauseFound first = found(c, part(two.first, two.alone), alone), second = found(c, part(two.second, rest), all - alone);
   second.sentence = "Together with " + two.first.name + ": " + second.sentence;
   first.group = two.instead_of_first, second.group = two.instead_of_second;
   return {{std::move(first), std::move(second)}, {}, std::max(two.first.rank, two.second.rank)};
 }
 
-/// The suspects that come nearest without being a cause, computed in full.
+/// The suspects that come nearest without being a cause: computed in full where the layer is small, else as their sample tells.
 void add_near_misses(const Case& c, const Trial& trial, std::vector<Tried> near, LayerReport& report) {
   std::stable_sort(near.begin(), near.end(), [](const Tried& a, const Tried& b) { return a.share != b.share ? a.share > b.share : a.suspect.rank < b.suspect.rank; });
   std::set<std::string> names;
@@ -194,11 +273,12 @@ void add_near_misses(const Case& c, const Trial& trial, std::vector<Tried> near,
   std::vector<Tried> best;
   for (auto& t : near)
     if (best.size() < near_misses_kept && names.insert(t.suspect.name).second)
-      if (auto full = t.explained.empty() ? trial.in_full(std::move(t)) : std::optional(std::move(t))) best.push_back(std::move(*full));
+      if (auto full = t.whole || c.size() > small ? std::optional(std::move(t)) : trial.in_full(std::move(t), true)) best.push_back(std::move(*full));
   std::stable_sort(best.begin(), best.end(), [](const Tried& a, const Tried& b) { return a.share > b.share; });
   for (const auto& t : best) {
     CauseFound f = found(c, t, static_cast<std::int64_t>(t.explained.size()));
-    f.sentence += " (gives " + percent(t.share) + " of all elements" + (t.broken ? ", and changes " + std::to_string(t.broken) + " that agreed)" : ")");
+    f.of = t.differing;
+    f.sentence += " (gives " + percent(t.share) + (t.whole ? " of all elements" : " of " + std::to_string(t.tried) + " elements tried") + (t.broken ? ", and changes " + std::to_string(t.broken) + " that agreed)" : ")");
     report.near_misses.push_back(std::move(f));
   }
 }
@@ -224,7 +304,13 @@ void attribute(const Case& c, LayerReport& report) {
     if (auto t = trial.run(s)) (t->plausible() ? clean : near).push_back(std::move(*t));
   };
   for (const auto& s : cheap) consider(s);
-  for (const auto& s : costly) consider(s);
+  for (const auto& s : costly)
+    if (!s.run) consider(s);
+  // Whole runs of the operator by other profiles come last. A large layer goes without where one rule explains everything.
+  const auto all_explained = [&](const Tried& t) { return t.suspect.rank < profile_rank && t.explained.size() == c.differing.size(); };
+  const bool enough = c.accumulates() && c.size() > small && std::any_of(clean.begin(), clean.end(), all_explained);
+  for (const auto& s : costly)
+    if (s.run && !enough) consider(s);
   std::stable_sort(clean.begin(), clean.end(), [](const Tried& a, const Tried& b) {
     return a.explained.size() != b.explained.size() ? a.explained.size() > b.explained.size() : a.suspect.rank != b.suspect.rank ? a.suspect.rank < b.suspect.rank : a.suspect.name < b.suspect.name;
   });
@@ -240,8 +326,8 @@ void attribute(const Case& c, LayerReport& report) {
 
   if (!cover.left.empty()) {
     std::string sentence;
-    if (const std::string name = place_of(c, {cover.left.begin(), cover.left.end()}, sentence); !name.empty()) {
-      CauseFound f{.name = name, .explains = 0, .of = static_cast<std::int64_t>(c.differing.size()), .sentence = sentence + " It stays unexplained.", .next = {}, .group = {}, .deciding = {stored_index(c.observed, *cover.left.begin())}};
+    if (const std::string name = place_of(c, cover.left, sentence); !name.empty()) {
+      CauseFound f{.name = name, .explains = 0, .of = static_cast<std::int64_t>(c.differing.size()), .sentence = sentence + " It stays unexplained.", .next = {}, .group = {}, .deciding = {stored_index(c.observed, cover.left.front())}};
       f.next = next_command(c, f.deciding[0]);
       report.causes.push_back(std::move(f));
     }

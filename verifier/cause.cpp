@@ -7,6 +7,7 @@
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
 #include "lib/rules/dynamic.hpp"
+#include "lib/rules/pairs.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "verifier/evaluate.hpp"
 
@@ -21,6 +22,16 @@ struct Case::Accumulation {
   std::int64_t rows = 0;           // of a matrix product; 0: the geometry counts as the output does
   std::optional<Layer> plain;      // the layer after its input was quantized at run time
   bool dequantized = false;        // a dynamic convolution: the stored result is dequantized by the input's own qparams
+  RequantizeContext context;       // by the profile's cell and the layer's own operands
+  bool to_float = false;           // what requantization ends in
+  float out_scale = 1;             // of a dequantized result
+  std::int64_t out_zero_point = 0;
+  struct Whole {                   // sums of the layer's own operands by other pairs, kept for the next that pair alike
+    std::vector<Segment> segments;
+    std::string registers;
+    std::shared_ptr<const std::vector<std::int64_t>> acc;
+  };
+  std::vector<Whole> wholes;
 };
 
 namespace {
@@ -56,6 +67,23 @@ void read_product(const Layer& layer, Geometry& g, AccumulationInput& in) {
   in.x_scale = a.q.quantized() ? a.q.scale_of(0) : 1;
 }
 
+/// What the saturation of pairs adds to the sum of one element: pair_excess() of it alone.
+std::int64_t excess_of_pairs(const Geometry& g, const AccumulationInput& in, const Cell& rule, const std::vector<Segment>& segments, std::int64_t element) {
+  const std::int64_t offset = rule.get("pair_offset") == "128" ? 128 : 0, outside = rule.get("pair_outside", "zero_point") == "zero" ? 0 : in.x_zero_point + offset;
+  const std::vector<std::int64_t> no_zero_point{0};
+  std::vector<std::int64_t> products(static_cast<std::size_t>(g.terms()));
+  for_each_product(g, {in.x, in.w, 0, no_zero_point}, element, [&](std::int64_t t, std::int64_t c, std::int64_t x, std::int64_t w, bool is_outside) {
+    products[static_cast<std::size_t>(t * g.in_channels + c)] = (is_outside ? outside : x + offset) * w;
+  });
+  std::int64_t excess = 0;
+  for (const auto& s : segments)
+    for (std::size_t k = 0; k + 1 < s.size(); k += 2) {
+      const std::int64_t p = products[static_cast<std::size_t>(s[k])] + products[static_cast<std::size_t>(s[k + 1])];
+      excess += saturate(p, 16) - p;
+    }
+  return excess;
+}
+
 bool ends_with(const std::string& s, const std::string& end) { return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0; }
 
 /// Whether the accumulator is all that the output is made of: conv2d_add adds to it before it is rounded.
@@ -89,6 +117,13 @@ Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o
   }
   const auto sums = accumulate_layer(a->plain ? *a->plain : l, cell, a->geometry, a->input).acc;
   accumulation_ = a;
+  ++cost_->accumulations;
+  a->context = requantize_context(base(), cell, a->input, channels(), right_port());
+  if (port != "accumulator") {
+    const Tensor& y = base().out();
+    a->to_float = is_float(y.dtype);
+    if (a->dequantized) a->out_scale = static_cast<float>(y.q.scale_of(0)), a->out_zero_point = y.q.integer_zero_point();
+  }
   if (!a->rows) a->acc = sums;
   else for (std::int64_t i = 0; i < size(); ++i) a->acc.push_back(sums[static_cast<std::size_t>(slot(i))]);
 }
@@ -133,6 +168,20 @@ bool Case::is_open(std::int64_t element) const {
   return it != all.end() && it->index == element && !std::binary_search(differing.begin(), differing.end(), element);
 }
 
+std::shared_ptr<const std::vector<std::int64_t>> Case::whole_sums(const Cell& rule, const AccumulationInput& in, bool other_operands) const {
+  auto& a = *accumulation_;
+  const auto segments = pair_segments(base(), rule, a.geometry);
+  std::string registers = rule.get("accumulator", "int32") + rule.get("register");
+  if (!segments.empty()) registers += rule.get("pair_outside", "zero_point") + rule.get("pair_offset");
+  if (!other_operands)
+    for (const auto& w : a.wholes)
+      if (w.registers == registers && w.segments == segments) return w.acc;
+  ++cost_->accumulations;
+  auto acc = std::make_shared<const std::vector<std::int64_t>>(accumulate_layer(base(), rule, a.geometry, in).acc);
+  if (!other_operands) a.wholes.push_back({segments, registers, acc});
+  return acc;
+}
+
 std::vector<std::int64_t> Case::sums_of(const Change& change, const std::vector<std::int64_t>& wanted) const {
   const auto& elements = wanted.empty() ? all_elements(size()) : wanted;
   const AccumulationInput& in = change.input ? *change.input : input();
@@ -141,25 +190,57 @@ std::vector<std::int64_t> Case::sums_of(const Change& change, const std::vector<
   sums.reserve(elements.size());
   if (change.sum) for (const auto i : elements) sums.push_back(change.sum(i));
   else if (!change.input && !change.cell) for (const auto i : elements) sums.push_back(accumulators()[static_cast<std::size_t>(i)]);
-  else if (wanted.empty() || rule.get("pairs", "none") != "none") {
-    const auto acc = accumulate_layer(base(), rule, geometry(), in).acc;
-    if (static_cast<std::int64_t>(acc.size()) != size()) return {};
-    for (const auto i : elements) sums.push_back(acc[static_cast<std::size_t>(slot(i))]);
+  else if (wanted.empty() || 4 * static_cast<std::int64_t>(wanted.size()) >= size()) {
+    const auto acc = whole_sums(rule, in, static_cast<bool>(change.input));
+    if (static_cast<std::int64_t>(acc->size()) != size()) return {};
+    for (const auto i : elements) sums.push_back((*acc)[static_cast<std::size_t>(slot(i))]);
   } else {
     const Operands operands{in.x, in.w, in.x_zero_point, in.w_zero_point};
+    const auto segments = pair_segments(base(), rule, geometry());
     for (const auto i : elements) {
       std::int64_t sum = 0;
       for_each_product(geometry(), operands, slot(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum += x * w; });
+      if (!segments.empty()) sum += excess_of_pairs(geometry(), in, rule, segments, slot(i));
       sums.push_back(rule.get("accumulator", "int32") == "int32" ? wrap32(sum) : sum);
     }
   }
   return sums;
 }
 
+bool Case::has_own_context(const Change& change) const {
+  return !change.cell && (!change.input || (change.input->x_scale == input().x_scale && change.input->x_zero_point == input().x_zero_point));
+}
+
 RequantizeContext Case::context_of(const Change& change) const {
-  RequantizeContext context = requantize_context(base(), change.cell ? *change.cell : cell, change.input ? *change.input : input(), channels(), right_port());
+  RequantizeContext context = has_own_context(change) ? accumulation_->context : requantize_context(base(), change.cell ? *change.cell : cell, change.input ? *change.input : input(), channels(), right_port());
   if (change.context) change.context(context);
   return context;
+}
+
+Requantizer Case::requantizer_of(const Change& change, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const {
+  places.clear();
+  const auto stages = stages_of(change);
+  const bool lanes = std::any_of(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("fixed ", 0) == 0 && s.substr(0, s.find(' ', 6)).find('/') != std::string::npos; });
+  const bool restricted = !lanes && static_cast<std::int64_t>(few.size()) < channels();
+  if (!restricted) {
+    places = few;
+    return {stages, context_of(change), layer.place};
+  }
+  std::vector<std::int64_t> kept = few;
+  std::sort(kept.begin(), kept.end());
+  kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
+  const auto pick = [&](const RequantizeContext& from) {
+    RequantizeContext r;
+    r.min = from.min, r.max = from.max, r.has_bias = from.has_bias, r.activation = from.activation, r.negative_slope = from.negative_slope, r.lanes = from.lanes;
+    if (from.channels.size() <= 1) r.channels = from.channels;
+    else for (const auto o : kept) r.channels.push_back(from.channels[static_cast<std::size_t>(o)]);
+    return r;
+  };
+  for (const auto o : few) places.push_back(std::lower_bound(kept.begin(), kept.end(), o) - kept.begin());
+  if (change.across_channels || !has_own_context(change)) return {stages, pick(context_of(change)), layer.place};
+  RequantizeContext context = pick(accumulation_->context);
+  if (change.context) change.context(context);
+  return {stages, std::move(context), layer.place};
 }
 
 Stages Case::stages_of(const Change& change) const {
@@ -171,21 +252,22 @@ Stages Case::stages_of(const Change& change) const {
 double Case::finished(const Requantizer& requantize, std::int64_t acc, std::int64_t channel) const {
   Events ignored = 0;
   if (port == "accumulator") return static_cast<double>(wrap32(requantize(acc, channel, ignored)));
-  const Tensor& y = base().out();
-  if (is_float(y.dtype)) return static_cast<double>(requantize.to_float(acc, channel, ignored));
+  if (accumulation_->to_float) return static_cast<double>(requantize.to_float(acc, channel, ignored));
   const std::int64_t q = requantize(acc, channel, ignored);
   if (!accumulation_->dequantized) return static_cast<double>(q);
-  return static_cast<double>(static_cast<float>(y.q.scale_of(0)) * static_cast<float>(q - y.q.integer_zero_point()));
+  return static_cast<double>(accumulation_->out_scale * static_cast<float>(q - accumulation_->out_zero_point));
 }
 
 Values Case::changed(const Change& change, const std::vector<std::int64_t>& wanted) const {
   const auto sums = sums_of(change, wanted);
-  const Requantizer requantize(stages_of(change), context_of(change), layer.place);
-  Values values;
-  values.reserve(sums.size());
+  Values values(sums.size());
+  std::vector<std::int64_t> few, places;
+  for (std::size_t k = 0; k < std::min(sums.size(), wanted.size()); ++k) few.push_back(channel_of(wanted[k]));
+  if (wanted.empty()) few.resize(static_cast<std::size_t>(channels()));  // all of them
+  const Requantizer requantize = requantizer_of(change, few, places);
   for (std::size_t k = 0; k < sums.size(); ++k) {
     const std::int64_t i = wanted.empty() ? static_cast<std::int64_t>(k) : wanted[k];
-    values.push_back(finished(requantize, change.accumulator ? change.accumulator(sums[k], i) : sums[k], channel_of(i)));
+    values[k] = finished(requantize, change.accumulator ? change.accumulator(sums[k], i) : sums[k], wanted.empty() ? channel_of(i) : places[k]);
   }
   return values;
 }
@@ -197,6 +279,7 @@ Values Case::rerun(const Layer& other, const Cell& with, const std::vector<std::
   } catch (const Error&) {
     return {};  // a change that the operator does not take: an input without a scale, other shapes
   }
+  ++cost_->runs;
   const Result result = op.run(other, with);
   const auto it = result.outputs.find(port);
   if (it == result.outputs.end()) return {};
@@ -227,7 +310,7 @@ int find_stage(const std::vector<std::string>& stages, const std::string& verb) 
 }
 
 Suspect suspect(const Case& c, std::string name, std::string sentence, Change change, int rank) {
-  const bool costly = change.input || change.sum || (change.cell && change.cell->get("pairs", "none") != "none");
+  const bool costly = static_cast<bool>(change.input) || change.sum || (change.cell && change.cell->get("pairs", "none") != "none");
   const auto kept = std::make_shared<const Change>(std::move(change));
   return {std::move(name), std::move(sentence), rank, [&c, kept](const std::vector<std::int64_t>& e) { return c.changed(*kept, e); }, costly, kept};
 }
@@ -237,10 +320,11 @@ Suspect operands_suspect(const Case& c, std::string name, std::string sentence, 
 }
 
 std::optional<Change> combined(const Change& a, const Change& b) {
-  const auto sums = [](const Change& c) { return c.input || c.sum || c.cell; };
+  const auto sums = [](const Change& c) { return static_cast<bool>(c.input) || c.sum || c.cell; };
   if ((sums(a) && sums(b)) || (a.stages && b.stages)) return std::nullopt;
   Change both = sums(a) ? a : b;  // operands, sums and cell of one
   const Change& other = sums(a) ? b : a;
+  both.across_channels = a.across_channels || b.across_channels;
   if (other.stages) both.stages = other.stages;
   if (both.edit && other.edit) both.edit = [first = a.edit, second = b.edit](const Stages& s) { return second(first(s)); };
   else if (other.edit) both.edit = other.edit;

@@ -19,15 +19,34 @@ bool same_value(double a, double b);
 
 using Stages = std::vector<std::string>;
 
+/// Operands that changes share: none when it holds nothing.
+class OtherOperands {
+ public:
+  OtherOperands() = default;
+  OtherOperands(AccumulationInput in) : in_(std::make_shared<const AccumulationInput>(std::move(in))) {}
+  explicit operator bool() const { return in_ != nullptr; }
+  const AccumulationInput& operator*() const { return *in_; }
+  const AccumulationInput* operator->() const { return in_.get(); }
+
+ private:
+  std::shared_ptr<const AccumulationInput> in_;
+};
+
 /// What a suspect changes in a layer that accumulates. Unset: as the profile has it.
 struct Change {
   std::optional<Stages> stages{};                                     // all stages anew
   std::function<Stages(const Stages&)> edit{};                        // then altered: two edits go together
   std::optional<Cell> cell{};                                         // other pairs or registers
-  std::optional<AccumulationInput> input{};                           // other operands
+  OtherOperands input{};                                              // other operands
   std::function<void(RequantizeContext&)> context{};                  // other scales, bias, zero point, range
+  bool across_channels = false;                                       // `context` gives a channel what is another's
   std::function<std::int64_t(std::int64_t acc, std::int64_t element)> accumulator{};  // after the sum
   std::function<std::int64_t(std::int64_t element)> sum{};            // instead of the sum
+};
+
+/// What the trials of a case have cost: passes over all products of the layer, and whole runs of its operator.
+struct Cost {
+  std::int64_t accumulations = 0, runs = 0;
 };
 
 /// One output of a layer that differs, with what has been computed already: causes try their changes on it.
@@ -82,12 +101,19 @@ class Case {
   std::vector<std::int64_t> sums_of(const Change&, const std::vector<std::int64_t>& elements) const;
   RequantizeContext context_of(const Change&) const;
   Stages stages_of(const Change&) const;
+  /// Its stages bound to the channels in `few` alone, where they are fewer than all: `places` says under which number each then stands.
+  Requantizer requantizer_of(const Change&, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const;
   double finished(const Requantizer&, std::int64_t acc, std::int64_t channel) const;
   /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run).
   Values rerun(const Layer&, const Cell&, const std::vector<std::int64_t>& elements) const;
+  /// Counted so far.
+  const Cost& cost() const { return *cost_; }
 
  private:
   struct Accumulation;
+  bool has_own_context(const Change&) const;                        // but for what change.context does
+  std::shared_ptr<const std::vector<std::int64_t>> whole_sums(const Cell&, const AccumulationInput&, bool other_operands) const;
+  std::shared_ptr<Cost> cost_ = std::make_shared<Cost>();
   std::shared_ptr<Accumulation> accumulation_;
 };
 
@@ -99,6 +125,7 @@ struct Suspect {
   std::function<Values(const std::vector<std::int64_t>& elements)> values;
   bool costly = false;                                              // a whole run: tried after the others
   std::shared_ptr<const Change> change{};                           // what it is, in a layer that accumulates
+  bool run = false;                                                 // another profile's whole operator: tried last of all
 };
 
 /// One family: what it suspects of a case. Returns nothing where it does not apply.

@@ -35,36 +35,23 @@ class PairTrial {
     elements_ = of_few_channels(c, c.differing, differing_tried, channels_);
     const auto others = of_few_channels(c, agreeing, agreeing_tried, channels_);
     elements_.insert(elements_.end(), others.begin(), others.end());
-    for (const auto i : elements_) places_.push_back(std::find(channels_.begin(), channels_.end(), c.channel_of(i)) - channels_.begin());
   }
 
   /// Whether the change gives the observed value of every element tried.
   bool fits(const Change& change, const void* sums_of) {
     const auto& sums = kept(change, sums_of);
     if (sums.size() != elements_.size()) return false;
-    RequantizeContext context = case_.context_of(change);
-    if (context.channels.size() > 1) {
-      std::vector<Names> few;
-      for (const auto channel : channels_) few.push_back(context.channels[static_cast<std::size_t>(channel)]);
-      context.channels = std::move(few);
-    }
-    const auto stages = case_.stages_of(change);
-    if (std::any_of(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("fixed ", 0) == 0 && s.substr(0, s.find(' ', 6)).find('/') != std::string::npos; }))
-      return same(case_.changed(change, elements_));  // lanes count all channels
-    const Requantizer requantize(stages, std::move(context), case_.layer.place);
+    std::vector<std::int64_t> places, few;
+    for (const auto i : elements_) few.push_back(case_.channel_of(i));
+    const Requantizer requantize = case_.requantizer_of(change, few, places);
     for (std::size_t k = 0; k < elements_.size(); ++k) {
       const std::int64_t acc = change.accumulator ? change.accumulator(sums[k], elements_[k]) : sums[k];
-      if (!same_value(case_.finished(requantize, acc, places_[k]), case_.observed_value(elements_[k]))) return false;
+      if (!same_value(case_.finished(requantize, acc, places[k]), case_.observed_value(elements_[k]))) return false;
     }
     return true;
   }
 
  private:
-  bool same(const Values& v) const {
-    for (std::size_t k = 0; k < v.size(); ++k)
-      if (!same_value(v[k], case_.observed_value(elements_[k]))) return false;
-    return v.size() == elements_.size();
-  }
   /// Accumulators by the suspect that changes them; null: the profile's.
   const std::vector<std::int64_t>& kept(const Change& change, const void* key) {
     auto& sums = sums_[key];
@@ -72,11 +59,11 @@ class PairTrial {
     return sums;
   }
   const Case& case_;
-  std::vector<std::int64_t> elements_, channels_, places_;
+  std::vector<std::int64_t> elements_, channels_;
   std::map<const void*, std::vector<std::int64_t>> sums_;
 };
 
-bool changes_sums(const Change& c) { return c.input || c.sum || c.cell; }
+bool changes_sums(const Change& c) { return static_cast<bool>(c.input) || c.sum || c.cell; }
 
 /// Whether the change reproduces the whole output.
 bool explains_all(const Case& c, const Change& change) {

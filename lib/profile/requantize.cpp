@@ -109,7 +109,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
   else if (verb == "fma") s.verb = Verb::fma, two();
   else if (verb == "muladd") s.verb = Verb::muladd, two();
   else if (verb == "activation") s.verb = Verb::activation;
-  else if (verb == "zero_point") s.verb = Verb::zero_point;
+  else if (verb == "zero_point") s.verb = Verb::zero_point, s.a = constants("zo");
   else if (verb == "saturate16") s.verb = Verb::saturate16;
   else if (verb == "register") {
     const auto [bits, model] = cut(rest, '-');
@@ -117,7 +117,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
     if (r.ec != std::errc() || r.ptr != bits.data() + bits.size() || s.bits < 2 || s.bits > 62 || (model != "wrap" && model != "saturate"))
       throw Error(place, "found the register \"" + rest + "\", expected 2 to 62 bits and wrap or saturate, as in 24-saturate");
     s.verb = Verb::held, s.saturates = model == "saturate";
-  } else if (verb == "range") s.verb = Verb::range;
+  } else if (verb == "range") s.verb = Verb::range, s.a = constants("zo");
   else if (verb == "clamp") s.verb = Verb::clamp;
   else if (verb == "fixed") {
     const auto [rule, expression] = cut(rest, ' ');
@@ -167,7 +167,6 @@ std::int64_t convert(const Value& v, const Step& s, Events& events) {
 
 void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Events& events) const {
   using Kind = Value::Kind;
-  const auto& names = of(context.channels, channel);
   switch (s.verb) {
     case Verb::bias: {
       const double b = of(s.a, channel);
@@ -226,7 +225,7 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
     }
     case Verb::round: v = {Kind::integer, convert(v, s, events), 0, 0}; return;
     case Verb::zero_point: {
-      const double zo = names.at("zo");
+      const double zo = of(s.a, channel);
       if (v.kind == Kind::integer) v.i += static_cast<std::int64_t>(zo);
       else if (v.kind == Kind::f32) v.f = v.f + static_cast<float>(zo);
       else v.d = v.d + zo;
@@ -240,7 +239,7 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
       return;
     }
     case Verb::range: case Verb::clamp: {
-      const std::int64_t shift = s.verb == Verb::range ? static_cast<std::int64_t>(names.at("zo")) : 0;
+      const std::int64_t shift = s.verb == Verb::range ? static_cast<std::int64_t>(of(s.a, channel)) : 0;
       const std::int64_t lo = context.min - shift, hi = context.max - shift;
       if (v.kind == Kind::integer) {
         if (v.i < lo || v.i > hi) events |= event::clamped;

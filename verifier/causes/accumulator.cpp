@@ -65,7 +65,7 @@ std::vector<Suspect> suspects(const Case& c) {
   int with_bias = alone;
   if (integer_bias) {
     std::vector<std::int64_t> sums;
-    const Requantizer requantize(c.cell.stages, requantize_context(c.base(), c.cell, c.input(), c.channels(), c.right_port()), c.layer.place);
+    const Requantizer requantize(c.cell.stages, c.context_of({}), c.layer.place);
     for (std::int64_t i = 0; i < c.size(); ++i) sums.push_back(requantize.with_bias(c.accumulators()[static_cast<std::size_t>(i)], c.channel_of(i)));
     with_bias = bits_needed(sums);
   }

@@ -16,7 +16,7 @@ std::vector<Suspect> suspects(const Case& c) {
       if (!same("pairs") || !same("pair_order") || !same("kernels") || !same("pair_outside") || !same("pair_offset") || !same("bound")) change.cell = rival.cell;
       all.push_back(suspect(c, "profile:" + rival.label, sentence, change, 50));
     } else {
-      all.push_back({"profile:" + rival.label, sentence, 50, [&c, as = rival.layer, chosen = rival.cell](const std::vector<std::int64_t>& e) { return c.rerun(as, chosen, e); }, true});
+      all.push_back({"profile:" + rival.label, sentence, 50, [&c, as = rival.layer, chosen = rival.cell](const std::vector<std::int64_t>& e) { return c.rerun(as, chosen, e); }, true, {}, true});
     }
   }
   return all;

@@ -20,6 +20,7 @@ Suspect by_element(const Case& c, std::string sentence, std::function<std::int64
               std::vector<std::int64_t> some;
               for (const auto k : places) some.push_back(elements.empty() ? k : elements[static_cast<std::size_t>(k)]);
               Change change;
+              change.across_channels = true;
               change.context = [from](RequantizeContext& context) {
                 const double sw = context.channels[static_cast<std::size_t>(from) % context.channels.size()].at("sw");
                 for (auto& names : context.channels) names["sw"] = sw;
@@ -60,7 +61,7 @@ std::vector<Suspect> suspects(const Case& c) {
     all.push_back(suspect(c, name, sentence, {.context = [from](RequantizeContext& context) {
                             const auto before = context.channels;
                             for (std::size_t o = 0; o < before.size(); ++o) context.channels[o]["sw"] = before[from(o, before.size())].at("sw");
-                          }}));
+                          }, .across_channels = true}));
   };
   add("weight-scale:per-tensor", "Every channel uses the first channel's weight scale.", [](std::size_t, std::size_t) { return std::size_t{0}; });
   add("weight-scale:shifted", "Every channel uses the weight scale of the channel before it.", [](std::size_t o, std::size_t n) { return (o + n - 1) % n; });
