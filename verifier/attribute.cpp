@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t sample_size = 96, probe_size = 8, near_misses_kept = 3, causes_kept = 4;
 constexpr int profile_rank = 50;
 constexpr std::int64_t small = 4096;      // elements of a layer that is always computed in full
-constexpr std::int64_t first_block = 1024;
+constexpr std::int64_t first_block = 1024, most_products = 200000;
 
 /// Elements spread over a list, first and last among them.
 std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::size_t n) {
@@ -62,6 +62,9 @@ class Trial {
     };
     sample_ = sampled(sample_size, differing_in_sample_);
     probe_ = sampled(probe_size, differing_in_probe_);
+    // Sums formed anew cost all products of an element: as many elements as two hundred thousand products allow.
+    const std::int64_t terms = c.accumulates() ? std::max<std::int64_t>(c.geometry().terms(), 1) : 1;
+    costly_sample_ = sampled(static_cast<std::size_t>(std::clamp<std::int64_t>(most_products / 2 / terms, 16, sample_size)), differing_in_costly_sample_);
   }
 
   /// Null when the suspect reproduces nothing of the sample.
@@ -71,7 +74,7 @@ class Trial {
         const auto t = of_some(s, probe_, differing_in_probe_);
         if (!t || (t->explained.empty() && t->broken > 0)) return std::nullopt;
       }
-      auto t = of_some(s, sample_, differing_in_sample_);
+      auto t = s.costly && s.change ? of_some(s, costly_sample_, differing_in_costly_sample_) : of_some(s, sample_, differing_in_sample_);
       if (!t || t->explained.empty()) return std::nullopt;
       return t->broken > 0 ? t : in_full(std::move(*t));
     } catch (const std::exception&) {
@@ -136,8 +139,8 @@ class Trial {
     return t;
   }
   const Case& case_;
-  std::vector<std::int64_t> sample_, probe_;
-  std::size_t differing_in_sample_ = 0, differing_in_probe_ = 0;
+  std::vector<std::int64_t> sample_, probe_, costly_sample_;
+  std::size_t differing_in_sample_ = 0, differing_in_probe_ = 0, differing_in_costly_sample_ = 0;
 };
 
 std::string percent(double share) {

@@ -7,6 +7,7 @@
 
 #include "lib/num/int.hpp"
 #include "verifier/cause.hpp"
+#include "verifier/float_sums.hpp"
 
 namespace lastbit::causes {
 namespace {
@@ -57,8 +58,42 @@ int partial_bits(const Case& c) {
 
 bool is_bias(const std::string& stage) { return stage.rfind("bias ", 0) == 0 || stage.rfind("bias64 ", 0) == 0; }
 
+/// A float matrix product: its sums as an integer kernel would have them.
+std::vector<Suspect> of_float_sums(const Case& c) {
+  std::vector<Suspect> all;
+  const auto sums = std::make_shared<const FloatSums>(c);
+  for (int bits = narrowest; bits < std::min(widest, bits_needed(sums->sums())); ++bits)
+    for (const bool saturates : {false, true})
+      all.push_back(float_sums_suspect(sums, "accumulator:" + std::to_string(bits) + (saturates ? "-saturate" : "-wrap"),
+                                       "The sum is held in an accumulator of " + std::to_string(bits) + " bits that " + (saturates ? "saturates" : "wraps") + " when it is complete.",
+                                       [sums, bits, saturates](std::int64_t i) {
+                                         const std::int64_t v = sums->sums()[static_cast<std::size_t>(i)];
+                                         return saturates ? saturate(v, bits) : wrap(v, bits);
+                                       }));
+  for (int bits = narrowest; bits < std::min(widest, bits_needed(sums->sums()) + 4); ++bits)
+    all.push_back(float_sums_suspect(sums, "accumulator:" + std::to_string(bits) + "-saturate-partial", "The sum is held in an accumulator of " + std::to_string(bits) + " bits that saturates after every product.",
+                                     [sums, bits](std::int64_t i) { return sums->saturating(i, bits); }));
+  return all;
+}
+
+/// conv2d_add: a whole run for every width that some sum does not fit, with the addition after it.
+std::vector<Suspect> of_convolution_and_addition(const Case& c) {
+  std::vector<Suspect> all;
+  for (int bits = narrowest; bits < std::min(widest, bits_needed(c.expected.acc)); ++bits)
+    for (const bool saturates : {false, true}) {
+      const std::string model = std::to_string(bits) + (saturates ? "-saturate" : "-wrap");
+      Cell cell = c.cell;
+      cell.stages.insert(cell.stages.begin(), "register " + model);
+      all.push_back({"accumulator:" + model, "The convolution's accumulator has " + std::to_string(bits) + " bits and " + (saturates ? "saturates" : "wraps") + " when the sum is complete, before the addition.", 10,
+                     [&c, cell](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, cell, e); }, true});
+    }
+  return all;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
+  if (FloatSums::applies(c)) return of_float_sums(c);
+  if (c.layer.op == "conv2d_add" && c.port == "y") return of_convolution_and_addition(c);
   if (!c.accumulates()) return all;
   const bool integer_bias = c.layer.find("bias") && std::any_of(c.cell.stages.begin(), c.cell.stages.end(), is_bias);
   const int alone = bits_needed(c.accumulators());

@@ -1,8 +1,10 @@
 // multiplier: the output multiplier si*sw/so is held in another type, or its products are associated in another order.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "verifier/cause.hpp"
+#include "verifier/float_sums.hpp"
 #include "verifier/stages.hpp"
 
 namespace lastbit::causes {
@@ -52,8 +54,21 @@ std::vector<Suspect> of_floats(const Case& c) {
   return all;
 }
 
+std::vector<Suspect> of_float_sums(const Case& c) {
+  const auto sums = std::make_shared<const FloatSums>(c);
+  const auto power = [&](const char* words, double least) {  // mantissas from here on go up
+    return float_sums_suspect(sums, "multiplier:power-of-two", words, [sums](std::int64_t i) { return sums->sums()[static_cast<std::size_t>(i)]; }, [least](double m) {
+      int exponent = 0;
+      const double mantissa = std::frexp(m, &exponent);
+      return std::ldexp(mantissa < least ? 0.5 : 1.0, exponent);
+    });
+  };
+  return {power("The multiplier is the nearest power of two.", 0.75), power("The multiplier is the power of two whose logarithm is nearest.", 0.70710678118654757), power("The multiplier is the power of two below it.", 2)};
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
+  if (FloatSums::applies(c)) return of_float_sums(c);
   if (!staged(c)) return all;
   if (is_float(c.observed.dtype)) return of_floats(c);
   const auto& stages = c.cell.stages;

@@ -1,6 +1,7 @@
 // weight: the weight's elements lie in another order: a transposed matrix, or the reordering bug of PyTorch's transposed
 // convolutions on oneDNN.
 #include "verifier/cause.hpp"
+#include "verifier/float_sums.hpp"
 
 namespace lastbit::causes {
 namespace {
@@ -65,8 +66,29 @@ std::vector<std::int32_t> reordered(const Case& c) {
   return r;
 }
 
+/// A float matrix product's b, transposed either way.
+std::vector<Suspect> of_float_sums(const Case& c) {
+  std::vector<Suspect> all;
+  const auto sums = std::make_shared<const FloatSums>(c);
+  for (const bool bytes_of_transpose : {true, false}) {
+    const auto other = std::make_shared<const std::vector<std::int64_t>>(sums->sums_of([bytes_of_transpose](const Geometry& g, AccumulationInput& in) {
+      const std::int64_t N = g.out_channels, K = g.in_channels;
+      const auto w = in.w;
+      for (std::int64_t n = 0; n < N; ++n)
+        for (std::int64_t k = 0; k < K; ++k) {
+          const std::int64_t flat = n * K + k, from = bytes_of_transpose ? flat % N * K + flat / N : k * N + n;
+          in.w[static_cast<std::size_t>(flat)] = w[static_cast<std::size_t>(from)];
+        }
+    }));
+    if (*other != sums->sums())
+      all.push_back(float_sums_suspect(sums, "weight:transposed", "The bytes of b were read as its transpose: rows and columns swapped.", [other](std::int64_t i) { return (*other)[static_cast<std::size_t>(i)]; }));
+  }
+  return all;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
+  if (FloatSums::applies(c)) return of_float_sums(c);
   if (!c.accumulates()) return all;
   AccumulationInput in = c.input();
   if (c.geometry().out_channels > 1 && c.geometry().in_channels > 1) {

@@ -94,10 +94,21 @@ void add_stale(const Case& c, std::vector<Suspect>& all) {
     const auto o = static_cast<std::int64_t>(c.observed_value(some[k]));
     if (o > range.min && o < range.max) ++moved[o - static_cast<std::int64_t>(open[k])];
   }
-  std::vector<std::pair<std::int64_t, std::int64_t>> common(moved.begin(), moved.end());
-  std::stable_sort(common.begin(), common.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-  for (std::size_t k = 0; k < common.size() && k < 3; ++k) {
-    const std::int64_t delta = common[k].first, stale = c.observed.q.integer_zero_point() + delta;
+  // Where an activation clamps nearly everything, what its bound moved by is all there is.
+  std::map<std::int64_t, std::int64_t> bound;
+  for (const auto i : some) ++bound[static_cast<std::int64_t>(c.observed_value(i) - c.expected_value(i))];
+  std::vector<std::int64_t> deltas;
+  for (const auto& [counts, kept] : {std::pair(&moved, std::size_t{3}), std::pair(&bound, std::size_t{1})}) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> common(counts->begin(), counts->end());
+    std::stable_sort(common.begin(), common.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    for (std::size_t k = 0; k < common.size() && k < kept; ++k)
+      if (std::find(deltas.begin(), deltas.end(), common[k].first) == deltas.end()) deltas.push_back(common[k].first);
+  }
+  // Ties that are rounded to even with the zero point in them go to both sides of an odd step.
+  for (std::size_t k = 0, n = deltas.size(); k < n; ++k)
+    if (std::find(deltas.begin(), deltas.end(), deltas[k] + 2) != deltas.end()) deltas.push_back(deltas[k] + 1);
+  for (const std::int64_t delta : deltas) {
+    const std::int64_t stale = c.observed.q.integer_zero_point() + delta;
     if (delta == 0 || stale < info(c.observed.dtype).min || stale > info(c.observed.dtype).max) continue;
     for (auto& suspect_of : stale_suspects(c, delta)) all.push_back(std::move(suspect_of));
   }
