@@ -76,7 +76,8 @@ class Trial {
       }
       auto t = s.costly && s.change ? of_some(s, costly_sample_, differing_in_costly_sample_) : of_some(s, sample_, differing_in_sample_);
       if (!t || t->explained.empty()) return std::nullopt;
-      return t->broken > 0 ? t : in_full(std::move(*t));
+      // Where nothing agrees nothing can be broken: what speaks against it three times as often as for it is no cause either.
+      return t->broken > 0 || t->contradicted > 3 * static_cast<std::int64_t>(t->explained.size()) ? t : in_full(std::move(*t));
     } catch (const std::exception&) {
       return std::nullopt;  // the change does not fit this layer
     }
@@ -133,6 +134,7 @@ class Trial {
       const bool same = same_value(v[k], case_.observed_value(elements[k]));
       right += same;
       if (k < differing && same) t.explained.push_back(elements[k]);
+      if (k < differing && !same && !same_value(v[k], case_.expected_value(elements[k]))) ++t.contradicted;
       if (k >= differing && !same) ++t.broken;
     }
     t.share = static_cast<double>(right) / static_cast<double>(elements.size());

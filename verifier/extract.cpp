@@ -70,6 +70,7 @@ class Shrinker {
       if (!std::binary_search(e.compared.at("y").differing.begin(), e.compared.at("y").differing.end(), where)) return;
       if (!same_value(expected(e, where), expected_) || !same_value(less.value(where), y.value(where_))) return;
       if (smaller.out("y").size() == layer_.out("y").size() && input_size(smaller) == input_size(layer_)) return;
+      if (!cause_.empty() && !says_the_same(e)) return;  // one element alone fits many a rule
       layer_ = std::move(smaller);
       where_ = where;
       steps.push_back(step);
@@ -85,6 +86,18 @@ class Shrinker {
     if (!e.compared.count("y")) throw Error(layer.place, "found nothing to compare, expected an output");
     return e;
   }
+  LayerReport attributed(const Evaluated& e) const {
+    LayerReport report;
+    attribute(Case(dump_, entry_, e.layer, op_, profile_, *cell_for(profile_, op_, e.layer), e.result.outputs.at("y"), "y", e.compared.at("y")), report);
+    return report;
+  }
+  /// Whether the cause of the whole layer is still the first, or one that what is left cannot tell from it.
+  bool says_the_same(const Evaluated& e) const {
+    const LayerReport report = attributed(e);
+    if (report.causes.empty()) return false;
+    const CauseFound& first = report.causes.front();
+    return first.name == cause_ || std::find(first.group.begin(), first.group.end(), cause_) != first.group.end();
+  }
   static double expected(const Evaluated& e, std::int64_t i) {
     const Computed& c = e.result.outputs.at("y");
     return c.f.empty() ? static_cast<double>(c.q[static_cast<std::size_t>(i)]) : static_cast<double>(c.f[static_cast<std::size_t>(i)]);
@@ -95,15 +108,15 @@ class Shrinker {
     return n;
   }
   /// The element to keep: one that the first cause explains, else one that is not at an end of the range, which says most.
-  std::int64_t first_difference(const Layer& layer) const {
+  std::int64_t first_difference(const Layer& layer) {
     const Cell* cell = cell_for(profile_, op_, layer);
     if (!cell || !layer.has_out("y")) return -1;
     const Evaluated e = evaluate(layer, op_, *cell);
     const auto it = e.compared.find("y");
     if (it == e.compared.end() || it->second.differing.empty()) return -1;
     const Tensor& y = e.layer.out("y");
-    LayerReport report;
-    attribute(Case(dump_, entry_, e.layer, op_, profile_, *cell, e.result.outputs.at("y"), "y", it->second), report);
+    const LayerReport report = attributed(e);
+    if (!report.causes.empty()) cause_ = report.causes[0].name;
     if (!report.causes.empty() && !report.causes[0].deciding.empty()) {
       std::int64_t i = 0;
       for (std::size_t a = 0; a < y.shape.size(); ++a) i = i * y.shape[a] + report.causes[0].deciding[0][a];
@@ -120,6 +133,7 @@ class Shrinker {
   const LayerEntry& entry_;
   std::int64_t where_ = -1;
   double expected_ = 0;
+  std::string cause_;  // the first that the whole layer has
 };
 
 /// One output position of a convolution: the window it reads, with as much of the padding as it touches.

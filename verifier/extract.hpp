@@ -14,7 +14,7 @@ struct Extraction {
   std::string command;                 // repeats the difference
 };
 /// One layer, then the fewest rows, channels and positions that still differ; a step that would make the difference vanish is
-/// taken back. A layer that is identical is written whole. Throws Error.
+/// taken back, and so is one after which the layer's first cause is no longer the first, or in its group. A layer that is identical is written whole. Throws Error.
 Extraction extract(const ExtractOptions&);
 
 }  // namespace lastbit

@@ -182,10 +182,24 @@ void bring_bias(Layer& layer, const Cell& cell) {
   bias->second = Tensor::of_floats(b.name, b.shape, real);
 }
 
+/// What dequantize gives lies on its input's grid: there one LSB is the input's scale, not the last place of a float32.
+std::int64_t max_lsb(const Evaluated& e, const std::string& port, const Comparison& c) {
+  const Tensor* x = e.layer.op == "dequantize" ? e.layer.find("x") : nullptr;
+  if (!x || !x->q.quantized()) return c.max_lsb;
+  const Computed& own = e.result.outputs.at(port);
+  double most = 0;
+  for (const auto i : c.differing) {
+    const double steps = std::abs(static_cast<double>(own.f[static_cast<std::size_t>(i)]) - e.layer.out(port).value(i)) / x->scale_at(i);
+    if (!std::isfinite(steps)) return c.max_lsb;
+    most = std::max(most, steps);
+  }
+  return std::max<std::int64_t>(1, rne(std::min(most, 0x1p40)));
+}
+
 std::map<std::string, Difference> differences_of(const Evaluated& e) {
   std::map<std::string, Difference> all;
   for (const auto& [port, c] : e.compared)
-    if (c.mismatches) all[port] = {c.differing, c.max_lsb, own_output(e, port)};
+    if (c.mismatches) all[port] = {c.differing, max_lsb(e, port, c), own_output(e, port)};
   return all;
 }
 

@@ -2,6 +2,7 @@
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
 #include "lib/rules/pointwise.hpp"
+#include "lib/rules/vector_width.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -39,7 +40,7 @@ float dequantize_value(Multiply rule, std::int64_t q, double scale, double zero_
 Result run(const Layer& layer, const Cell& cell) {
   const Tensor& x = layer.in("x");
   const Multiply rule = multiply_rule(cell.get("multiply", "float32"), layer.place);
-  const std::int64_t width = cell.with.count("vector") ? std::stoll(cell.get("vector")) : 1, body = x.size() - x.size() % width;
+  const std::int64_t width = vector_width(layer, cell, 1), body = x.size() - x.size() % width;
   const bool half = layer.out().dtype == DType::float16;
   Result r;
   Computed& y = r.outputs["y"] = float_output(x.shape);

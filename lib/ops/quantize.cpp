@@ -2,6 +2,7 @@
 #include "lib/error.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
+#include "lib/rules/vector_width.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -17,13 +18,10 @@ void check(const Layer& layer) {
 ///   vector, tail      the last n % vector elements of a whole array
 ///   edges             elements of a run (a channel's slice) that share a byte with a neighbouring run, or the last byte with
 ///                     nothing: 4-bit values, two a byte
-std::vector<bool> odd_ones(const Tensor& y, const Cell& cell) {
+std::vector<bool> odd_ones(const Layer& layer, const Tensor& y, const Cell& cell) {
   std::vector<bool> odd(static_cast<std::size_t>(y.size()), false);
   const auto n = y.size();
-  if (cell.with.count("vector")) {
-    const std::int64_t width = std::stoll(cell.get("vector"));
-    for (std::int64_t i = n - n % width; i < n; ++i) odd[static_cast<std::size_t>(i)] = true;
-  }
+  for (std::int64_t i = n - n % vector_width(layer, cell, 1); i < n; ++i) odd[static_cast<std::size_t>(i)] = true;
   if (cell.with.count("edges"))
     for (std::int64_t i = 0; i < n; ++i) {
       const bool begins = i == 0 || y.channel_of(i) != y.channel_of(i - 1), ends = i == n - 1 || y.channel_of(i) != y.channel_of(i + 1);
@@ -37,7 +35,7 @@ Result run(const Layer& layer, const Cell& cell) {
   const Tensor& out = layer.out();
   const QuantizeRule rule = quantize_rule(cell.get("rounding", "outside"), layer.place);
   const QuantizeRule other = quantize_rule(cell.get("tail", cell.get("edges", cell.get("rounding", "outside"))), layer.place);
-  const auto odd = odd_ones(out, cell);
+  const auto odd = odd_ones(layer, out, cell);
   const Range range = stored_range(out);
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);

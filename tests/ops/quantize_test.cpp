@@ -5,6 +5,7 @@
 
 #include "lib/rules/choose_qparams.hpp"
 #include "lib/rules/quantize_value.hpp"
+#include "lib/rules/vector_width.hpp"
 #include "tests/ops/layers.hpp"
 
 using namespace lastbit;
@@ -75,4 +76,17 @@ TEST_CASE("dequantize: PyTorch's int32 difference wraps per tensor, not per chan
   CHECK(dequantized({.scale = {0.125}, .zero_point = {-643}}) == std::vector<float>{-268435376.0f, -268435376.0f, 268435456.0f, 81.0f});
   CHECK(dequantized({.scale = {0.125}, .zero_point = {643}}) == std::vector<float>{268435376.0f, 268435376.0f, 268435296.0f, -79.75f});
   CHECK(dequantized({.scale = {0.125, 0.125, 0.125, 0.125}, .zero_point = {-643, -643, -643, -643}, .axis = 1}) == std::vector<float>{268435552.0f, -268435376.0f, 268435456.0f, 81.0f});
+}
+
+TEST_CASE("a profile's vectors have at least one element", "[quantize]") {
+  Layer layer;
+  layer.place = "dump: layer q";
+  Cell cell;
+  CHECK(vector_width(layer, cell, 1) == 1);
+  cell.with["vector"] = "16";
+  CHECK(vector_width(layer, cell, 1) == 16);
+  for (const char* wrong : {"0", "-8", "many", "8x", ""}) {
+    cell.with["vector"] = wrong;
+    CHECK_THROWS_WITH(vector_width(layer, cell, 1), Catch::Matchers::Contains("dump: layer q: profile: parameter \"vector\": found \"" + std::string(wrong)));
+  }
 }

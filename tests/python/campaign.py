@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()
-    total, wrong, alarms = collections.defaultdict(lambda: [0, 0, 0, 0]), [], 0
+    total, wrong, alarms, open_ones = collections.defaultdict(lambda: [0, 0, 0, 0]), [], 0, 0
     manifests = sorted(m for f in options.folders for m in Path(f).rglob("manifest.json"))
     with tempfile.TemporaryDirectory(dir=options.keep) as scratch:
         for k, manifest in enumerate(manifests):
@@ -122,6 +122,9 @@ def main():
                         alarms += 1
                         print("ALARM", manifest.parent, layer["name"])
                     continue
+                if layer["mismatches"] == 0 and layer["events"]["undefined"]:  # inside the interval of a float sum whose order is not known: nobody could tell
+                    open_ones += 1
+                    continue
                 found, first, explained = judge(name, layer)
                 family = " + " if " + " in name else name.split(":")[0]
                 for key in (family, "op " + layer["op"], "all"):
@@ -135,7 +138,7 @@ def main():
     for key in sorted(total):
         n, found, first, explained = total[key]
         print(f"{key:24} planted {n:6} found {found / n:8.2%} first {first / n:8.2%} explained {explained / n:8.2%}")
-    print("alarms", alarms)
+    print("alarms", alarms, "inside an interval", open_ones)
     kinds = collections.Counter()
     for where, layer in wrong:
         kind = layer["op"] + " " + layer["name"].split("/")[1]

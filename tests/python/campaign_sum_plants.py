@@ -16,7 +16,8 @@ def of_stages(s):
         yield f"round:{mode}", {"round": mode}
         if floating:
             yield f"round:{mode}", {"round": mode, "inside": True}
-    yield "round:double", {"whole": "gemmlowp"}
+    # Where the arithmetic is gemmlowp's already only the multiplier is another one.
+    yield ("multiplier:f64" if s.engine in ("fixed", "mixed", "double_up") else "round:double"), {"whole": "gemmlowp"}
     if floating:
         yield "zero-point:before-rounding", {"inside": True}
         yield "zero-point:after-rounding", {"inside": False}

@@ -270,9 +270,9 @@ class Sum:
             return self.finish(v + zo, f)
         if v is None:
             m = self.multiplier(multiplier, si, sw, so, SI, SW, SO)
-            x = f32(with_bias) if engine not in ("fixed", "single", "double_up", "ref64", "reduced", "mixed") or multiplier not in (None,) else with_bias.astype(np.float64)
-            if x.dtype != f32:  # fixed point, rounded otherwise: the real value
-                v = x * exact
+            x = f32(with_bias) if engine not in ("fixed", "single", "double_up", "ref64", "reduced", "mixed") or m.dtype == f32 and multiplier else with_bias.astype(np.float64)
+            if x.dtype != f32:  # fixed point, rounded otherwise: the real value, or another multiplier's
+                v = x * (m if multiplier else exact)
             elif engine == "onednn" and multiplier is None:
                 inverse = lambda s: f32(1) / f32(s)  # noqa: E731
                 w = sw if self.layer.op.startswith("conv") else inverse(inverse(sw))

@@ -306,7 +306,7 @@ def plants(layer):
 
 def dequantized(layer):
     x = layer.ins["x"]
-    if np.ndim(x.scale) or x.q.dtype.kind not in "iu" or isinstance(x.zero, float) and x.zero != int(x.zero):
+    if np.ndim(x.scale) or x.q.dtype.kind not in "iu" or x.q.shape != layer.y.q.shape or isinstance(x.zero, float) and x.zero != int(x.zero):
         return
     s, z, q = f32(x.scale), f32(x.zero), x.q.astype(f32)
     yield "dequantize:fma", f32(q.astype(np.float64) * np.float64(s) + np.float64(s * -z))
