@@ -1,6 +1,8 @@
 // float_products.cpp: see float_products.hpp.
 #include "lib/rules/float_products.hpp"
 
+#include <array>
+
 #include "lib/rules/ordered_products.hpp"
 
 namespace lastbit {
@@ -51,8 +53,19 @@ std::vector<float> float_outputs(const StreamRequest& request, const FloatConsta
     const auto v = std::to_integer<std::uint8_t>(p[i]);
     return info(d).min < 0 ? static_cast<std::int8_t>(v) : v;
   };
+  // A byte has 256 values: each is dequantized once, and x brought into [N, channels, positions].
+  std::array<float, 256> of_byte{};
+  for (int b = 0; b < 256; ++b) of_byte[static_cast<std::size_t>(b)] = constants.x(info(in.x_dtype).min < 0 ? static_cast<std::int8_t>(b) : b);
+  std::vector<float> x(static_cast<std::size_t>(g.batch * all * I));
+  for (std::int64_t n = 0; n < g.batch; ++n)
+    for (std::int64_t c = 0; c < all; ++c) {
+      const std::byte* from = in.channels_last ? in.x + n * I * all + c : in.x + (n * all + c) * I;
+      float* to = x.data() + (n * all + c) * I;
+      const std::int64_t step = in.channels_last ? all : 1;
+      for (std::int64_t i = 0; i < I; ++i) to[i] = of_byte[std::to_integer<std::size_t>(from[i * step])];
+    }
   auto out = ordered_products<float>(
-      g, [&](std::int64_t i) { return constants.x(value(in.x_dtype, in.x, in.channels_last ? (i / I / all * I + i % I) * all + i / I % all : i)); },
+      g, [&](std::int64_t i) { return x[static_cast<std::size_t>(i)]; },
       [&](std::int64_t channel, std::int64_t c, std::int64_t t) { return constants.w(channel, value(in.w_dtype, in.w, in.w_channels_last ? (channel * T + t) * C + c : (channel * C + c) * T + t)); });
   std::size_t at = 0;
   for (std::int64_t n = 0; n < g.batch; ++n)
