@@ -8,8 +8,9 @@ random weights, are run by ONNX Runtime, dumped by lastbit.onnx, and verified. E
 are printed, nothing is asserted on time, but a mismatch is an error.
 
   integer      sum of the layers' time_ms under --forms integer: accumulate, requantize, compare; tensors mapped, weights packed
-  one shot     the process from start to end under --forms integer --format json: mapping, packing, evidence and report included
-  all forms    the same process with the float and the exact form
+  one shot     the process from start to end under --forms integer --no-evidence --format json: mapping, packing, report; causes armed
+  evidence     the same and, for every layer, which other profiles would have given it, too
+  all forms    the same with the float and the exact form
   two threads  one thread's one shot over two threads'
 """
 import argparse
@@ -158,12 +159,13 @@ def main():
             for _ in range(options.rounds):
                 session.run(None, {"x": x})
                 note("inference", statistics.median(milliseconds(lambda: session.run(None, {"x": x}))[0] for _ in range(5)))
-                ms, report = verify(options.lastbit, dump, "-j", "1", "--forms", "integer", "--timings")
+                ms, report = verify(options.lastbit, dump, "-j", "1", "--forms", "integer", "--no-evidence", "--timings")
                 note("integer", sum(layer["time_ms"] for layer in report["layers"]))
                 note("load", sum(layer["load_ms"] for layer in report["layers"]))
                 note("pack", sum(layer["pack_ms"] for layer in report["layers"]))
-                note("one shot", verify(options.lastbit, dump, "-j", "1", "--forms", "integer")[0])
-                note("two threads", verify(options.lastbit, dump, "-j", "2", "--forms", "integer")[0])
+                note("one shot", verify(options.lastbit, dump, "-j", "1", "--forms", "integer", "--no-evidence")[0])
+                note("two threads", verify(options.lastbit, dump, "-j", "2", "--forms", "integer", "--no-evidence")[0])
+                note("evidence", verify(options.lastbit, dump, "-j", "1", "--forms", "integer")[0])
                 note("all forms", verify(options.lastbit, dump, "-j", "1")[0])
             median = {key: statistics.median(v) for key, v in times.items()}
             wrong = sum(layer["mismatches"] for layer in report["layers"])
