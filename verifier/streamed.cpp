@@ -163,7 +163,7 @@ class Judge {
 
   void narrow(const SumBlock& b) {
     const bool screens = exact_ || float_ || !standing_.empty();
-    if (screens) {
+    if (exact_) {
       const std::int64_t room = (b.runs - 1) * b.acc_step + b.length;
       if (static_cast<std::int64_t>(stored_.size()) < room) stored_.resize(static_cast<std::size_t>(room));
       request_.stored = stored_.data();
@@ -176,7 +176,7 @@ class Judge {
     for (std::int64_t r = 0; r < b.runs; ++r)
       for (std::int64_t i = 0; i < b.length; i += chunk) {
         const std::int64_t n = std::min(chunk, b.length - i), first = b.first + r * b.step + i;
-        look(b.acc + r * b.acc_step + i, stored_.data() + r * b.acc_step + i, first, n);
+        look(b.acc + r * b.acc_step + i, exact_ ? stored_.data() + r * b.acc_step + i : nullptr, first, n);
       }
   }
 

@@ -44,8 +44,15 @@ std::optional<Epilogue> epilogue_of(const Requantizer& requantize, DType y) {
     e.multiplier = path->multiplier;
     for (const float m : e.multiplier)
       if (!std::isfinite(m)) return std::nullopt;
-    for (const float a : e.addend)
+    float most = 0, added = 0;
+    for (const float m : e.multiplier) most = std::max(most, std::fabs(m));
+    for (const float a : e.addend) {
       if (!(std::fabs(a) < 0x1p100f)) return std::nullopt;
+      added = std::max(added, std::fabs(a));
+    }
+    // A sum that wraps under such a bias is far beyond 2^24.
+    const bool small_bias = std::all_of(e.bias.begin(), e.bias.end(), [](std::int32_t b) { return b >= -(1 << 30) && b <= 1 << 30; });
+    e.calm = small_bias && static_cast<double>(most) * (0x1p24 + static_cast<double>(added)) < 0x1p30;
     return e;
   }
   if (const auto* path = requantize.fixed_path()) {

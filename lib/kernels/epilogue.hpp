@@ -25,6 +25,7 @@ struct Epilogue {
   std::vector<std::int32_t> bias;            // one, one a channel, or none
   std::vector<float> addend, multiplier;     // float32; addend: none, or as many as multipliers
   bool range = false;                        // float32: x is clamped before it is rounded, so that it never becomes INT32_MIN
+  bool calm = false;                         // float32: where |v| <= 2^24 nothing wraps, saturates or loses bits
   FixedRule rule = FixedRule::double_away;   // fixed: double_away, double_up, single, floor_up, double_away_saturating
   FixedRule tail = FixedRule::double_away;   // fixed: the rule of the channels from tail_from on
   std::int64_t tail_from = 0;

@@ -66,7 +66,7 @@ struct Sources {
   /// All lanes one channel's, or one lane a channel.
   template <bool Fixed, bool Across>
   HWY_INLINE Constants at(std::int64_t channel) const {
-    Constants c{};
+    Constants c;  // the other path's stay undefined: a vector of zeros each would cost more than the arithmetic
     c.bias = bias.at<Across>(channel);
     if constexpr (Fixed) {
       const D32 d;
@@ -77,7 +77,10 @@ struct Sources {
       const V32 n = hn::Sub(hn::Set(d, 31), s);
       c.single_even = hn::BitCast(D64(), hn::And(n, hn::BitCast(d, hn::Set(D64(), std::int64_t{0xFFFFFFFF}))));
       c.single_odd = hn::BitCast(D64(), hn::ShiftRight<32>(hn::BitCast(U64(), n)));
+      c.addend = c.multiplier = hn::Undefined(DF());
     } else {
+      c.mantissa = c.left = c.right = hn::Undefined(D32());
+      c.single_even = c.single_odd = hn::Undefined(D64());
       c.addend = addend.at<Across>(channel);
       c.multiplier = multiplier.at<Across>(channel);
     }
@@ -289,9 +292,9 @@ struct RunChannel {
   }
 };
 
-/// The commonest case: float32, no events, nothing to be stored, at least a vector of sums a run. A run's last vector overlaps the one before.
-/// Plain: nothing is added, and nothing becomes INT32_MIN.
-template <bool Across, bool Negative, bool Plain>
+/// The commonest case: float32, nothing to be stored, at least a vector of sums a run. A run's last vector overlaps the one before.
+/// Plain: nothing is added, and nothing becomes INT32_MIN. Events: ties and clamps are counted; of a calm epilogue there are no others.
+template <bool Across, bool Negative, bool Plain, bool Events>
 HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   constexpr auto n = static_cast<std::int64_t>(lanes);
   const D32 d;
@@ -300,6 +303,10 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
   const V32 zero_point = hn::Set(d, e.zero_point), zero = hn::Zero(d);
   const VF low = hn::Set(df, static_cast<float>(e.min - e.zero_point)), high = hn::Set(df, static_cast<float>(e.max - e.zero_point)), limit = hn::Set(df, 2147483648.0f);
   const bool range = e.range, add = !e.addend.empty();
+  const V32 whole_low = hn::Set(d, e.min - e.zero_point), whole_high = hn::Set(d, e.max - e.zero_point);
+  const VF below = hn::Sub(low, hn::Set(df, 1.0f)), above = hn::Add(high, hn::Set(df, 1.0f)), half = hn::Set(df, 0.5f);
+  const V32 lane = hn::Iota(d, 0);
+  std::int64_t ties = 0, clamps = 0;
   V32 least = running.low, most = running.high;
   for (std::int64_t run = 0; run < q.runs; ++run) {
     ask_for(q, run + ahead);
@@ -307,7 +314,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
     const std::byte* observed = q.observed + element;
     const std::int32_t* acc = q.acc + run * q.acc_step;
     Constants c = sources.at<false, Across>(channel);
-    const auto difference = [&](std::int64_t i) HWY_ATTR {
+    const auto difference = [&](std::int64_t i, std::int64_t skip) HWY_ATTR {
       if constexpr (Across) c = sources.at<false, true>(channel + i);
       const V32 v = hn::Add(hn::LoadU(d, acc + i), c.bias);
       least = hn::Min(least, v);
@@ -318,7 +325,19 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
       x = hn::Mul(x, c.multiplier);
       if constexpr (!Plain)
         if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
-      const V32 y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
+      V32 y;
+      if constexpr (Events) {
+        const auto fresh = hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)));
+        const VF inside = hn::Min(hn::Max(x, low), high), turning = hn::Abs(range ? inside : x);
+        const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
+        M32 cut = hn::Or(hn::Lt(rounded, whole_low), hn::Gt(rounded, whole_high));
+        if (range) cut = hn::RebindMask(d, hn::Or(hn::Lt(x, low), hn::Gt(x, high)));
+        clamps += static_cast<std::int64_t>(hn::CountTrue(d, hn::And(fresh, cut)));
+        ties += static_cast<std::int64_t>(hn::CountTrue(d, hn::And(fresh, hn::RebindMask(d, hn::Eq(hn::Sub(turning, hn::Floor(turning)), half)))));
+        y = hn::Add(hn::Min(hn::Max(rounded, whole_low), whole_high), zero_point);
+      } else {
+        y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
+      }
       if constexpr (Negative) {
         const hn::Rebind<std::int8_t, D32> d8;
         return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(observed + i))), y);
@@ -335,18 +354,20 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
     };
     std::int64_t i = 0;
     for (; i + 2 * n <= q.length; i += 2 * n) {
-      const V32 a = difference(i), b = difference(i + n);
+      const V32 a = difference(i, 0), b = difference(i + n, 0);
       if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(hn::Or(a, b), zero)))) note(a, i, 0), note(b, i + n, 0);
     }
     while (i < q.length) {
       const std::int64_t at = std::min(i, q.length - n);
-      const V32 a = difference(at);
+      const V32 a = difference(at, i - at);
       if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(a, zero)))) note(a, at, i - at);
       i = at + n;
     }
   }
   running.low = least;
   running.high = most;
+  q.result->tie += ties;
+  q.result->clamped += clamps;
 }
 
 /// Below a multiplier of 1 no product of an int32 reaches 2^31.
@@ -357,13 +378,32 @@ bool is_plain(const Epilogue& e, std::int64_t channel, std::int64_t count) {
   return e.multiplier.size() == 1 ? small(e.multiplier[0]) : std::all_of(e.multiplier.begin() + channel, e.multiplier.begin() + channel + count, small);
 }
 
-template <bool Across>
+template <bool Across, bool Events>
 HWY_ATTR void compare(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   const Epilogue& e = *q.e;
   const bool negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
   const bool plain = channels.still ? is_plain(e, channels.first, Across ? q.length : 1) : channels.ascending && is_plain(e, channels.first, q.runs);
-  const auto how = negative ? plain ? compare_float32<Across, true, true> : compare_float32<Across, true, false> : plain ? compare_float32<Across, false, true> : compare_float32<Across, false, false>;
+  const auto how = negative ? plain ? compare_float32<Across, true, true, Events> : compare_float32<Across, true, false, Events> : plain ? compare_float32<Across, false, true, Events> : compare_float32<Across, false, false, Events>;
   how(q, sources, channels, running);
+}
+
+/// compare() with events; false when a sum was not small after all, and nothing was done.
+template <bool Across>
+HWY_ATTR bool compare_calm(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
+  const D32 d;
+  EpilogueResult& r = *q.result;
+  const std::int64_t tie = r.tie, clamped = r.clamped;
+  const std::size_t differ = r.differ.size();
+  Running after = running;
+  compare<Across, true>(q, sources, channels, after);
+  const V32 small = hn::Set(d, 1 << 24);
+  if (hn::AllFalse(d, hn::Or(hn::Gt(after.high, small), hn::Lt(after.low, hn::Neg(small))))) {
+    running = after;
+    return true;
+  }
+  r.tie = tie, r.clamped = clamped;
+  r.differ.resize(differ);
+  return false;
 }
 
 /// Consecutive sums under one rule. The last vector overlaps the one before; fewer sums than a vector go through buffers.
@@ -412,9 +452,14 @@ HWY_ATTR void runs(const EpilogueRuns& q) {
   const Sources sources(e);
   Running running{hn::Set(d, q.result->acc_min), hn::Set(d, q.result->acc_max)};
   const RunChannel channels = RunChannel::of<Across>(q);
-  if (!Fixed && !Events && q.observed && !q.stored && q.length >= static_cast<std::int64_t>(lanes)) {
-    compare<Across>(q, sources, channels, running);
-  } else {
+  const bool commonest = !Fixed && q.observed && !q.stored && q.length >= static_cast<std::int64_t>(lanes);
+  bool done = false;
+  if constexpr (!Fixed && !Events) {
+    if (commonest) compare<Across, false>(q, sources, channels, running), done = true;
+  } else if constexpr (!Fixed) {
+    if (commonest && e.calm) done = compare_calm<Across>(q, sources, channels, running);
+  }
+  if (!done) {
     for (std::int64_t k = 0; k < q.runs; ++k) {
       ask_for(q, k + ahead);
       const std::int64_t element = q.first + k * q.step, channel = channels.at<Across>(q, k);
