@@ -5,12 +5,14 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "lib/error.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/forms.hpp"
+#include "verifier/read_elements.hpp"
 
 namespace lastbit {
 namespace {
@@ -84,6 +86,34 @@ void explain_accumulation(const Case& c, std::int64_t i, std::size_t most, Expla
   }
 }
 
+/// Of a pool or a mean: the elements it reads, the largest first, and their sum.
+void explain_elements(const Layer& layer, std::int64_t i, std::size_t most, Explanation& e) {
+  const auto read = read_elements(layer, i);
+  if (!read || is_float(layer.in("x").dtype)) return;
+  const Tensor& x = layer.in("x");
+  const std::int64_t zx = x.q.integer_zero_point();
+  std::vector<std::int64_t> order = read->of_x;
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return std::abs(x.integer(a) - zx) > std::abs(x.integer(b) - zx); });
+  std::int64_t sum = 0, largest = std::numeric_limits<std::int64_t>::min();
+  for (const std::int64_t at : order) sum += x.integer(at), largest = std::max(largest, x.integer(at));
+  for (std::size_t k = 0; k < std::min(order.size(), most); ++k) {
+    std::string place;
+    for (const auto v : stored_index(x, order[k])) place += (place.empty() ? "" : ",") + std::to_string(v);
+    const std::int64_t q = x.integer(order[k]);
+    e.accumulation.push_back({"x[" + place + "]", std::to_string(q) + " (- zx = " + std::to_string(q - zx) + ")", ""});
+  }
+  const auto n = static_cast<std::int64_t>(order.size());
+  e.terms = n;
+  const auto line = [&](std::string name, std::int64_t v) { e.accumulation.push_back({std::move(name), std::to_string(v), ""}); };
+  if (layer.op.find("max") != std::string::npos) {
+    if (n) line("= largest of " + std::to_string(n) + " elements", largest);
+    return;
+  }
+  line("= sum of x over " + std::to_string(n) + " elements", sum);
+  line("= sum of x - zx", sum - n * zx);
+  if (read->padded != n) line("places of the window, padding included", read->padded);
+}
+
 }  // namespace
 
 Explanation explain(const ExplainOptions& options) {
@@ -118,6 +148,7 @@ Explanation explain(const ExplainOptions& options) {
     for (const auto& [port, t] : ev.layer.inputs)
       if (t.q.quantized()) e.quantities.push_back({port + " scale, zero point", number(t.scale_at(std::min(i, std::max<std::int64_t>(t.size() - 1, 0)))) + ", " + number(t.zero_point_at(std::min(i, std::max<std::int64_t>(t.size() - 1, 0)))), ""});
     if (y.q.quantized()) e.quantities.push_back({"y scale, zero point", number(y.scale_at(i)) + ", " + number(y.zero_point_at(i)), ""});
+    if (options.output == "y") explain_elements(ev.layer, i, options.products, e);
     for (const auto& [key, value] : cell->with) e.stages.push_back({key, value, ""});
   }
   if (op->real && options.output == "y") {

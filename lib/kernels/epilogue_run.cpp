@@ -66,7 +66,7 @@ struct Sources {
   /// All lanes one channel's, or one lane a channel.
   template <bool Fixed, bool Across>
   HWY_INLINE Constants at(std::int64_t channel) const {
-    Constants c;  // the other path's stay undefined: a vector of zeros each would cost more than the arithmetic
+    Constants c;  // what the other path reads is anything: a vector of zeros each would cost more than the arithmetic
     c.bias = bias.at<Across>(channel);
     if constexpr (Fixed) {
       const D32 d;
@@ -77,10 +77,10 @@ struct Sources {
       const V32 n = hn::Sub(hn::Set(d, 31), s);
       c.single_even = hn::BitCast(D64(), hn::And(n, hn::BitCast(d, hn::Set(D64(), std::int64_t{0xFFFFFFFF}))));
       c.single_odd = hn::BitCast(D64(), hn::ShiftRight<32>(hn::BitCast(U64(), n)));
-      c.addend = c.multiplier = hn::Undefined(DF());
+      c.addend = c.multiplier = hn::BitCast(DF(), c.bias);
     } else {
-      c.mantissa = c.left = c.right = hn::Undefined(D32());
-      c.single_even = c.single_odd = hn::Undefined(D64());
+      c.mantissa = c.left = c.right = c.bias;
+      c.single_even = c.single_odd = hn::BitCast(D64(), c.bias);
       c.addend = addend.at<Across>(channel);
       c.multiplier = multiplier.at<Across>(channel);
     }
