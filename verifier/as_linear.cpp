@@ -52,6 +52,15 @@ std::optional<StoredLayer> as_linear(const StoredLayer& stored) {
   return s;
 }
 
+bool same_float_form(const Layer& matmul) {
+  if (matmul.attributes.number("alpha", 1.0) != 1.0) return false;
+  const Tensor* bias = matmul.find("bias");
+  if (!bias || is_float(bias->dtype) || bias->q.quantized()) return true;
+  for (std::int64_t i = 0; i < bias->size(); ++i)
+    if (bias->integer(i) != 0) return false;
+  return true;
+}
+
 std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const StoredLayer& linear, const Cell& cell) {
   if (matmul.in("b").q.axis >= 0) return stored_bounds(linear, cell);  // weights
   if (cell.rule != "accumulate") return std::nullopt;

@@ -14,6 +14,10 @@ namespace lastbit {
 /// another operator, more than 8 bits, a b of other than two axes, and where a has one axis only.
 std::optional<StoredLayer> as_linear(const StoredLayer&);
 
+/// Whether the float form of the matmul is that of the linear layer: an integer bias without a scale stands for bias * (sa * sb), and the
+/// two round that product differently.
+bool same_float_form(const Layer& matmul);
+
 /// accumulator_bounds() of such a matmul; `linear` is what as_linear() made of it.
 std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const StoredLayer& linear, const Cell&);
 

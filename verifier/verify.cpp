@@ -264,7 +264,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   const auto loaded = clock::now();
   const bool wants_exact = options.forms.count("exact") > 0, wants_float = options.forms.count("float") > 0;
   const auto rivals = others ? std::span(*others) : std::span<const RivalCell>();
-  auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, false, rivals, &open})  // its float sums have an order of their own
+  auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, wants_float && same_float_form(stored.layer), rivals, &open})
                          : stream_layer(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
   if (linear && streamed) rule_out_products_without_bias(*linear, rivals, open);
   if (!streamed) streamed = judge_codes(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});

@@ -49,24 +49,21 @@ std::vector<float> float_outputs(const StreamRequest& request, const FloatConsta
   const Geometry& g = request.geometry;
   const StoredOperands& in = request.operands;
   const std::int64_t P = g.positions(), I = g.in_positions(), C = g.in_channels, T = g.taps(), channels = g.groups * g.out_channels, all = g.groups * C;
-  const auto value = [](DType d, const std::byte* p, std::int64_t i) -> std::int64_t {
-    const auto v = std::to_integer<std::uint8_t>(p[i]);
-    return info(d).min < 0 ? static_cast<std::int8_t>(v) : v;
-  };
+  const std::int32_t flip = info(in.w_dtype).min < 0 ? 0x80 : 0;  // (v ^ 0x80) - 0x80: a byte as int8
+  const std::int64_t by_channel = in.w_channels_last ? 1 : T, by_tap = in.w_channels_last ? C : 1;
   // A byte has 256 values: each is dequantized once, and x brought into [N, channels, positions].
   std::array<float, 256> of_byte{};
   for (int b = 0; b < 256; ++b) of_byte[static_cast<std::size_t>(b)] = constants.x(info(in.x_dtype).min < 0 ? static_cast<std::int8_t>(b) : b);
   std::vector<float> x(static_cast<std::size_t>(g.batch * all * I));
-  for (std::int64_t n = 0; n < g.batch; ++n)
-    for (std::int64_t c = 0; c < all; ++c) {
-      const std::byte* from = in.channels_last ? in.x + n * I * all + c : in.x + (n * all + c) * I;
-      float* to = x.data() + (n * all + c) * I;
-      const std::int64_t step = in.channels_last ? all : 1;
-      for (std::int64_t i = 0; i < I; ++i) to[i] = of_byte[std::to_integer<std::size_t>(from[i * step])];
-    }
+  for (std::int64_t n = 0; n < g.batch; ++n) {
+    const std::byte* from = in.x + n * I * all;
+    float* to = x.data() + n * I * all;
+    if (in.channels_last) in_squares(I, all, [&](std::int64_t i, std::int64_t c) { to[c * I + i] = of_byte[std::to_integer<std::size_t>(from[i * all + c])]; });
+    else for (std::int64_t k = 0; k < I * all; ++k) to[k] = of_byte[std::to_integer<std::size_t>(from[k])];
+  }
   auto out = ordered_products<float>(
       g, [&](std::int64_t i) { return x[static_cast<std::size_t>(i)]; },
-      [&](std::int64_t channel, std::int64_t c, std::int64_t t) { return constants.w(channel, value(in.w_dtype, in.w, in.w_channels_last ? (channel * T + t) * C + c : (channel * C + c) * T + t)); });
+      [&](std::int64_t channel, std::int64_t c, std::int64_t t) { return constants.w(channel, (std::to_integer<std::int32_t>(in.w[channel * C * T + c * by_channel + t * by_tap]) ^ flip) - flip); });
   std::size_t at = 0;
   for (std::int64_t n = 0; n < g.batch; ++n)
     for (std::int64_t o = 0; o < channels; ++o)

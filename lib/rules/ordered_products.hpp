@@ -10,6 +10,16 @@
 
 namespace lastbit {
 
+/// f(row, column) over all of both, in squares that stay in the cache: one side is read or written along columns, the other along rows.
+template <class F>
+void in_squares(std::int64_t rows, std::int64_t columns, F f) {
+  constexpr std::int64_t side = 16;
+  for (std::int64_t r = 0; r < rows; r += side)
+    for (std::int64_t c = 0; c < columns; c += side)
+      for (std::int64_t i = r; i < std::min(r + side, rows); ++i)
+        for (std::int64_t k = c; k < std::min(c + side, columns); ++k) f(i, k);
+}
+
 /// Sums of output elements [N, g*Og, out...]: x(i) is element i of [N, g*Cg, in...], w(channel, c, tap) a weight. Taps outside are left out.
 /// Vectors run over output channels alone, so that no host or instruction set changes a bit.
 template <class T, class X, class W>
@@ -30,12 +40,11 @@ std::vector<T> ordered_products(const Geometry& g, X x_value, W w_value) {
   const std::int64_t columns = (O + ordered_columns - 1) / ordered_columns * ordered_columns;
   Matrix w = Matrix::Zero(K, columns), sums(block, columns), gathered(block, K), x(I, C);
   for (std::int64_t group = 0; group < g.groups; ++group) {
-    for (std::int64_t o = 0; o < O; ++o)
-      for (std::int64_t c = 0; c < C; ++c)
-        for (std::int64_t t = 0; t < taps; ++t) w(t * C + c, o) = w_value(group * O + o, c, t);
+    in_squares(C, O, [&](std::int64_t c, std::int64_t o) {
+      for (std::int64_t t = 0; t < taps; ++t) w(t * C + c, o) = w_value(group * O + o, c, t);
+    });
     for (std::int64_t n = 0; n < N; ++n) {
-      for (std::int64_t c = 0; c < C; ++c)
-        for (std::int64_t i = 0; i < I; ++i) x(i, c) = x_value(x_at(n, group * C + c, i));
+      in_squares(C, I, [&](std::int64_t c, std::int64_t i) { x(i, c) = x_value(x_at(n, group * C + c, i)); });
       for (std::int64_t first = 0; first < P; first += block) {
         const std::int64_t rows = std::min(block, P - first);
         sums.topRows(rows).setZero();
@@ -57,8 +66,7 @@ std::vector<T> ordered_products(const Geometry& g, X x_value, W w_value) {
             if (s[t] >= 0) ordered_sums(x.row(s[t]).data(), 1, C, w.row(t * C).data(), columns, sums.row(r).data());
         }
         flush(rows);
-        for (std::int64_t r = 0; r < rows; ++r)
-          for (std::int64_t o = 0; o < O; ++o) out[y_at(n, group * O + o, first + r)] = sums(r, o);
+        in_squares(O, rows, [&](std::int64_t o, std::int64_t r) { out[y_at(n, group * O + o, first + r)] = sums(r, o); });
       }
     }
   }

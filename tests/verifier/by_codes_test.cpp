@@ -319,7 +319,7 @@ TEST_CASE("the larger of two rows of bytes, on every instruction set", "[codes][
 
 TEST_CASE("a matrix product streamed as a linear layer is the whole computation's", "[codes][matmul]") {
   Random random{12};
-  int streamed = 0, products = 0;
+  int streamed = 0, products = 0, float_forms = 0;
   for (const bool turned : {false, true})
     for (const bool per_channel : {false, true})
       for (const bool bias : {false, true})
@@ -360,6 +360,15 @@ TEST_CASE("a matrix product streamed as a linear layer is the whole computation'
           CHECK(s->exact.not_correctly_rounded == exact.not_correctly_rounded);
           CHECK(s->exact.max_error_lsb == exact.max_error_lsb);
           CHECK(s->exact.mean_error_lsb == exact.mean_error_lsb);
+          CHECK(same_float_form(layer) == !bias);
+          if (same_float_form(layer) && s->float_form) {
+            const FloatSummary floats = float_form(layer, op.real(layer, e.result));
+            CHECK(s->float_form->mismatches == floats.mismatches);
+            CHECK(s->float_form->max_lsb == floats.max_lsb);
+            CHECK(s->float_form->float64_mismatches == floats.float64_mismatches);
+            CHECK(s->float_form->float64_max_lsb == floats.float64_max_lsb);
+            ++float_forms;
+          }
           rule_out_products_without_bias(*linear, *rivals, open);
           for (std::size_t k = 0; k < rivals->size(); ++k) {
             INFO((*rivals)[k].label);
@@ -370,5 +379,6 @@ TEST_CASE("a matrix product streamed as a linear layer is the whole computation'
         }
   CHECK(streamed == 16);
   CHECK(products > 0);
+  CHECK(float_forms > 0);
   CHECK_FALSE(as_linear({layer_of("matmul", {{"a", random_tensor(random, DType::uint8, {2, 3, 4}, 1)}, {"b", random_tensor(random, DType::uint8, {2, 4, 5}, 1)}}, random_tensor(random, DType::uint8, {2, 3, 5}, 1), {}), {}, {}}));
 }
