@@ -7,7 +7,6 @@
 #include <limits>
 #include <utility>
 
-#include "lib/kernels/layout.hpp"
 #include "lib/kernels/pair_block.hpp"
 #include "lib/kernels/scratch.hpp"
 #include "lib/num/int.hpp"
