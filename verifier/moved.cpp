@@ -13,13 +13,6 @@ namespace {
 
 bool one_in_one_out(const Layer& l) { return l.inputs.size() == 1 && l.find("x") && l.outputs.size() == 1 && l.has_out("y"); }
 
-bool channels_last(const Tensor& t) {
-  const auto rank = static_cast<int>(t.stored_axes.size());
-  for (int i = 0; i < rank; ++i)
-    if (t.stored_axes[static_cast<std::size_t>(i)] != (i == 0 ? 0 : i == 1 ? rank - 1 : i - 1)) return false;
-  return true;
-}
-
 Streamed agreed(const char* kernel, std::int64_t elements, std::size_t rivals, std::vector<bool>& open) {
   Streamed s;
   s.kernel = kernel;

@@ -21,13 +21,6 @@ std::vector<std::byte> turned(const Geometry& g, const std::byte* w, std::size_t
   return to;
 }
 
-/// Whether the axes as stored are the operator's with the channels moved behind the others.
-bool channels_last(const Tensor& t) {
-  for (std::size_t i = 0; i < t.stored_axes.size(); ++i)
-    if (t.stored_axes[i] != (i == 0 ? 0 : i == 1 ? static_cast<int>(t.stored_axes.size()) - 1 : static_cast<int>(i) - 1)) return false;
-  return true;
-}
-
 /// The bytes of a port, and whether they are channels last.
 const std::byte* bytes_of(const Tensor& t, const std::map<std::string, const std::byte*>& stored, const std::string& port, bool& last, std::vector<Tensor>& held) {
   const auto at = stored.find(port);

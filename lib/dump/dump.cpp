@@ -269,6 +269,13 @@ StoredLayer bind_as_stored(const Dump& dump, const LayerEntry& entry, const std:
   return s;
 }
 
+bool channels_last(const Tensor& t) {
+  const auto rank = static_cast<int>(t.stored_axes.size());
+  for (int i = 0; i < rank; ++i)
+    if (t.stored_axes[static_cast<std::size_t>(i)] != (i == 0 ? 0 : i == 1 ? rank - 1 : i - 1)) return false;
+  return true;
+}
+
 Tensor in_order(const Tensor& t, const std::byte* stored) {
   Tensor file = t;
   for (std::size_t i = 0; i < t.shape.size(); ++i) {

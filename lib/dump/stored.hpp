@@ -17,6 +17,9 @@ struct StoredLayer {
 /// Dump::bind, and nothing moved.
 StoredLayer bind_as_stored(const Dump&, const LayerEntry&, const std::string& isa = "");
 
+/// Whether a tensor's axes as stored are the operator's with the channels moved behind the others (or all in the operator's order).
+bool channels_last(const Tensor&);
+
 /// Gives every tensor its own order.
 void bring_into_order(StoredLayer&);
 /// The same for one tensor: a copy of `stored`.
