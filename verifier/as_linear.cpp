@@ -5,6 +5,7 @@
 
 #include "lib/kernels/layout.hpp"
 #include "lib/rules/worst_case.hpp"
+#include "verifier/stored_plan.hpp"
 #include "verifier/streamed.hpp"
 
 namespace lastbit {
@@ -69,10 +70,7 @@ std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const
   const std::int64_t K = a.dim(-1), N = linear.layer.in("weight").dim(0), za = a.q.integer_zero_point(), zb = b.q.integer_zero_point();
   const std::int64_t corners[] = {(a.q.qmin - za) * (b.q.qmin - zb), (a.q.qmin - za) * (b.q.qmax - zb), (a.q.qmax - za) * (b.q.qmin - zb), (a.q.qmax - za) * (b.q.qmax - zb)};
   const auto [lo, hi] = std::minmax_element(std::begin(corners), std::end(corners));
-  AccumulationInput in;
-  in.x_zero_point = za;
-  in.x_dtype = a.dtype;
-  in.x_scale = a.q.quantized() ? a.q.scale_of(0) : 1;
+  const AccumulationInput in = numbers_of(linear.layer, *accumulation_geometry(linear.layer));
   const auto bias = integer_biases(cell.stages, requantize_context(matmul, cell, in, N, "b"), N, matmul.place);
   const auto [least, most] = std::minmax_element(bias.begin(), bias.end());
   return AccumulatorBounds{K * *lo + (bias.empty() ? 0 : *least), K * *hi + (bias.empty() ? 0 : *most)};

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lib/error.hpp"
+#include "lib/rules/float_products.hpp"
 #include "lib/rules/quantize_value.hpp"
 #include "lib/rules/unordered_sum.hpp"
 #include "verifier/contender.hpp"
@@ -10,28 +11,13 @@
 namespace lastbit {
 namespace {
 
-/// Operands as float32 factors: (q - z) * s, one step each.
-struct SingleProducts {
-  float x_scale = 1;
-  std::vector<float> w_scale;      // one, or per channel
-  std::vector<float> bias;         // per channel, or none
-  float w_scale_of(std::int64_t channel) const { return w_scale[w_scale.size() == 1 ? 0 : static_cast<std::size_t>(channel)]; }
-};
-
-SingleProducts single_products(const Layer& layer) {
-  SingleProducts s;
-  s.x_scale = static_cast<float>(layer.in("x").q.scale_of(0));
-  for (const double scale : layer.in("weight").q.scale) s.w_scale.push_back(static_cast<float>(scale));
-  if (layer.find("bias")) s.bias = single_values(layer, "bias");
-  return s;
-}
-
 /// With R >= 4 roundings the interval of the sum holds the float32 next to the real number: that lies within 2^-24 (2 sum |x w| + |r|) of
 /// the sum of the dequantized products' middle (every operand is one rounding off), and |r| <= sum |x w|. So the value of that
 /// float32, at most a few roundings from r in LSB, is always allowed: only where r is so near a boundary is the interval itself asked.
 class FloatSum : public Contender {
  public:
-  FloatSum(const ContenderCase& c, QuantizeRule rule) : c_(c), plan_(c.plan), rule_(rule), relu_(float_relu(c.layer)), products_(single_products(c.layer)) {
+  FloatSum(const ContenderCase& c, QuantizeRule rule) : c_(c), plan_(c.plan), rule_(rule), relu_(float_relu(c.layer)), constants_(float_constants<float>(c.layer, c.plan.request.geometry, numbers_of(c.layer, c.plan.request.geometry))) {
+    if (c.layer.find("bias")) bias_ = single_values(c.layer, "bias");
     const Geometry& g = plan_.request.geometry;
     const auto source = sources(g);
     const std::int64_t T = g.taps();
@@ -46,13 +32,12 @@ class FloatSum : public Contender {
 
   bool allows(const Element& e) const override {
     if (spread_ > 0 && both_sides(e)) return true;
-    const std::int64_t channel = plan_.channel_of(e.at), wz = plan_.w_zero_point_of(channel);
-    const float sx = products_.x_scale, sw = products_.w_scale_of(channel), xz = static_cast<float>(plan_.request.operands.x_zero_point);
+    const std::int64_t channel = plan_.channel_of(e.at);
     UnorderedSum sum;
     plan_.for_each_term(e.at, [&](std::int64_t, std::int64_t x, std::int64_t w, bool outside) {
-      if (!outside) sum.multiply_add(static_cast<double>((static_cast<float>(x) - xz) * sx), static_cast<double>((static_cast<float>(w) - static_cast<float>(wz)) * sw));
+      if (!outside) sum.multiply_add(static_cast<double>(constants_.x(x)), static_cast<double>(constants_.w(channel, w)));
     });
-    if (!products_.bias.empty()) sum.add(static_cast<double>(products_.bias[static_cast<std::size_t>(channel)]));
+    if (!bias_.empty()) sum.add(static_cast<double>(bias_[static_cast<std::size_t>(channel)]));
     const Tensor& y = c_.layer.out();
     const QuantizedRange v = quantized_range(sum, relu_, rule_, y.q.scale_of(0), y.q.zero_point_of(0), stored_range(y));
     return e.observed == v.value || (e.observed >= v.lo && e.observed <= v.hi);
@@ -74,7 +59,8 @@ class FloatSum : public Contender {
   const StoredPlan& plan_;
   QuantizeRule rule_;
   bool relu_;
-  SingleProducts products_;
+  FloatConstants<float> constants_;          // of the operands; the rule's own bias is:
+  std::vector<float> bias_;                  // per channel, or none
   double doubt_ = HUGE_VAL, spread_ = 0;
 };
 

@@ -90,8 +90,7 @@ class Judge {
     if (standing_.empty() && !float_) return;
     own_doubt_ = doubt_of(case_.cell.stages, plan_.context, case_);
     if (float_ && (std::isinf(own_doubt_) || std::isinf(float_->doubt()))) float_.reset();
-    drop_dead();
-    if (standing_.empty()) return;
+    if (standing_.empty()) return drop_dead();
     std::vector<std::int64_t> channels;
     std::vector<Element> sample;
     for (std::int64_t r = 0; r < b.runs && static_cast<std::int64_t>(sample.size()) < tried; ++r)
