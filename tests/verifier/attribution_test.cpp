@@ -5,6 +5,7 @@
 
 #include "lib/dump/write.hpp"
 #include "tests/support.hpp"
+#include "tests/verifier/numbers.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/evaluate.hpp"
 #include "verifier/extract.hpp"
@@ -15,20 +16,7 @@ using namespace lastbit::test;
 
 namespace {
 
-using Integers = std::vector<std::int32_t>;
-
-Quantization qparams(float scale, int zero_point, DType d) {
-  Quantization q;
-  q.scale = {static_cast<double>(scale)}, q.zero_point = {static_cast<double>(zero_point)}, q.qmin = info(d).min, q.qmax = info(d).max;
-  return q;
-}
-
 std::int32_t stored(double v, int lowest = 0) { return static_cast<std::int32_t>(std::clamp(v, static_cast<double>(lowest), 255.0)); }
-
-double half_even(double v) {
-  const double f = std::floor(v), cut = v - f;
-  return cut > 0.5 || (cut == 0.5 && std::fmod(f, 2.0) != 0) ? f + 1 : f;
-}
 
 int code(int i, int step) { return (i * step + i * i % 31) % 256; }
 

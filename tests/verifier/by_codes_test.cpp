@@ -9,6 +9,7 @@
 #include "lib/kernels/target.hpp"
 #include "lib/rules/sum.hpp"
 #include "tests/ops/layers.hpp"
+#include "tests/verifier/numbers.hpp"
 #include "verifier/as_linear.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/moved.hpp"
@@ -19,16 +20,7 @@ using namespace lastbit::test;
 
 namespace {
 
-struct Random {
-  std::uint64_t state;
-  std::int32_t operator()(std::int32_t lo, std::int32_t hi) {
-    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-    return lo + static_cast<std::int32_t>((state >> 33) % static_cast<std::uint64_t>(hi - lo + 1));
-  }
-  double scale() { return std::exp2(-5 + (*this)(0, 2000) / 500.0); }
-};
-
-Tensor random_tensor(Random& random, DType type, Shape shape, double scale, std::int32_t least = 0, std::int32_t most = 255) {
+Tensor random_tensor(Draw& random, DType type, Shape shape, double scale, std::int32_t least = 0, std::int32_t most = 255) {
   const auto lo = static_cast<std::int32_t>(info(type).min);
   std::vector<std::int32_t> v;
   for (std::int64_t i = count(shape); i > 0; --i) v.push_back(lo + random(least, most));
@@ -87,7 +79,7 @@ const std::map<std::string, std::string> runtimes[] = {{{"framework", "pytorch"}
 
 TEST_CASE("a layer judged by its codes has the events, accumulators and evidence of the whole computation, in every profile", "[codes]") {
   const std::map<std::string, std::map<std::string, Attribute>> attributes{{"clamp", {{"min", -1.5}, {"max", 2.0}}}, {"hardtanh", {}}, {"threshold", {{"threshold", 0.25}, {"value", 0.5}}}};
-  Random random{5};
+  Draw random{5};
   std::set<std::string> judged;
   int layers = 0, alike = 0, unlike = 0, near = 0;
   for (const char* name : {"add", "sub", "mul", "relu", "relu6", "clamp", "hardtanh", "threshold", "leaky_relu", "elu", "celu", "gelu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "requantize"})
@@ -152,7 +144,7 @@ TEST_CASE("a layer judged by its codes has the events, accumulators and evidence
 }
 
 TEST_CASE("codes: a layout or a broadcast that a kernel's vectors could depend on is computed as a whole", "[codes]") {
-  Random random{6};
+  Draw random{6};
   const Operator& op = *find_operator("add");
   const auto judged = [&](const std::string& profile, const Shape& a, const Shape& b, const std::string& memory, const std::map<std::string, std::string>& producer) {
     std::map<std::string, Tensor> inputs{{"a", random_tensor(random, DType::uint8, a, 0.1)}, {"b", random_tensor(random, DType::uint8, b, 0.2)}};
@@ -176,7 +168,7 @@ TEST_CASE("codes: a layout or a broadcast that a kernel's vectors could depend o
 }
 
 TEST_CASE("a sum's rules give the nearest integer wherever the real sum is farther from a boundary than the doubt", "[codes][add]") {
-  Random random{8};
+  Draw random{8};
   std::vector<std::int32_t> first, second;
   for (std::int32_t a = 0; a < 256; ++a)
     for (std::int32_t b = 0; b < 256; ++b) first.push_back(a), second.push_back(b);
@@ -218,7 +210,7 @@ TEST_CASE("a sum's rules give the nearest integer wherever the real sum is farth
 }
 
 TEST_CASE("a move is judged on its bytes: permute, transpose, reshape, flatten", "[codes][move]") {
-  Random random{9};
+  Draw random{9};
   const Shape from{3, 4, 5, 6};
   const struct { const char* op; Shape to; std::map<std::string, Attribute> attributes; } moves[] = {
       {"permute", {3, 5, 6, 4}, {{"dims", std::vector<std::int64_t>{0, 2, 3, 1}}}}, {"permute", {6, 4, 3, 5}, {{"dims", std::vector<std::int64_t>{3, 1, 0, 2}}}},
@@ -248,7 +240,7 @@ TEST_CASE("a move is judged on its bytes: permute, transpose, reshape, flatten",
 }
 
 TEST_CASE("a max pool is judged on its bytes, with its channels first or last", "[codes][move]") {
-  Random random{10};
+  Draw random{10};
   int open_rivals = 0;
   for (const DType type : {DType::uint8, DType::int8})
     for (const bool last : {false, true})
@@ -318,7 +310,7 @@ TEST_CASE("the larger of two rows of bytes, on every instruction set", "[codes][
 }
 
 TEST_CASE("a matrix product streamed as a linear layer is the whole computation's", "[codes][matmul]") {
-  Random random{12};
+  Draw random{12};
   int streamed = 0, products = 0, float_forms = 0;
   for (const bool turned : {false, true})
     for (const bool per_channel : {false, true})

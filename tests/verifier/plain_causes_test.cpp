@@ -8,25 +8,13 @@
 
 #include "lib/dump/write.hpp"
 #include "tests/support.hpp"
+#include "tests/verifier/numbers.hpp"
 #include "verifier/verify.hpp"
 
 using namespace lastbit;
 using namespace lastbit::test;
 
 namespace {
-
-using Integers = std::vector<std::int32_t>;
-
-Quantization qparams(float scale, int zero_point, DType d) {
-  Quantization q;
-  q.scale = {static_cast<double>(scale)}, q.zero_point = {static_cast<double>(zero_point)}, q.qmin = info(d).min, q.qmax = info(d).max;
-  return q;
-}
-
-double half_even(double v) {
-  const double f = std::floor(v), cut = v - f;
-  return cut > 0.5 || (cut == 0.5 && std::fmod(f, 2.0) != 0) ? f + 1 : f;
-}
 
 const std::vector<std::pair<const char*, std::function<double(double)>>> roundings{
     {"round:half-away", [](double v) { return std::round(v); }}, {"round:half-up", [](double v) { return std::floor(v + 0.5); }}, {"round:half-down", [](double v) { return std::ceil(v - 0.5); }},

@@ -9,6 +9,7 @@
 #include "lib/kernels/signed_sums.hpp"
 #include "lib/kernels/target.hpp"
 #include "tests/ops/layers.hpp"
+#include "tests/verifier/numbers.hpp"
 #include "verifier/evaluate.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/rivals.hpp"
@@ -18,14 +19,6 @@ using namespace lastbit::test;
 
 namespace {
 
-struct Random {
-  std::uint64_t state;
-  std::int32_t operator()(std::int32_t lo, std::int32_t hi) {
-    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-    return lo + static_cast<std::int32_t>((state >> 33) % static_cast<std::uint64_t>(hi - lo + 1));
-  }
-};
-
 struct Shaped {
   const char* name;
   std::int64_t batch, channels, size, out, kernel, groups, stride;
@@ -34,7 +27,7 @@ struct Shaped {
 };
 
 /// A convolution whose observed output is what the profile gives.
-Layer convolution(const Shaped& s, const std::string& profile, Random& random) {
+Layer convolution(const Shaped& s, const std::string& profile, Draw& random) {
   const auto values = [&](std::int64_t n, std::int32_t lo, std::int32_t hi) {
     std::vector<std::int32_t> v;
     for (std::int64_t i = 0; i < n; ++i) v.push_back(random(lo, hi));
@@ -98,7 +91,7 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
   for (const std::string profile : {"onnxruntime", "pytorch-fbgemm", "pytorch-x86", "pytorch-onednn", "pytorch-onednn-2", "tensorrt", "pytorch-qnnpack", "tflite-reference", "tflite-ruy-x86", "xnnpack"})
     for (const auto& shape : shapes) {
       INFO(profile << " " << shape.name);
-      Random random{0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(streamed_layers)};
+      Draw random{0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(streamed_layers)};
       Layer layer = convolution(shape, profile, random);
       const Operator& op = *find_operator("conv2d");
       const Cell* cell = cell_for(find_profile(profile), op, layer);
@@ -173,7 +166,7 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
 }
 
 TEST_CASE("one changed byte of a streamed layer is one mismatch, wherever it lies", "[streamed]") {
-  Random random{7};
+  Draw random{7};
   for (const auto& shape : shapes) {
     Layer layer = convolution(shape, "onnxruntime", random);
     const Cell* cell = cell_for(find_profile("onnxruntime"), *find_operator("conv2d"), layer);
@@ -193,7 +186,7 @@ TEST_CASE("one changed byte of a streamed layer is one mismatch, wherever it lie
 }
 
 TEST_CASE("measures of nearness are the same on every instruction set", "[streamed][kernels]") {
-  Random random{11};
+  Draw random{11};
   constexpr std::int64_t n = 1003;
   std::vector<std::int32_t> acc;
   std::vector<std::byte> stored;
@@ -243,7 +236,7 @@ TEST_CASE("measures of nearness are the same on every instruction set", "[stream
 }
 
 TEST_CASE("positive and negative weights are added up exactly", "[streamed][kernels]") {
-  Random random{3};
+  Draw random{3};
   for (const DType type : {DType::int8, DType::uint8})
     for (const std::int32_t zero : {0, 3, 128}) {
       std::vector<std::byte> bytes;
