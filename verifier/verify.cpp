@@ -13,6 +13,7 @@
 #include "reports/words.hpp"
 #include "verifier/as_linear.hpp"
 #include "verifier/by_codes.hpp"
+#include "verifier/byte_sums.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
 #include "verifier/error_map.hpp"
@@ -267,6 +268,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, wants_float && same_float_form(stored.layer), rivals, &open})
                          : stream_layer(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
   if (linear && streamed) rule_out_products_without_bias(*linear, rivals, open);
+  if (!streamed) streamed = judge_byte_sums(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
   if (!streamed) streamed = judge_codes(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
   if (!streamed && !wants_exact) streamed = judge_moved(stored, *op, rivals, open);
   if (!streamed && !wants_exact) streamed = judge_max_pool(stored, *op, *cell, rivals, open);

@@ -43,4 +43,22 @@ std::int64_t measure(const NearRequest&, std::uint16_t* near, NearTotals&);
 /// Those positions alone, from float32 values: v = f32(f32(f32(acc) * multiplier) + offset); `doubt` holds their error too.
 std::int64_t find_near(const std::int32_t* acc, std::int64_t n, const float* multiplier, const float* offset, int step, float doubt, std::uint16_t* near);
 
+/// Sums of two bytes' multiples: v = a * a_step + (b * b_step + offset), in LSB of the output, the zero points in the offset.
+struct ByteSums {
+  const std::byte *a = nullptr, *b = nullptr;
+  bool a_signed = false, b_signed = false;       // int8 rather than uint8
+  double a_step = 0, b_step = 0, offset = 0;
+};
+
+/// measure() of such sums; `acc` and `line` are not read.
+std::int64_t measure(const ByteSums&, const NearRequest&, std::uint16_t* near, NearTotals&);
+
+struct ByteSumTotals {
+  bool differ = false;                           // an element that is not near is not the nearest value
+  std::int64_t clamped = 0;                      // of those that are not near, how many a clamp decided
+};
+/// What is stored against the nearest value, from float32 values: `doubt` holds their error too (4 roundings of at most the sum of all
+/// magnitudes). Positions that are near as above.
+std::int64_t compare(const ByteSums&, const NearRequest&, std::uint16_t* near, ByteSumTotals&);
+
 }  // namespace lastbit

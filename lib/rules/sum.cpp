@@ -204,19 +204,35 @@ Real real_sum(const Layer& layer, int sign) {
   });
 }
 
-bool near_real(const Layer& layer, const Cell& cell) {
+namespace {
+
+/// M of near_doubt().
+double sum_of_magnitudes(const Layer& layer) {
+  return 255 * (layer.in("a").q.scale_of(0) + layer.in("b").q.scale_of(0)) / layer.out().q.scale_of(0) + 512;
+}
+
+/// Whether every rounding that the cell's aten kernel may use is to the nearest integer.
+bool rounds_to_nearest(const Cell& cell) {
+  static constexpr std::array<std::string_view, 8> nearest{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "inside_f64"};
+  const auto known = [&](const std::string& rule) { return std::find(nearest.begin(), nearest.end(), rule) != nearest.end(); };
+  return known(cell.get("tail", "outside")) && known(cell.get("all", "outside"));
+}
+
+}  // namespace
+
+double float_sum_doubt(const Layer& layer) { return 16 * sum_of_magnitudes(layer) * 0x1p-24; }
+
+double near_doubt(const Layer& layer, const Cell& cell) {
   const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.out();
   for (const Tensor* t : {&a, &b, &y})
-    if (info(t->dtype).bits > 8 || t->q.scale.size() != 1 || t->q.zero_point_of(0) < -128 || t->q.zero_point_of(0) > 255 || t->q.scale_of(0) < 0x1p-60 || t->q.scale_of(0) > 0x1p60) return false;
-  if (layer.attributes.has("activation") && !(std::holds_alternative<std::string>(layer.attributes.values.at("activation")) && layer.attributes.text("activation") == "none")) return false;
-  if (!(255 * (a.q.scale_of(0) + b.q.scale_of(0)) / y.q.scale_of(0) + 512 <= 0x1p13)) return false;
-  if (cell.rule == "gemmlowp") return cell.get("left", "20") == "20";
-  if (cell.rule == "aten") {
-    static constexpr std::array<std::string_view, 8> nearest{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "inside_f64"};
-    const auto known = [&](const std::string& rule) { return std::find(nearest.begin(), nearest.end(), rule) != nearest.end(); };
-    return known(cell.get("tail", "outside")) && known(cell.get("all", "outside"));
-  }
-  return cell.rule == "mlas" || cell.rule == "fixed22_away" || cell.rule == "fixed21_up";
+    if (info(t->dtype).bits > 8 || t->q.scale.size() != 1 || t->q.zero_point_of(0) < -128 || t->q.zero_point_of(0) > 255 || t->q.scale_of(0) < 0x1p-60 || t->q.scale_of(0) > 0x1p60) return HUGE_VAL;
+  if (layer.attributes.has("activation") && !(std::holds_alternative<std::string>(layer.attributes.values.at("activation")) && layer.attributes.text("activation") == "none")) return HUGE_VAL;
+  const double most = sum_of_magnitudes(layer);
+  if (!(most <= 0x1p13)) return HUGE_VAL;
+  if (cell.rule == "gemmlowp") return cell.get("left", "20") == "20" ? sum_doubt : HUGE_VAL;
+  if (cell.rule == "aten") return rounds_to_nearest(cell) ? float_sum_doubt(layer) : HUGE_VAL;
+  if (cell.rule == "mlas") return float_sum_doubt(layer);
+  return cell.rule == "fixed22_away" || cell.rule == "fixed21_up" ? most * 0x1p-19 : HUGE_VAL;
 }
 
 void facts_of_sum(const Layer& layer, std::set<std::string>& f) {

@@ -21,16 +21,18 @@ Real real_sum(const Layer&, int sign);
 void facts_of_sum(const Layer&, std::set<std::string>&);
 extern const std::vector<std::string> sum_rules;
 
-/// How near a rule's last value before it is rounded lies to the real sum, in LSB, where near_real() holds. Then every element whose real
-/// value is farther than this from the middle between two integers is the nearest one, clamped to the stored range.
+/// How near a rule's last value before it is rounded lies to the real sum, in LSB, at most. Then every element whose real value is farther
+/// than near_doubt() from the middle between two integers is the nearest one, clamped to the stored range.
 constexpr double sum_doubt = 0x1p-6;
-/// Whether a cell's rule is that near for a layer of 8-bit operands: without a fused activation, and the sum of all magnitudes,
+/// How near a cell's rule is for a layer of 8-bit operands: without a fused activation, and the sum of all magnitudes,
 /// M = 255 * (sa + sb) / so + 512, at most 2^13, all scales within 2^-60 and 2^60:
 ///   aten, mlas   at most 16 float32 roundings of what is no larger than M: 16 * M * 2^-24 <= 2^-7
 ///   fixed22_away, fixed21_up   multipliers of 21 bits and up, each off by half a bit and by its float32 ratio's two roundings: M * 2^-19 <= 2^-6
 ///   gemmlowp with "left" 20   operands of 20 more bits, each off by at most 2 units of them, times at most 2 * 33 LSB a unit: below 2^-12;
 ///                the last product is rounded twice, first at 13 bits or more below an LSB
-/// and no 16-bit register that they go through is reached.
-bool near_real(const Layer&, const Cell&);
+/// and no 16-bit register that they go through is reached. infinite: not known.
+double near_doubt(const Layer&, const Cell&);
+/// The float form's: the same 16 roundings.
+double float_sum_doubt(const Layer&);
 
 }  // namespace lastbit

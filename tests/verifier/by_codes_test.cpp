@@ -11,6 +11,7 @@
 #include "tests/ops/layers.hpp"
 #include "tests/verifier/numbers.hpp"
 #include "verifier/as_linear.hpp"
+#include "verifier/byte_sums.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/moved.hpp"
 #include "verifier/rivals.hpp"
@@ -81,7 +82,7 @@ TEST_CASE("a layer judged by its codes has the events, accumulators and evidence
   const std::map<std::string, std::map<std::string, Attribute>> attributes{{"clamp", {{"min", -1.5}, {"max", 2.0}}}, {"hardtanh", {}}, {"threshold", {{"threshold", 0.25}, {"value", 0.5}}}};
   Draw random{5};
   std::set<std::string> judged;
-  int layers = 0, alike = 0, unlike = 0, near = 0;
+  int layers = 0, lines = 0, alike = 0, unlike = 0, near = 0;
   for (const char* name : {"add", "sub", "mul", "relu", "relu6", "clamp", "hardtanh", "threshold", "leaky_relu", "elu", "celu", "gelu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "requantize"})
     for (const auto& producer : runtimes)
       for (const auto& profile : all_profiles()) {
@@ -98,31 +99,37 @@ TEST_CASE("a layer judged by its codes has the events, accumulators and evidence
         if (!cell || !observe(layer, op, *cell)) continue;
         INFO(name << " " << profile.name << " " << to_string(shape) << " " << lastbit::name(type));
         const auto rivals = rival_cells(layer, op);
-        std::vector<bool> open;
-        const auto s = judge_codes({layer, {}, {}}, op, *cell, {true, true, *rivals, &open});
-        REQUIRE(s);
         const Evaluated e = evaluate(layer, op, *cell);
-        same_as_whole(*s, e);
         const Real real = op.real(layer, e.result);
         const ExactSummary exact = exact_form(layer, e.result.outputs.at("y"), real);
-        CHECK(s->exact.histogram == exact.histogram);
-        CHECK(s->exact.ties == exact.ties);
-        CHECK(s->exact.not_correctly_rounded == exact.not_correctly_rounded);
-        CHECK(s->exact.max_error_lsb == exact.max_error_lsb);
-        CHECK(s->exact.mean_error_lsb == exact.mean_error_lsb);
         const FloatSummary floats = float_form(layer, real);
-        REQUIRE(s->float_form);
-        CHECK(s->float_form->mismatches == floats.mismatches);
-        CHECK(s->float_form->max_lsb == floats.max_lsb);
-        CHECK(s->float_form->float64_mismatches == floats.float64_mismatches);
-        CHECK(s->float_form->float64_max_lsb == floats.float64_max_lsb);
-        for (std::size_t k = 0; k < rivals->size(); ++k) {
-          INFO((*rivals)[k].label);
-          CHECK_FALSE(open[k]);
-          const bool same = rival_agrees(layer, op, (*rivals)[k]);
-          CHECK(s->alike[k] == same);
-          alike += same, unlike += !same;
-          near += two && std::string(name) != "mul" && near_real(layer, (*rivals)[k].cell);
+        const bool has_line = two && std::string(name) != "mul" && near_doubt(layer, *cell) <= sum_doubt && cell->rule != "gemmlowp";
+        for (const bool along : {false, true}) {
+          if (along && !has_line) continue;
+          INFO((along ? "along the real sum" : "by a table"));
+          std::vector<bool> open;
+          const auto s = (along ? judge_byte_sums : judge_codes)({layer, {}, {}}, op, *cell, {true, true, *rivals, &open});
+          REQUIRE(s);
+          lines += along;
+          same_as_whole(*s, e);
+          CHECK(s->exact.histogram == exact.histogram);
+          CHECK(s->exact.ties == exact.ties);
+          CHECK(s->exact.not_correctly_rounded == exact.not_correctly_rounded);
+          CHECK(s->exact.max_error_lsb == exact.max_error_lsb);
+          CHECK(s->exact.mean_error_lsb == exact.mean_error_lsb);
+          REQUIRE(s->float_form);
+          CHECK(s->float_form->mismatches == floats.mismatches);
+          CHECK(s->float_form->max_lsb == floats.max_lsb);
+          CHECK(s->float_form->float64_mismatches == floats.float64_mismatches);
+          CHECK(s->float_form->float64_max_lsb == floats.float64_max_lsb);
+          for (std::size_t k = 0; k < rivals->size(); ++k) {
+            INFO((*rivals)[k].label);
+            CHECK_FALSE(open[k]);
+            const bool same = rival_agrees(layer, op, (*rivals)[k]);
+            CHECK(s->alike[k] == same);
+            alike += same, unlike += !same;
+            near += along && near_doubt(layer, (*rivals)[k].cell) <= sum_doubt;
+          }
         }
         judged.insert(name);
         ++layers;
@@ -134,12 +141,14 @@ TEST_CASE("a layer judged by its codes has the events, accumulators and evidence
           other.outputs.at("y").data = changed->data();
           other.outputs.at("y").owner = changed;
           CHECK_FALSE(judge_codes({other, {}, {}}, op, *cell, {}));
+          if (has_line) CHECK_FALSE(judge_byte_sums({other, {}, {}}, op, *cell, {}));
         }
       }
   CHECK(judged.size() >= 15);
   CHECK(layers > 150);
   CHECK(alike > 150);
   CHECK(unlike > 150);
+  CHECK(lines > 20);
   CHECK(near > 60);
 }
 
@@ -180,7 +189,7 @@ TEST_CASE("a sum's rules give the nearest integer wherever the real sum is farth
     const std::int32_t lo = is_signed ? -128 : 0;
     auto a = first, b = second;
     for (auto* v : {&a, &b}) for (auto& q : *v) q += lo;
-    const double so = random.scale(), wide = round % 3 ? 1 : 8;  // up to the largest ratios that near_real() takes
+    const double so = random.scale(), wide = round % 3 ? 1 : 8;  // up to the largest ratios that near_doubt() knows
     const Layer layer = layer_of(sub ? "sub" : "add", {{"a", quantized(type, {1 << 16}, a, random.scale() * wide, lo + random(0, 255))}, {"b", quantized(type, {1 << 16}, b, random.scale() / wide, lo + random(0, 255))}},
                                  quantized(type, {1 << 16}, a, so, lo + random(0, 255)), {}, runtimes[round % 3]);
     const Operator& op = *find_operator(layer.op);
@@ -190,14 +199,15 @@ TEST_CASE("a sum's rules give the nearest integer wherever the real sum is farth
       return (x.q.scale_of(0) * (a[i] - x.q.zero_point_of(0)) + (sub ? -1 : 1) * w.q.scale_of(0) * (b[i] - w.q.zero_point_of(0))) / y.q.scale_of(0) + y.q.zero_point_of(0);
     };
     for (const auto& rival : *rivals) {
-      if (!near_real(layer, rival.cell)) continue;
+      const double doubt = near_doubt(layer, rival.cell);
+      if (doubt > sum_doubt) continue;
       INFO(rival.label << " " << layer.op);
       const Result r = op.run(as_rival(layer, op, rival), rival.cell);
       const auto& q = r.outputs.at("y").q;
       int wrong = 0;
       for (std::size_t i = 0; i < q.size(); ++i) {
         const double v = real(i) + 0.5, whole = std::floor(v);
-        if (v - whole <= sum_doubt || whole + 1 - v <= sum_doubt) continue;
+        if (v - whole <= doubt || whole + 1 - v <= doubt) continue;
         ++far;
         wrong += q[i] != std::clamp(whole, static_cast<double>(lo), static_cast<double>(lo + 255));
       }
