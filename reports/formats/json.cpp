@@ -26,9 +26,18 @@ Json number(const std::string& printed) {
   return text;
 }
 
+// An object of these fields, as one writes {{key, value}, ...}, without the copies that the library makes of such a list.
+Json fields(std::initializer_list<std::pair<const char*, Json>> list) {
+  Json j = Json::object();
+  auto& object = j.get_ref<Json::object_t&>();
+  object.reserve(list.size());
+  for (const auto& [key, value] : list) object.emplace_back(key, value);
+  return j;
+}
+
 Json element(const WorstElement& e) {
-  Json j{{"index", e.index}, {"expected", number(e.expected)}, {"observed", number(e.observed)}, {"acc", nullptr}, {"exact", number(e.exact)},
-         {"lsb", e.lsb}, {"output", e.output}, {"events", e.events}};
+  Json j = fields({{"index", e.index}, {"expected", number(e.expected)}, {"observed", number(e.observed)}, {"acc", nullptr}, {"exact", number(e.exact)},
+                   {"lsb", e.lsb}, {"output", e.output}, {"events", e.events}});
   if (e.acc) j["acc"] = *e.acc;
   if (!e.explain.empty()) j["explain"] = e.explain;
   return j;
@@ -43,8 +52,8 @@ Json elements(const std::vector<WorstElement>& all) {
 Json causes(const std::vector<CauseFound>& all) {
   Json list = Json::array();
   for (const CauseFound& c : all)
-    list.push_back({{"name", c.name}, {"explains", c.explains}, {"of", c.of}, {"sentence", c.sentence}, {"next", c.next}, {"group", c.group},
-                    {"deciding", c.deciding}});
+    list.push_back(fields({{"name", c.name}, {"explains", c.explains}, {"of", c.of}, {"sentence", c.sentence}, {"next", c.next}, {"group", c.group},
+                           {"deciding", c.deciding}}));
   return list;
 }
 
@@ -70,25 +79,25 @@ void add_optional(Json& j, const LayerReport& l) {
 }
 
 Json layer(const LayerReport& l, bool chained) {
-  Json j{{"dump", l.dump}, {"name", l.name}, {"op", l.op}, {"profile", l.profile}, {"position", l.position}, {"elements", l.elements}, {"mismatches", l.mismatches},
+  Json j = fields({{"dump", l.dump}, {"name", l.name}, {"op", l.op}, {"profile", l.profile}, {"position", l.position}, {"elements", l.elements}, {"mismatches", l.mismatches},
          {"max_lsb", l.max_lsb}, {"mean_lsb", number(l.mean_lsb)}, {"verdict", name(l.verdict)}, {"reason", l.reason},
-         {"histogram", histogram(l.histogram)}, {"causes", causes(l.causes)}, {"near_misses", causes(l.near_misses)}, {"unexplained", l.unexplained}};
-  j["events"] = {{"tie", l.events.tie}, {"clamped", l.events.clamped}, {"saturated", l.events.saturated}, {"wrapped", l.events.wrapped},
-                 {"pair_saturated", l.events.pair_saturated}, {"inexact_float", l.events.inexact_float}, {"undefined", l.events.undefined}};
+         {"histogram", histogram(l.histogram)}, {"causes", causes(l.causes)}, {"near_misses", causes(l.near_misses)}, {"unexplained", l.unexplained}});
+  j["events"] = fields({{"tie", l.events.tie}, {"clamped", l.events.clamped}, {"saturated", l.events.saturated}, {"wrapped", l.events.wrapped},
+                 {"pair_saturated", l.events.pair_saturated}, {"inexact_float", l.events.inexact_float}, {"undefined", l.events.undefined}});
   if (chained || l.chained) {
     const ChainedSummary c = l.chained.value_or(ChainedSummary{});
-    j["chained"] = {{"mismatches", c.mismatches}, {"max_lsb", c.max_lsb}, {"inherited", c.inherited}};
+    j["chained"] = fields({{"mismatches", c.mismatches}, {"max_lsb", c.max_lsb}, {"inherited", c.inherited}});
   }
   const AccumulatorSummary& a = l.accumulator;
-  j["accumulator"] = {{"min", a.min}, {"max", a.max}, {"bits", a.bits}, {"worst_case_min", a.worst_case_min}, {"worst_case_max", a.worst_case_max},
-                      {"worst_case_bits", a.worst_case_bits}};
-  j["exact"] = {{"max_error_lsb", number(l.exact.max_error_lsb)}, {"mean_error_lsb", number(l.exact.mean_error_lsb)}, {"ties", l.exact.ties},
-                {"not_correctly_rounded", l.exact.not_correctly_rounded}, {"histogram", l.exact.histogram}};
-  j["float"] = {{"mismatches", l.float_form.mismatches}, {"max_lsb", l.float_form.max_lsb},
-                {"float64_mismatches", l.float_form.float64_mismatches}, {"float64_max_lsb", l.float_form.float64_max_lsb}};
+  j["accumulator"] = fields({{"min", a.min}, {"max", a.max}, {"bits", a.bits}, {"worst_case_min", a.worst_case_min}, {"worst_case_max", a.worst_case_max},
+                      {"worst_case_bits", a.worst_case_bits}});
+  j["exact"] = fields({{"max_error_lsb", number(l.exact.max_error_lsb)}, {"mean_error_lsb", number(l.exact.mean_error_lsb)}, {"ties", l.exact.ties},
+                {"not_correctly_rounded", l.exact.not_correctly_rounded}, {"histogram", l.exact.histogram}});
+  j["float"] = fields({{"mismatches", l.float_form.mismatches}, {"max_lsb", l.float_form.max_lsb},
+                {"float64_mismatches", l.float_form.float64_mismatches}, {"float64_max_lsb", l.float_form.float64_max_lsb}});
   j["sqnr_db"] = number(l.sqnr_db);
   j["cosine"] = number(l.cosine);
-  j["evidence"] = {{"rules_out", l.rules_out}, {"cannot_rule_out", l.cannot_rule_out}};
+  j["evidence"] = fields({{"rules_out", l.rules_out}, {"cannot_rule_out", l.cannot_rule_out}});
   j["worst"] = elements(l.worst);
   j["first"] = elements(l.first);
   j["notes"] = l.notes;
@@ -106,23 +115,47 @@ std::size_t at_least(const Json& j, std::size_t enough) {
   return n;
 }
 
+// j on one line. What needs no escape and is no fraction is written here: the library sets up a serializer for every value.
+void write_flat(const Json& j, std::string& out) {
+  const auto text = [&](const std::string& s) {
+    const bool plain = std::all_of(s.begin(), s.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+    if (plain) out.append(1, '"').append(s).append(1, '"');
+    else out += Json(s).dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  if (j.is_number_integer()) {
+    out += j.is_number_unsigned() ? std::to_string(j.get<std::uint64_t>()) : std::to_string(j.get<std::int64_t>());
+  } else if (j.is_string()) {
+    text(j.get_ref<const std::string&>());
+  } else if (j.is_structured()) {
+    out += j.is_object() ? '{' : '[';
+    const char* between = "";
+    for (auto it = j.begin(); it != j.end(); ++it, between = ",") {
+      out += between;
+      if (j.is_object()) text(it.key()), out += ':';
+      write_flat(*it, out);
+    }
+    out += j.is_object() ? '}' : ']';
+  } else {
+    out += j.dump();
+  }
+}
+
 // Indented, but a list of plain values and what fits on a line stay on it: an index is not five lines. Text that is not UTF-8 (a name from a hostile
 // dump) has its bad bytes replaced rather than refused.
 void write(const Json& j, std::size_t depth, std::string& out) {
   const bool plain = !j.is_structured() || j.empty() || (j.is_array() && std::none_of(j.begin(), j.end(), [](const Json& value) { return value.is_structured(); }));
   if (plain || at_least(j, 120) + 2 * depth <= 120) {
-    const std::string flat = j.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (plain || flat.size() + 2 * depth <= 120) {
-      out += flat;
-      return;
-    }
+    const std::size_t before = out.size();
+    write_flat(j, out);
+    if (plain || out.size() - before + 2 * depth <= 120) return;
+    out.resize(before);
   }
   const std::string indent(2 * depth + 2, ' ');
   const char* between = "";
   out += j.is_object() ? "{" : "[";
   for (auto it = j.begin(); it != j.end(); ++it, between = ",") {
     out += between + ("\n" + indent);
-    if (j.is_object()) out += Json(it.key()).dump(-1, ' ', false, Json::error_handler_t::replace) + ": ";
+    if (j.is_object()) write_flat(it.key(), out), out += ": ";
     write(*it, depth + 1, out);
   }
   out += "\n" + std::string(2 * depth, ' ') + (j.is_object() ? "}" : "]");
