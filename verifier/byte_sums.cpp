@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "lib/error.hpp"
 #include "lib/kernels/nearness.hpp"
@@ -17,8 +18,10 @@ namespace {
 
 /// Combinations of codes near a boundary: how often each occurs, and what was observed there.
 struct NearCodes {
-  std::vector<std::int64_t> times = std::vector<std::int64_t>(1 << 16);
-  std::vector<std::int16_t> observed = std::vector<std::int16_t>(1 << 16, -1);
+  std::vector<std::uint32_t> times;
+  std::vector<std::uint8_t> observed;
+
+  void clear() { times.assign(1 << 16, 0), observed.resize(1 << 16); }
 
   /// False: the same combination has two values.
   bool add(std::size_t code, std::uint8_t y) {
@@ -65,7 +68,7 @@ class Sums {
   }
 
   /// The exact form's totals over all elements; what is near, to be decided, by combination and among the last elements.
-  NearTotals measure_all(std::vector<std::int64_t>& times, std::vector<std::int64_t>& last) const {
+  NearTotals measure_all(std::vector<std::uint32_t>& times, std::vector<std::int64_t>& last) const {
     NearTotals totals;
     last.assign(static_cast<std::size_t>(bytes_.n - bytes_.body), 0);
     each(bytes_.n, [&](const ByteSums& sums, const NearRequest& r, std::int64_t from) {
@@ -73,7 +76,8 @@ class Sums {
       const std::int64_t found = measure(sums, r, at.data(), totals);
       for (std::int64_t i = 0; i < found; ++i) {
         const std::int64_t e = from + at[static_cast<std::size_t>(i)];
-        ++(e < bytes_.body ? times[bytes_.code(e)] : last[static_cast<std::size_t>(e - bytes_.body)]);
+        if (e < bytes_.body) ++times[bytes_.code(e)];
+        else last[static_cast<std::size_t>(e - bytes_.body)] = 1;
       }
       return true;
     });
@@ -110,7 +114,7 @@ CodeTable observed_table(const CodeBytes& bytes) {
 std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operator& op, const Cell& cell, const StreamOptions& options) {
   if ((op.name != "add" && op.name != "sub") || cell.rule == "gemmlowp") return std::nullopt;  // gemmlowp's own steps tie anywhere
   const auto bytes = code_bytes(stored, op);
-  if (!bytes || !bytes->b || !bytes->allows(vector_of(cell))) return std::nullopt;
+  if (!bytes || !bytes->b || !bytes->allows(vector_of(cell)) || bytes->n > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
   const Layer& layer = stored.layer;
   const auto rivals = options.rivals;
   double doubt = near_doubt(layer, cell);
@@ -140,15 +144,17 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
 
   // The kernel's own 4 roundings are of at most twice the sum of all magnitudes: fewer than the float form's 16.
   const Sums sums(*bytes, layer, op.name == "sub" ? -1 : 1, doubt + floats);
-  NearCodes near;
+  thread_local NearCodes near;
+  near.clear();
   ByteSumTotals far;
   if (!sums.compare_far(near, far)) return std::nullopt;
-  std::vector<std::int64_t> exact_times(bytes->codes()), exact_last;
   const bool wants_exact = options.exact && op.real, wants_float = options.float_form && op.real;
+  std::vector<std::uint32_t> exact_times(wants_exact ? bytes->codes() : 0);
+  std::vector<std::int64_t> exact_last;
   const NearTotals measured = wants_exact ? sums.measure_all(exact_times, exact_last) : NearTotals{};
   std::vector<std::uint32_t> codes;
   for (std::size_t c = 0; c < near.times.size(); ++c)
-    if (near.times[c] || exact_times[c]) codes.push_back(static_cast<std::uint32_t>(c));
+    if (near.times[c] || (wants_exact && exact_times[c])) codes.push_back(static_cast<std::uint32_t>(c));
   CodeTable table(bytes->codes());
   CodeRow row(*bytes, codes);
   const auto& type = info(layer.out().dtype);

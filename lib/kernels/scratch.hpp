@@ -3,9 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 
 namespace lastbit {
+
+/// 64-byte aligned memory of at least that size, which is set to what it came to. Where much is wanted, of large pages if the system has them:
+/// the first touch of each small page costs as much as the arithmetic done in it. Given back by release_memory().
+std::byte* fresh_memory(std::size_t& bytes);
+void release_memory(std::byte*, std::size_t bytes);
 
 /// Grows, never shrinks; contents are undefined after get(). 64-byte aligned.
 class Scratch {
@@ -15,17 +19,19 @@ class Scratch {
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T) + 64;  // vectors may read past the end
     if (bytes > size_) {
       data_.reset();
-      data_.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{64})));
       size_ = bytes;
+      std::byte* at = fresh_memory(size_);
+      data_ = {at, Release{size_}};
     }
     return reinterpret_cast<T*>(data_.get());
   }
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{64}); }
+  struct Release {
+    std::size_t bytes;
+    void operator()(std::byte* p) const { release_memory(p, bytes); }
   };
-  std::unique_ptr<std::byte, Free> data_;
+  std::unique_ptr<std::byte, Release> data_{nullptr, Release{0}};
   std::size_t size_ = 0;
 };
 
