@@ -31,3 +31,33 @@ const std::vector<@type@>& @accessor@() {
 ")
   set(${out} ${files} ${CMAKE_CURRENT_BINARY_DIR}/tables/${accessor}.cpp PARENT_SCOPE)
 endfunction()
+
+# lastbit_profile_files(<out>)
+#
+# The same for lib/profiles, whose entries are large: profile_files() lists them by name (the file's, with "-" for "_"), and each is made when it is
+# first asked for (lib/profile/registry.hpp).
+function(lastbit_profile_files out)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/lib/profiles/*.cpp)
+  set(declarations "")
+  set(entries "")
+  foreach(file IN LISTS files)
+    get_filename_component(entry ${file} NAME_WE)
+    string(REPLACE "_" "-" name ${entry})
+    string(APPEND declarations "Profile ${entry}();\n")
+    string(APPEND entries "    {\"${name}\", profiles::${entry}},\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/tables/profile_files.cpp @ONLY CONTENT
+"// Written by cmake/Table.cmake from the files of lib/profiles.
+#include \"lib/profile/registry.hpp\"
+namespace lastbit::profiles {
+@declarations@}
+namespace lastbit {
+std::span<const ProfileFile> profile_files() {
+  static constexpr ProfileFile all[] = {
+@entries@  };
+  return all;
+}
+}
+")
+  set(${out} ${files} ${CMAKE_CURRENT_BINARY_DIR}/tables/profile_files.cpp PARENT_SCOPE)
+endfunction()

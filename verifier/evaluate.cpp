@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "lib/error.hpp"
+#include "lib/profile/registry.hpp"
 #include "verifier/other_isa.hpp"
 #include "verifier/sums.hpp"
 
@@ -27,12 +28,6 @@ const Profile& profile_from_file(const std::string& path) {
 }
 
 bool is_file_name(const std::string& s) { return s.size() > 5 && s.compare(s.size() - 5, 5, ".json") == 0; }
-
-const Profile* replacement_of(const std::string& name, const Layer& as) {
-  for (const auto& p : all_profiles())
-    if (p.replaces == name && std::all_of(p.replaces_when.begin(), p.replaces_when.end(), [&](const std::string& c) { return holds(c, as); })) return &p;
-  return nullptr;
-}
 
 }  // namespace
 

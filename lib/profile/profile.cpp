@@ -7,15 +7,6 @@
 
 namespace lastbit {
 
-const Profile& find_profile(const std::string& name) {
-  std::string known;
-  for (const auto& p : all_profiles()) {
-    if (p.name == name) return p;
-    known += (known.empty() ? "" : ", ") + p.name;
-  }
-  throw Error("profile", "found \"" + name + "\", expected one of " + known);
-}
-
 const Cell* find_cell(const Profile& profile, const std::vector<std::string>& names, const Layer& layer) {
   const Cell* found = nullptr;
   for (const auto& cell : profile.cells) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "lib/layer/operator.hpp"
+#include "lib/profile/registry.hpp"
 #include "lib/profile/requantize.hpp"
 
 using namespace lastbit;
@@ -28,6 +29,22 @@ std::set<std::vector<std::string>> integer_stages(const Profile& p) {
 }
 
 }  // namespace
+
+TEST_CASE("a profile is named after its file, and one that replaces another after that one", "[profile]") {
+  const auto& all = all_profiles();
+  REQUIRE(all.size() == profile_files().size());
+  int replacing = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    INFO(profile_files()[i].name);
+    CHECK(all[i].name == profile_files()[i].name);
+    CHECK(&profile_at(i) == &all[i]);
+    CHECK(&find_profile(all[i].name) == &all[i]);
+    if (all[i].replaces.empty()) continue;
+    CHECK(all[i].name.rfind(all[i].replaces + "-", 0) == 0);
+    ++replacing;
+  }
+  CHECK(replacing > 0);
+}
 
 TEST_CASE("profiles: the same after JSON, there and back") {
   for (const auto& p : all_profiles()) {
