@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/kernels/float_tiles.hpp"
 #include "lib/num/round.hpp"
 
 namespace lastbit {
@@ -51,9 +52,15 @@ void FloatBlocks::decide(std::int64_t at) {
 FloatSummary FloatBlocks::summary() {
   const Geometry& g = plan_.request.geometry;
   const std::int64_t P = g.positions(), channels = plan_.order.channels;
-  const auto out = float_outputs(plan_.request, single_);
   const auto scale = static_cast<float>(scale_);
   const auto zero_point = static_cast<std::int32_t>(zero_point_), low = static_cast<std::int32_t>(range_.min), high = static_cast<std::int32_t>(range_.max);
+  if (single_.alpha == 1.0f)
+    if (const auto totals = compare_float_tiles({plan_.request, single_.x_scale, single_.w_scale, single_.bias, scale, zero_point, low, high, plan_.observed, plan_.observed_signed})) {
+      summary_.mismatches = totals->mismatches;
+      summary_.max_lsb = totals->max_lsb;
+      return summary_;
+    }
+  const auto out = float_outputs(plan_.request, single_);
   std::size_t i = 0;
   for (std::int64_t n = 0; n < g.batch; ++n)
     for (std::int64_t o = 0; o < channels; ++o)

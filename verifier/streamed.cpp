@@ -162,20 +162,25 @@ class Judge {
 
   void narrow(const SumBlock& b) {
     const bool screens = exact_ || float_ || !standing_.empty();
-    if (exact_) {
-      const std::int64_t room = (b.runs - 1) * b.acc_step + b.length;
-      if (static_cast<std::int64_t>(stored_.size()) < room) stored_.resize(static_cast<std::size_t>(room));
-      request_.stored = stored_.data();
-    } else {
-      request_.stored = nullptr;
-    }
-    if (nearest_) nearest_->run(b, request_.stored, totals_);
+    const std::size_t differing = totals_.differ.size();
+    request_.stored = nullptr;
+    if (nearest_) nearest_->run(b, nullptr, totals_);
     else run_epilogue(*epilogue_, b, plan_.order, request_, totals_);
     if (!screens) return;
+    // What the profile gives is what was observed, unless something in the block differs.
+    const bool other = exact_ && totals_.differ.size() != differing;
+    if (other) {
+      const std::int64_t room = (b.runs - 1) * b.acc_step + b.length;
+      if (static_cast<std::int64_t>(stored_.size()) < room) stored_.resize(static_cast<std::size_t>(room));
+      EpilogueResult again;
+      request_.stored = stored_.data();
+      if (nearest_) nearest_->run(b, stored_.data(), again);
+      else run_epilogue(*epilogue_, b, plan_.order, request_, again);
+    }
     for (std::int64_t r = 0; r < b.runs; ++r)
       for (std::int64_t i = 0; i < b.length; i += chunk) {
         const std::int64_t n = std::min(chunk, b.length - i), first = b.first + r * b.step + i;
-        look(b.acc + r * b.acc_step + i, exact_ ? stored_.data() + r * b.acc_step + i : nullptr, first, n);
+        look(b.acc + r * b.acc_step + i, other ? stored_.data() + r * b.acc_step + i : plan_.observed + first, first, n);
       }
   }
 

@@ -265,13 +265,14 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   const auto loaded = clock::now();
   const bool wants_exact = options.forms.count("exact") > 0, wants_float = options.forms.count("float") > 0;
   const auto rivals = others ? std::span(*others) : std::span<const RivalCell>();
+  const StreamOptions stream{wants_exact, wants_float, rivals, &open};
   auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, wants_float && same_float_form(stored.layer), rivals, &open})
-                         : stream_layer(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
+                         : stream_layer(stored, *op, *cell, stream);
   if (linear && streamed) rule_out_products_without_bias(*linear, rivals, open);
-  if (!streamed) streamed = judge_byte_sums(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
-  if (!streamed) streamed = judge_codes(stored, *op, *cell, {wants_exact, wants_float, rivals, &open});
-  if (!streamed && !wants_exact) streamed = judge_moved(stored, *op, rivals, open);
-  if (!streamed && !wants_exact) streamed = judge_max_pool(stored, *op, *cell, rivals, open);
+  if (!streamed) streamed = judge_byte_sums(stored, *op, *cell, stream);
+  if (!streamed) streamed = judge_codes(stored, *op, *cell, stream);
+  if (!streamed) streamed = judge_moved(stored, *op, stream);
+  if (!streamed) streamed = judge_max_pool(stored, *op, *cell, stream);
   if (streamed) {
     kernel = streamed->kernel;
     pack_ms = streamed->pack_ms;

@@ -33,19 +33,6 @@ std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int6
   return cut;
 }
 
-/// Matrix products: rows are the positions of one image.
-StreamRequest rows_as_positions(StreamRequest r) {
-  Geometry& g = r.geometry;
-  if (g.in_positions() != 1 || g.positions() != 1 || g.taps() != 1 || g.groups != 1 || g.transposed) return r;
-  for (std::size_t a = 0; a < 3; ++a)
-    if (g.begin[a] != 0) return r;
-  g.in[2] = g.out[2] = g.batch;
-  g.batch = 1;
-  g.stride = {1, 1, 1};
-  r.operands.channels_last = r.channels_last = true;
-  return r;
-}
-
 struct Tiles : Tiling {
   std::int64_t x_size, chunk;                        // dwords of raw products that int32 holds whatever they are
   std::vector<std::vector<TermSegment>> segments;    // of each phase

@@ -79,6 +79,18 @@ void fill_padding(const WindowPlan& plan, const Geometry& g, std::byte* to, std:
 
 }  // namespace
 
+StreamRequest rows_as_positions(StreamRequest r) {
+  Geometry& g = r.geometry;
+  if (g.in_positions() != 1 || g.positions() != 1 || g.taps() != 1 || g.groups != 1 || g.transposed) return r;
+  for (std::size_t a = 0; a < 3; ++a)
+    if (g.begin[a] != 0) return r;
+  g.in[2] = g.out[2] = g.batch;
+  g.batch = 1;
+  g.stride = {1, 1, 1};
+  r.operands.channels_last = r.channels_last = true;
+  return r;
+}
+
 Tiling::Tiling(const StreamRequest& r, Kind k, std::int64_t padded, bool may_stay, const std::function<void(const SumBlock&)>& s)
     : request(r), g(r.geometry), in(r.operands), kind(k), sink(s), memory(thread_memory()), plan(window_plan(g)), element_bytes(k == Kind::bytes ? 1 : 2), padded_channels(padded) {
   in_place = may_stay && kind == Kind::bytes && in.channels_last && !is_signed(in.x_dtype) && padded == g.in_channels && !plan.is_padded();

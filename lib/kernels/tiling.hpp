@@ -32,6 +32,9 @@ struct Blocks {
   std::vector<std::int32_t> rows;           // position - first
 };
 
+/// Matrix products: rows are the positions of one image. Other requests stay as they are.
+StreamRequest rows_as_positions(StreamRequest);
+
 /// A request with `padded_channels` of each position laid out.
 struct Tiling {
   Tiling(const StreamRequest&, Kind, std::int64_t padded_channels, bool may_stay, const std::function<void(const SumBlock&)>&);
