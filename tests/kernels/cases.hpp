@@ -1,10 +1,13 @@
 // cases.hpp: requests for the kernels, random and aimed, and the plain loop's answer.
 #pragma once
+#include <array>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "lib/error.hpp"
 #include "lib/kernels/stream.hpp"
+#include "lib/kernels/target.hpp"
 #include "tests/support.hpp"
 
 namespace lastbit::test {
@@ -64,6 +67,65 @@ inline KernelCase filled(KernelCase c, Random& random) {
         store(c.w_stored, c.w_dtype, c.w_channels_last ? (o * T + t) * C + k : (o * C + k) * T + t, v);
       }
   return c;
+}
+
+/// No better instruction set than this one, as long as it lives.
+struct Limit {
+  explicit Limit(const std::string& target) { ensure(limit_target(target), target.c_str()); }
+  ~Limit() { limit_target(""); }
+};
+
+inline Geometry window(std::int64_t batch, std::int64_t groups, std::int64_t in_channels, std::int64_t out_channels, std::array<std::int64_t, 3> in, std::array<std::int64_t, 3> kernel,
+                std::array<std::int64_t, 3> stride, std::array<std::int64_t, 3> dilation, std::array<std::int64_t, 3> padding, bool transposed) {
+  Geometry g;
+  g.batch = batch, g.groups = groups, g.in_channels = in_channels, g.out_channels = out_channels;
+  g.in = in, g.kernel = kernel, g.stride = stride, g.dilation = dilation, g.begin = padding, g.transposed = transposed;
+  for (std::size_t a = 0; a < 3; ++a) {
+    const std::int64_t reach = dilation[a] * (kernel[a] - 1) + 1;
+    g.out[a] = transposed ? (in[a] - 1) * stride[a] - 2 * padding[a] + reach : (in[a] + 2 * padding[a] - reach) / stride[a] + 1;
+  }
+  return g;
+}
+
+/// A window of any kind, of any types.
+inline KernelCase random_case(Random& r) {
+  static const DType x_types[] = {DType::uint8, DType::uint8, DType::int8, DType::int16, DType::uint16, DType::uint4, DType::int2}, w_types[] = {DType::int8, DType::int8, DType::uint8, DType::int4, DType::uint2, DType::int16};
+  for (;;) {
+    KernelCase c;
+    const int dims = static_cast<int>(r.between(0, 3));
+    std::array<std::int64_t, 3> in{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, padding{0, 0, 0};
+    for (int a = 3 - dims; a < 3; ++a) {
+      const auto i = static_cast<std::size_t>(a);
+      in[i] = r.between(1, dims == 3 ? 5 : dims == 2 ? 12 : 70);
+      kernel[i] = r.below(3) ? r.between(1, 4) : r.between(1, 7);
+      stride[i] = r.between(1, 3);
+      dilation[i] = r.below(3) ? 1 : r.between(1, 3);
+      padding[i] = r.between(0, 3);
+    }
+    const bool depthwise = r.below(4) == 0;
+    const std::int64_t groups = depthwise ? r.between(1, 40) : r.below(3) ? 1 : r.between(1, 4);
+    const auto channels = [&] { return r.below(3) ? r.between(1, 9) : r.between(1, 150); };
+    const std::int64_t batch = dims == 0 ? (r.below(2) ? r.between(1, 5) : r.between(1, 100)) : r.between(1, 2);
+    c.g = window(batch, groups, depthwise ? 1 : channels(), depthwise ? r.between(1, 2) : channels(), in, kernel, stride, dilation, padding, dims > 0 && r.below(4) == 0);
+    bool fits = true;
+    for (std::size_t a = 0; a < 3; ++a) fits = fits && c.g.out[a] > 0;
+    if (!fits || c.g.positions() * c.g.terms() * c.g.groups * c.g.out_channels * batch > 2'000'000) continue;
+    c.x_dtype = x_types[r.below(std::size(x_types))];
+    c.w_dtype = w_types[r.below(std::size(w_types))];
+    const auto& range = info(c.x_dtype);
+    c.x_zero_point = r.below(4) == 0 ? 0 : r.below(8) == 0 ? r.between(-300, 300) : r.between(range.min, range.max);
+    const auto& weights = info(c.w_dtype);
+    if (r.below(3) == 0)
+      for (std::int64_t o = 0; o < groups * c.g.out_channels; ++o) c.w_zero_point.push_back(r.between(weights.min, weights.max));
+    if (c.w_zero_point.size() > 1) c.w_zero_point.pop_back();
+    else if (r.below(2)) c.w_zero_point = {r.between(weights.min, weights.max)};
+    else if (r.below(4) == 0) c.w_zero_point.clear();
+    c.channels_last = r.below(3) == 0;
+    c.w_channels_last = r.below(3) == 0;
+    c.out_channels_last = r.below(3) == 0;
+    c.extreme = r.below(5) == 0;
+    return c;
+  }
 }
 
 /// Every element that the stream hands out, each exactly once; an element given twice or never is a failure of the caller's check.
