@@ -314,7 +314,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
     const std::byte* observed = q.observed + element;
     const std::int32_t* acc = q.acc + run * q.acc_step;
     Constants c = sources.at<false, Across>(channel);
-    const auto difference = [&](std::int64_t i, std::int64_t skip) HWY_ATTR {
+    const auto difference = [&]<bool Whole>(std::int64_t i, std::int64_t skip) HWY_ATTR {
       if constexpr (Across) c = sources.at<false, true>(channel + i);
       const V32 v = hn::Add(hn::LoadU(d, acc + i), c.bias);
       least = hn::Min(least, v);
@@ -327,14 +327,13 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
         if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
       V32 y;
       if constexpr (Events) {
-        const auto fresh = hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)));
+        const auto count = [&](M32 m) HWY_ATTR { return static_cast<std::int64_t>(hn::CountTrue(d, Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))))); };
         const VF inside = hn::Min(hn::Max(x, low), high), turning = hn::Abs(range ? inside : x);
         const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
-        M32 cut = hn::Or(hn::Lt(rounded, whole_low), hn::Gt(rounded, whole_high));
-        if (range) cut = hn::RebindMask(d, hn::Or(hn::Lt(x, low), hn::Gt(x, high)));
-        clamps += static_cast<std::int64_t>(hn::CountTrue(d, hn::And(fresh, cut)));
-        ties += static_cast<std::int64_t>(hn::CountTrue(d, hn::And(fresh, hn::RebindMask(d, hn::Eq(hn::Sub(turning, hn::Floor(turning)), half)))));
-        y = hn::Add(hn::Min(hn::Max(rounded, whole_low), whole_high), zero_point);
+        const V32 kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
+        clamps += count(range ? hn::RebindMask(d, hn::Ne(x, inside)) : hn::Ne(rounded, kept));
+        ties += count(hn::RebindMask(d, hn::Eq(hn::Sub(turning, hn::Floor(turning)), half)));
+        y = hn::Add(kept, zero_point);
       } else {
         y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
       }
@@ -354,12 +353,12 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
     };
     std::int64_t i = 0;
     for (; i + 2 * n <= q.length; i += 2 * n) {
-      const V32 a = difference(i, 0), b = difference(i + n, 0);
+      const V32 a = difference.template operator()<true>(i, 0), b = difference.template operator()<true>(i + n, 0);
       if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(hn::Or(a, b), zero)))) note(a, i, 0), note(b, i + n, 0);
     }
     while (i < q.length) {
       const std::int64_t at = std::min(i, q.length - n);
-      const V32 a = difference(at, i - at);
+      const V32 a = difference.template operator()<false>(at, i - at);
       if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(a, zero)))) note(a, at, i - at);
       i = at + n;
     }

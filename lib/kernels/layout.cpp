@@ -81,6 +81,20 @@ HWY_ATTR void lay_input_on(const LayJob& job) {
     if (stored_bytes(job.dtype) == 1) return is_signed(job.dtype) ? word_rows<std::int8_t>(job) : word_rows<std::uint8_t>(job);
     if (job.dtype == DType::int16) return word_rows<std::int16_t>(job);
   }
+  if (job.kind == Kind::bytes && job.channel_stride == 1 && job.channels == 3 && job.padded_channels == 4 && job.position_stride == 3) {  // pictures: a dword a pixel
+    const std::uint32_t flip = is_signed(job.dtype) ? 0x808080 : 0;
+    const auto put = [&](std::int64_t i, std::uint32_t v) {
+      v = (v & 0xFFFFFF) ^ flip;
+      std::memcpy(job.to + job.offsets[i], &v, 4);
+    };
+    std::uint32_t v = 0;
+    for (std::int64_t i = 0; i + 1 < job.positions; ++i) {
+      std::memcpy(&v, job.from + 3 * i, 4);
+      put(i, v);
+    }
+    std::memcpy(&(v = 0), job.from + 3 * (job.positions - 1), 3);  // nothing past the last
+    return put(job.positions - 1, v);
+  }
   // Channels-last storage, wider values, tiny images.
   const std::int32_t flip = job.kind == Kind::bytes && is_signed(job.dtype) ? 128 : 0;
   const bool rows = job.kind == Kind::bytes && job.channel_stride == 1;
