@@ -75,12 +75,13 @@ inline Slot timed(const Subject& s, const std::string& form, double least) {
   int calls = 0;
   for (; total < least || calls < 2; ++calls) {
     EpilogueResult r;
-    double pack = 0;
+    StreamNotes notes;
     std::int64_t seen = 0;
     const auto start = clock::now();
-    if (form == "sums") slot.kernel = stream_sums(request, [&](const SumBlock& b) { seen += b.runs * b.length; }, &pack);
-    else slot.kernel = stream_sums(request, [&](const SumBlock& b) { run_epilogue(s.epilogue, b, order, {observed, nullptr, false}, r); }, &pack);
+    if (form == "sums") slot.kernel = stream_sums(request, [&](const SumBlock& b) { seen += b.runs * b.length; }, &notes);
+    else slot.kernel = stream_sums(request, [&](const SumBlock& b) { run_epilogue(s.epilogue, b, order, {observed, nullptr, false}, r); }, &notes);
     const double seconds = std::chrono::duration<double>(clock::now() - start).count();
+    const double pack = notes.pack_seconds;
     total += seconds;
     if (calls == 0 || seconds - pack < slot.seconds) slot.seconds = seconds - pack, slot.pack_seconds = pack;
     slot.mismatches = form == "sums" ? s.layer.elements() - seen : static_cast<std::int64_t>(r.differ.size()) + s.layer.elements() - r.elements;

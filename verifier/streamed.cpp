@@ -31,6 +31,45 @@ struct Standing {
   bool alive = true;
 };
 
+/// Whether some output position has all its taps inside the input.
+bool all_inside(const Geometry& g) {
+  for (int axis = 0; axis < 3; ++axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    bool any = false;
+    for (std::int64_t o = 0; o < g.out[a] && !any; ++o) {
+      any = true;
+      for (std::int64_t t = 0; t < g.kernel[a] && any; ++t) any = g.source(axis, o, t) >= 0;
+    }
+    if (!any) return false;
+  }
+  return true;
+}
+
+/// What bounds an accumulator of activations in their whole range, x - zero point in [low, high]; none where 0 does not lie between, or no
+/// position reads all its taps.
+struct Reach {
+  std::int64_t low, high;
+};
+std::optional<Reach> reach_of(const Tensor& x, const Geometry& g, std::int64_t x_zero_point) {
+  const Reach r{x.q.qmin - x_zero_point, x.q.qmax - x_zero_point};
+  if (g.transposed || g.batch == 0 || r.low > 0 || r.high < 0 || !all_inside(g)) return std::nullopt;
+  return r;
+}
+
+/// Of all channels, from what is positive and what is negative in their weights (zero points off), and their integer biases. A term less is
+/// never wider: positions at the border need no look.
+template <class Sums>
+AccumulatorBounds bounds_of(Reach r, std::int64_t channels, const std::vector<std::int64_t>& bias, Sums sums) {
+  AccumulatorBounds all{0, 0};
+  for (std::int64_t o = 0; o < channels; ++o) {
+    const SignedSums w = sums(o);
+    const std::int64_t b = bias.empty() ? 0 : bias[static_cast<std::size_t>(o)];
+    const std::int64_t min = r.low * w.positive + r.high * w.negative + b, max = r.high * w.positive + r.low * w.negative + b;
+    all = o == 0 ? AccumulatorBounds{min, max} : AccumulatorBounds{std::min(all.min, min), std::max(all.max, max)};
+  }
+  return all;
+}
+
 class Judge {
  public:
   Judge(const Layer& layer, const Operator& op, const Cell& cell, const StoredPlan& plan, const Requantizer& own, const std::optional<Epilogue>& epilogue, const StreamOptions& options, Streamed& result)
@@ -250,31 +289,18 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   Judge judge(layer, op, cell, *plan, own, epilogue, options, s);
   if (!judge.able()) return std::nullopt;
   if (options.exact && !judge.knows_real()) return std::nullopt;
-  double pack_seconds = 0;
-  s.kernel = stream_sums(plan->request, std::ref(judge), &pack_seconds);
+  StreamNotes notes;
+  s.kernel = stream_sums(plan->request, std::ref(judge), &notes);
   if (judge.overflowed()) return std::nullopt;  // a sum that the register does not hold
-  s.pack_ms = pack_seconds * 1e3;
+  s.pack_ms = notes.pack_seconds * 1e3;
+  if (const auto reach = reach_of(layer.in("x"), plan->request.geometry, plan->request.operands.x_zero_point); reach && !notes.w_sum.empty())
+    s.bounds = bounds_of(*reach, plan->order.channels, integer_biases(cell.stages, plan->context, plan->order.channels, layer.place), [&](std::int64_t o) {
+      const std::int64_t sum = notes.w_sum[static_cast<std::size_t>(o)], size = notes.w_size[static_cast<std::size_t>(o)];
+      return SignedSums{(size + sum) / 2, (sum - size) / 2};
+    });
   judge.finish();
   return s;
 }
-
-namespace {
-
-/// Whether some output position has all its taps inside the input.
-bool all_inside(const Geometry& g) {
-  for (int axis = 0; axis < 3; ++axis) {
-    const auto a = static_cast<std::size_t>(axis);
-    bool any = false;
-    for (std::int64_t o = 0; o < g.out[a] && !any; ++o) {
-      any = true;
-      for (std::int64_t t = 0; t < g.kernel[a] && any; ++t) any = g.source(axis, o, t) >= 0;
-    }
-    if (!any) return false;
-  }
-  return true;
-}
-
-}  // namespace
 
 std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const Cell& cell) {
   const Layer& layer = stored.layer;
@@ -282,19 +308,15 @@ std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const 
   const Tensor &x = layer.in("x"), &weight = layer.in("weight");
   const Geometry g = *accumulation_geometry(layer);
   const AccumulationInput in = numbers_of(layer, g);
-  const std::int64_t channels = g.groups * g.out_channels, low = x.q.qmin - in.x_zero_point, high = x.q.qmax - in.x_zero_point, terms = g.terms();
+  const std::int64_t channels = g.groups * g.out_channels, terms = g.terms();
   const bool rows = !g.transposed && (weight.data || weight.stored_axes[0] == 0);  // one channel's weights lie together
-  if (!rows || g.batch == 0 || low > 0 || high < 0 || !all_inside(g)) return std::nullopt;
+  const auto reach = reach_of(x, g, in.x_zero_point);
+  if (!rows || !reach) return std::nullopt;
   const std::byte* bytes = weight.data ? weight.data : stored.inputs.at("weight");
-  const auto bias = integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place);
-  AccumulatorBounds all{0, 0};
-  for (std::int64_t o = 0; o < channels; ++o) {  // a term less is never wider: positions at the border need no look
-    const std::int64_t wz = in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)], b = bias.empty() ? 0 : bias[static_cast<std::size_t>(o)];
-    const SignedSums w = signed_sums(weight.dtype, bytes + o * terms, terms, static_cast<std::int32_t>(wz));
-    const std::int64_t min = low * w.positive + high * w.negative + b, max = high * w.positive + low * w.negative + b;
-    all = o == 0 ? AccumulatorBounds{min, max} : AccumulatorBounds{std::min(all.min, min), std::max(all.max, max)};
-  }
-  return all;
+  return bounds_of(*reach, channels, integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place), [&](std::int64_t o) {
+    const std::int64_t wz = in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)];
+    return signed_sums(weight.dtype, bytes + o * terms, terms, static_cast<std::int32_t>(wz));
+  });
 }
 
 }  // namespace lastbit

@@ -258,7 +258,6 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   const auto others = options.causes && options.evidence ? rival_cells(stored.layer, *op) : nullptr;
   const double work = operations(stored.layer);
   const auto linear = as_linear(stored);
-  auto bounds = linear ? stored_matmul_bounds(stored.layer, *linear, *cell) : stored_bounds(stored, *cell);
   std::vector<bool> open;
   std::string kernel;
   double time_ms = 0, pack_ms = 0;
@@ -278,6 +277,9 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
     pack_ms = streamed->pack_ms;
     time_ms = ms(clock::now() - loaded) - pack_ms;
   }
+  std::optional<AccumulatorBounds> bounds;
+  if (linear) bounds = stored_matmul_bounds(stored.layer, *linear, *cell);
+  else bounds = streamed && streamed->bounds ? streamed->bounds : stored_bounds(stored, *cell);
   if (streamed && !streamed->mismatches) {
     summarise(*streamed, r);
     const bool needs_float = wants_float && !streamed->float_form;

@@ -48,11 +48,11 @@ void plain_sums(const StreamRequest& request, const std::function<void(const Sum
 
 }  // namespace
 
-std::string stream_sums(const StreamRequest& request, const std::function<void(const SumBlock&)>& sink, double* pack_seconds) {
+std::string stream_sums(const StreamRequest& request, const std::function<void(const SumBlock&)>& sink, StreamNotes* asked) {
   const Geometry& g = request.geometry;
   for (const DType d : {request.operands.x_dtype, request.operands.w_dtype}) ensure(!is_float(d) && info(d).bits <= 32, "an operand of an accumulation is an integer of at most 32 bits");
-  double packing = 0;
-  if (pack_seconds) *pack_seconds = 0;
+  StreamNotes unasked, &notes = asked ? *asked : unasked;
+  notes = {};
   if (g.batch * g.groups * g.out_channels * g.positions() == 0) return "none";
   const KernelTarget target = kernel_target();
   const OperandRange range = operand_range(request);
@@ -65,15 +65,14 @@ std::string stream_sums(const StreamRequest& request, const std::function<void(c
     plane_sums(request, *planes, sink);
     name = "depthwise@" + target.name;
   } else if (channels_take(request, range)) {
-    channel_sums(request, sink, packing);
+    channel_sums(request, sink, notes.pack_seconds);
     name = "depthwise@" + target.name;
   } else if (const auto tiles = best([&](Kind k) { return tiles_take(request, range, k); })) {
-    tile_sums(request, range, *tiles, sink, packing);
+    tile_sums(request, range, *tiles, sink, notes);
     name = *tiles == Kind::bytes ? "vnni512" : "int16@" + target.name;
   } else {
     plain_sums(request, sink);
   }
-  if (pack_seconds) *pack_seconds = packing;
   return name;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "lib/kernels/accumulate.hpp"
 #include "lib/tensor/dtype.hpp"
@@ -37,8 +38,13 @@ struct StreamRequest {
   bool channels_last = false;  // order of the output
 };
 
+/// What a stream can tell besides.
+struct StreamNotes {
+  double pack_seconds = 0;                     // that bringing weights into the kernel's order took
+  std::vector<std::int64_t> w_sum, w_size;     // per output channel, over all its terms: of w - zero point, of |w - zero point|; empty: not formed
+};
+
 /// Every output element once, in blocks in any order; the sums are the exact ones of accumulate.hpp's formula. Returns the kernel's name.
-/// `pack_seconds`, when not null, gets the time that bringing weights into the kernel's order took.
-std::string stream_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&, double* pack_seconds = nullptr);
+std::string stream_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&, StreamNotes* = nullptr);
 
 }  // namespace lastbit

@@ -36,9 +36,10 @@ std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int6
 struct Tiles : Tiling {
   std::int64_t x_size, chunk;                        // dwords of raw products that int32 holds whatever they are
   std::vector<std::vector<TermSegment>> segments;    // of each phase
-  double pack_seconds = 0;
+  StreamNotes& notes;
 
-  Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s) : Tiling(r, k, padded, true, s), x_size(range.x_size) {
+  Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, s), x_size(range.x_size), notes(n) {
+    if (taps.size() == 1 && kind == Kind::bytes) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
     chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
     for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, padded_channels * element_bytes / 4, chunk));
   }
@@ -78,6 +79,10 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   for (std::int64_t c = 0; c < count; ++c) {
     const auto i = static_cast<std::size_t>(c);
     zero[i] = static_cast<std::int32_t>(wz(c));
+    if (!notes.w_sum.empty()) {
+      notes.w_sum[static_cast<std::size_t>(channel + c)] = packed[0].sum[i] - g.terms() * wz(c);
+      notes.w_size[static_cast<std::size_t>(channel + c)] = packed[0].size[i];
+    }
     corrected = corrected || zero[i] != 0;
     for (std::size_t p = 0; p < packed.size(); ++p) {
       narrow = narrow && packed[p].size[i] <= int32_max / std::max<std::int64_t>(x_size, 1);
@@ -85,7 +90,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
       start[p][i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint64_t>(kind == Kind::words ? 0 : terms * x_zero * wz(c) - x_zero * packed[p].sum[i])));
     }
   }
-  pack_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  notes.pack_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
   const std::vector<std::int32_t> none(static_cast<std::size_t>(width));
   for (std::int64_t n = 0; n < images; ++n)
@@ -213,12 +218,11 @@ bool tiles_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
   return zero >= 0 && zero <= 255;
 }
 
-void tile_sums(const StreamRequest& original, const OperandRange& range, Kind kind, const std::function<void(const SumBlock&)>& sink, double& pack_seconds) {
+void tile_sums(const StreamRequest& original, const OperandRange& range, Kind kind, const std::function<void(const SumBlock&)>& sink, StreamNotes& notes) {
   const StreamRequest request = rows_as_positions(original);
   const std::int64_t C = request.geometry.in_channels, per = kind == Kind::bytes ? 4 : 2;
-  Tiles t(request, range, kind, (C + per - 1) / per * per, sink);
+  Tiles t(request, range, kind, (C + per - 1) / per * per, sink, notes);
   t.run();
-  pack_seconds = t.pack_seconds;
 }
 
 }  // namespace lastbit

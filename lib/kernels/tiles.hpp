@@ -16,6 +16,6 @@ OperandRange operand_range(const StreamRequest&);
 
 /// Whether tiles take the request with operands of that kind: numbers fit, and padding does not outgrow the input by far.
 bool tiles_take(const StreamRequest&, const OperandRange&, Kind);
-void tile_sums(const StreamRequest&, const OperandRange&, Kind, const std::function<void(const SumBlock&)>&, double& pack_seconds);
+void tile_sums(const StreamRequest&, const OperandRange&, Kind, const std::function<void(const SumBlock&)>&, StreamNotes&);
 
 }  // namespace lastbit

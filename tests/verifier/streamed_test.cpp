@@ -86,7 +86,7 @@ constexpr Shaped shapes[] = {
 }  // namespace
 
 TEST_CASE("a streamed layer has the events, accumulators, exact form and evidence of the whole computation", "[streamed]") {
-  std::int64_t ties = 0, clamps = 0, wrong = 0, streamed_layers = 0, float_misses = 0, float_forms = 0, double_misses = 0;
+  std::int64_t ties = 0, clamps = 0, wrong = 0, streamed_layers = 0, bounded = 0, float_misses = 0, float_forms = 0, double_misses = 0;
   std::map<std::string, int> kinds;
   for (const std::string profile : {"onnxruntime", "pytorch-fbgemm", "pytorch-x86", "pytorch-onednn", "pytorch-onednn-2", "tensorrt", "pytorch-qnnpack", "tflite-reference", "tflite-ruy-x86", "xnnpack"})
     for (const auto& shape : shapes) {
@@ -107,6 +107,11 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
       REQUIRE(bounds);
       CHECK(bounds->min == proved->min);
       CHECK(bounds->max == proved->max);
+      if (s->bounds) {
+        ++bounded;
+        CHECK(s->bounds->min == proved->min);
+        CHECK(s->bounds->max == proved->max);
+      }
       bring_into_order(stored);
       CHECK(std::memcmp(stored.layer.out().data, layer.out().data, static_cast<std::size_t>(layer.out().size())) == 0);
       const Evaluated e = evaluate(layer, op, *cell);
@@ -152,6 +157,7 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
       ties += exact.ties, clamps += n.clamped, wrong += exact.not_correctly_rounded;
     }
   CHECK(streamed_layers > 105);
+  CHECK(bounded > 50);
   CHECK(ties > 10);
   CHECK(clamps > 50);
   CHECK(wrong > 0);
