@@ -9,9 +9,11 @@ are printed, nothing is asserted on time, but a mismatch is an error.
 
   integer      sum of the layers' time_ms under --forms integer: accumulate, requantize, compare; tensors mapped, weights packed
   one shot     the process from start to end under --forms integer --no-evidence --format json: mapping, packing, report; causes armed
-  evidence     the same and, for every layer, which other profiles would have given it, too
-  all forms    the same with the float and the exact form
-  two threads  one thread's one shot over two threads'
+  start        of it, what a process takes that does nothing (--version): loading, linking
+  evidence     one shot and, for every layer, which other profiles would have given it, too
+  three forms  one shot with the float and the exact form
+  all forms    the same with evidence
+  two threads  one shot with -j 2
 """
 import argparse
 import json
@@ -165,14 +167,18 @@ def main():
                 note("pack", sum(layer["pack_ms"] for layer in report["layers"]))
                 note("one shot", verify(options.lastbit, dump, "-j", "1", "--forms", "integer", "--no-evidence")[0])
                 note("two threads", verify(options.lastbit, dump, "-j", "2", "--forms", "integer", "--no-evidence")[0])
+                note("start", milliseconds(lambda: subprocess.run([options.lastbit, "--version"], capture_output=True))[0])
                 note("evidence", verify(options.lastbit, dump, "-j", "1", "--forms", "integer")[0])
+                note("three forms", verify(options.lastbit, dump, "-j", "1", "--no-evidence")[0])
                 note("all forms", verify(options.lastbit, dump, "-j", "1")[0])
             median = {key: statistics.median(v) for key, v in times.items()}
             wrong = sum(layer["mismatches"] for layer in report["layers"])
             print("%s: %d layers, %d elements, %d mismatches" % (name, len(report["layers"]), sum(layer["elements"] for layer in report["layers"]), wrong))
             for key, ms in median.items():
                 print("  %-12s %9.2f ms  %6.2f x inference" % (key, ms, ms / median["inference"]))
-            print("  two threads are %.2f x faster than one" % (median["one shot"] / median["two threads"]))
+            started = {key: ms - median["start"] for key, ms in median.items()}
+            print("  once started, one shot %.2f x inference; two threads are %.2f x faster than one, once started %.2f x" %
+                  (started["one shot"] / median["inference"], median["one shot"] / median["two threads"], started["one shot"] / started["two threads"]))
             status |= wrong != 0
     return status
 
