@@ -70,6 +70,8 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
   std::int64_t largest = 1;
   for (const Reach& r : reach) largest = std::max({largest, std::abs(r.least), std::abs(r.most)});
   const std::int64_t harmless = 32767 / largest;  // |w0| + |w1| up to here never saturate
+  using Byte = std::remove_cv_t<std::remove_pointer_t<decltype(row_of(0))>>;
+  if (row_of(0) && harmless >= 2 * std::max<std::int64_t>(std::numeric_limits<Byte>::max(), -std::int64_t{std::numeric_limits<Byte>::min()})) return;
   // Pairs that can saturate at all, and whether their numbers fit the block's.
   std::vector<std::vector<PairTerm>> candidates(static_cast<std::size_t>(g.groups * O));
   bool fits = x_fits && small(outside), any = false;
