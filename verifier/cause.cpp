@@ -5,11 +5,14 @@
 #include <numeric>
 
 #include "lib/error.hpp"
+#include "lib/num/float.hpp"
 #include "lib/num/int.hpp"
+#include "lib/profile/expression.hpp"
 #include "lib/rules/dynamic.hpp"
 #include "lib/rules/pairs.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "verifier/evaluate.hpp"
+#include "verifier/sum_stage.hpp"
 
 namespace lastbit {
 
@@ -26,6 +29,8 @@ struct Case::Accumulation {
   bool to_float = false;           // what requantization ends in
   float out_scale = 1;             // of a dequantized result
   std::int64_t out_zero_point = 0;
+  std::vector<float> added;        // conv2d_add: the other operand, its zero point taken off
+  float sum_scale = 1;
   struct Whole {                   // sums of the layer's own operands by other pairs, kept for the next that pair alike
     std::vector<Segment> segments;
     std::string registers;
@@ -86,18 +91,18 @@ std::int64_t excess_of_pairs(const Geometry& g, const AccumulationInput& in, con
 
 bool ends_with(const std::string& s, const std::string& end) { return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0; }
 
-/// Whether the accumulator is all that the output is made of: conv2d_add adds to it before it is rounded.
+/// Whether the layer's output comes from sums of products, through the stages of its cell.
 bool has_accumulator(const Layer& l, const Cell& cell, const std::string& port) {
   if (l.op == "matmul" && (l.in("a").rank() < 2 || l.in("b").rank() < 2)) return false;  // vectors
   // On AMX a convolution's sums are known, whichever of two kernels rounded them ("either_order").
-  if ((cell.rule != "accumulate" && cell.rule != "either_order") || l.op == "conv2d_add" || (port != "accumulator" && (port != "y" || cell.stages.empty()))) return false;
+  if ((cell.rule != "accumulate" && cell.rule != "either_order") || (port != "accumulator" && (port != "y" || cell.stages.empty()))) return false;
   return l.op == "matmul" || (l.find("weight") && (!is_float(l.in("x").dtype) || ends_with(l.op, "_dynamic")));
 }
 
 }  // namespace
 
 Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o, const Profile& p, const Cell& c, const Computed& x, const std::string& at, const Comparison& comparison)
-    : dump(d), entry(e), layer(l), op(o), profile(p), cell(c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing) {
+    : dump(d), entry(e), layer(l), op(o), profile(p), cell(at == "y" ? with_sum(l, c) : c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing) {
   if (!has_accumulator(l, cell, port)) return;
   auto a = std::make_shared<Accumulation>();
   if (l.op == "matmul") {
@@ -124,6 +129,11 @@ Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o
     a->to_float = is_float(y.dtype);
     if (a->dequantized) a->out_scale = static_cast<float>(y.q.scale_of(0)), a->out_zero_point = y.q.integer_zero_point();
   }
+  if (l.op == "conv2d_add" && port == "y") {
+    const Tensor& t = l.in("a");
+    for (std::int64_t i = 0; i < t.size(); ++i) a->added.push_back(static_cast<float>(t.integer(i) - t.q.integer_zero_point()));
+    a->sum_scale = static_cast<float>(Expression::parse(cell.get("sum_scale"), l.place).evaluate({{"sa", t.q.scale_of(0)}}).value);
+  }
   if (!a->rows) a->acc = sums;
   else for (std::int64_t i = 0; i < size(); ++i) a->acc.push_back(sums[static_cast<std::size_t>(slot(i))]);
 }
@@ -137,7 +147,8 @@ const Geometry& Case::geometry() const { return accumulation_->geometry; }
 const AccumulationInput& Case::input() const { return accumulation_->input; }
 const std::vector<std::int64_t>& Case::accumulators() const { return accumulation_->acc; }
 const Layer& Case::base() const { return accumulation_ && accumulation_->plain ? *accumulation_->plain : layer; }
-const Tensor& Case::left() const { return base().in(accumulation_->rows ? "a" : "x"); }
+std::string Case::left_port() const { return accumulation_->rows ? "a" : "x"; }
+const Tensor& Case::left() const { return base().in(left_port()); }
 std::string Case::right_port() const { return accumulation_->rows ? "b" : "weight"; }
 const Tensor& Case::right() const { return layer.in(right_port()); }
 bool Case::has_float_bias() const { return layer.find("bias") && is_float(layer.in("bias").dtype); }
@@ -160,6 +171,15 @@ AccumulationInput Case::operands_of(const Layer& other) const {
   Layer quantized = *accumulation_->plain;  // x stays as it was quantized
   quantized.inputs.at("weight") = other.in("weight");
   return read_operands(quantized, geometry());
+}
+
+const Real& Case::real_values() const {
+  if (!*real_) {
+    Result result;
+    result.outputs[port] = expected;
+    *real_ = op.real(layer, result);
+  }
+  return **real_;
 }
 
 bool Case::is_open(std::int64_t element) const {
@@ -217,14 +237,22 @@ RequantizeContext Case::context_of(const Change& change) const {
   return context;
 }
 
-Requantizer Case::requantizer_of(const Change& change, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const {
+Finisher Case::finisher_of(const Change& change, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const {
   places.clear();
-  const auto stages = stages_of(change);
+  const Stages stages = stages_of(change);
+  const auto bound = [&](const RequantizeContext& context) {
+    const auto sum = accumulation_->added.empty() ? static_cast<std::ptrdiff_t>(stages.size()) : sum_stage(stages);
+    Finisher f{Requantizer({stages.begin(), stages.begin() + sum}, context, layer.place)};
+    if (sum == static_cast<std::ptrdiff_t>(stages.size())) return f;
+    f.fused = stages[static_cast<std::size_t>(sum)] == "sum fused";
+    f.after_sum.emplace(Stages{stages.begin() + sum + 1, stages.end()}, context, layer.place);
+    return f;
+  };
   const bool lanes = std::any_of(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("fixed ", 0) == 0 && s.substr(0, s.find(' ', 6)).find('/') != std::string::npos; });
   const bool restricted = !lanes && static_cast<std::int64_t>(few.size()) < channels();
   if (!restricted) {
     places = few;
-    return {stages, context_of(change), layer.place};
+    return bound(context_of(change));
   }
   std::vector<std::int64_t> kept = few;
   std::sort(kept.begin(), kept.end());
@@ -237,25 +265,51 @@ Requantizer Case::requantizer_of(const Change& change, const std::vector<std::in
     return r;
   };
   for (const auto o : few) places.push_back(std::lower_bound(kept.begin(), kept.end(), o) - kept.begin());
-  if (change.across_channels || !has_own_context(change)) return {stages, pick(context_of(change)), layer.place};
+  if (change.across_channels || !has_own_context(change)) return bound(pick(context_of(change)));
   RequantizeContext context = pick(accumulation_->context);
   if (change.context) change.context(context);
-  return {stages, std::move(context), layer.place};
+  return bound(context);
 }
 
 Stages Case::stages_of(const Change& change) const {
   if (port == "accumulator") return change.edit ? change.edit({}) : Stages{};  // nothing comes after the sum
-  const Stages& stages = change.stages ? *change.stages : change.cell ? change.cell->stages : cell.stages;
+  Stages stages = change.stages ? *change.stages : change.cell ? change.cell->stages : cell.stages;
+  if (!accumulation_->added.empty() && sum_stage(stages) == static_cast<std::ptrdiff_t>(stages.size())) {  // another cell's, as the operator takes it
+    Cell other = change.cell ? *change.cell : cell;
+    other.stages = std::move(stages);
+    stages = with_sum(layer, std::move(other)).stages;
+  }
   return change.edit ? change.edit(stages) : stages;
 }
 
-double Case::finished(const Requantizer& requantize, std::int64_t acc, std::int64_t channel) const {
+float Case::summed(bool fused_once, float convolution, std::int64_t element) const {
+  const float added = accumulation_->added[static_cast<std::size_t>(element)];
+  if (fused_once) return fused(added, accumulation_->sum_scale, convolution);
+  const float scaled = added * accumulation_->sum_scale;
+  return convolution + scaled;
+}
+
+double Case::finished(const Finisher& f, std::int64_t acc, std::int64_t place, std::int64_t element) const {
   Events ignored = 0;
-  if (port == "accumulator") return static_cast<double>(wrap32(requantize(acc, channel, ignored)));
-  if (accumulation_->to_float) return static_cast<double>(requantize.to_float(acc, channel, ignored));
-  const std::int64_t q = requantize(acc, channel, ignored);
+  if (port == "accumulator") return static_cast<double>(wrap32(f.stages(acc, place, ignored)));
+  if (f.after_sum) return static_cast<double>(f.after_sum->from_float(summed(f.fused, f.stages.to_float(acc, place, ignored), element), place, ignored));
+  if (accumulation_->to_float) return static_cast<double>(f.stages.to_float(acc, place, ignored));
+  const std::int64_t q = f.stages(acc, place, ignored);
   if (!accumulation_->dequantized) return static_cast<double>(q);
   return static_cast<double>(accumulation_->out_scale * static_cast<float>(q - accumulation_->out_zero_point));
+}
+
+std::vector<TraceStep> Case::trace(std::int64_t acc, std::int64_t element) const {
+  std::vector<std::int64_t> places;
+  const Finisher f = finisher_of({}, {channel_of(element)}, places);
+  auto all = f.stages.trace(acc, places[0]);
+  if (!f.after_sum) return all;
+  Events ignored = 0;
+  const float sum = summed(f.fused, f.stages.to_float(acc, places[0], ignored), element);
+  const Stages stages = stages_of({});
+  all.push_back({stages[static_cast<std::size_t>(sum_stage(stages))], shortest(sum) + " = " + Exact(static_cast<double>(sum)).fraction()});
+  for (auto& step : f.after_sum->trace_from_float(sum, places[0])) all.push_back(std::move(step));
+  return all;
 }
 
 Values Case::changed(const Change& change, const std::vector<std::int64_t>& wanted) const {
@@ -264,10 +318,10 @@ Values Case::changed(const Change& change, const std::vector<std::int64_t>& want
   std::vector<std::int64_t> few, places;
   for (std::size_t k = 0; k < std::min(sums.size(), wanted.size()); ++k) few.push_back(channel_of(wanted[k]));
   if (wanted.empty()) few.resize(static_cast<std::size_t>(channels()));  // all of them
-  const Requantizer requantize = requantizer_of(change, few, places);
+  const Finisher finisher = finisher_of(change, few, places);
   for (std::size_t k = 0; k < sums.size(); ++k) {
     const std::int64_t i = wanted.empty() ? static_cast<std::int64_t>(k) : wanted[k];
-    values[k] = finished(requantize, change.accumulator ? change.accumulator(sums[k], i) : sums[k], wanted.empty() ? channel_of(i) : places[k]);
+    values[k] = finished(finisher, change.accumulator ? change.accumulator(sums[k], i) : sums[k], wanted.empty() ? channel_of(i) : places[k], i);
   }
   return values;
 }
@@ -280,7 +334,7 @@ Values Case::rerun(const Layer& other, const Cell& with, const std::vector<std::
     return {};  // a change that the operator does not take: an input without a scale, other shapes
   }
   ++cost_->runs;
-  const Result result = op.run(other, with);
+  const Result result = op.run(other, other.op == "conv2d_add" ? without_sum(with) : with);
   const auto it = result.outputs.find(port);
   if (it == result.outputs.end()) return {};
   const Computed& c = it->second;

@@ -44,6 +44,14 @@ struct Change {
   std::function<std::int64_t(std::int64_t element)> sum{};            // instead of the sum
 };
 
+/// The stages of a case, bound to channels. A convolution with a sum behind it (conv2d_add) has two lists: what comes to a float, and
+/// what becomes of it once the other operand is added.
+struct Finisher {
+  Requantizer stages;
+  std::optional<Requantizer> after_sum{};
+  bool fused = true;                                                // the sum is one fused multiply-add
+};
+
 /// What the trials of a case have cost: passes over all products of the layer, and whole runs of its operator.
 struct Cost {
   std::int64_t accumulations = 0, runs = 0;
@@ -59,7 +67,7 @@ class Case {
   const Layer& layer;
   const Operator& op;
   const Profile& profile;
-  const Cell& cell;
+  const Cell cell;                                                  // of conv2d_add: with the sum and what follows it as stages, see sum_stage.hpp
   const Computed& expected;
   const std::string port;
   const Tensor& observed;
@@ -71,6 +79,8 @@ class Case {
 
   /// Whether the layer accumulates; geometry(), input() and accumulators() are then there. Computed once.
   bool accumulates() const { return accumulation_ != nullptr; }
+  /// Whether another profile's stages come to the output as this one's do: of the same sums, with nothing chosen at run time or added.
+  bool is_plain() const { return accumulates() && &base() == &layer && layer.op != "conv2d_add"; }
   const Geometry& geometry() const;
   const AccumulationInput& input() const;
   const std::vector<std::int64_t>& accumulators() const;            // as the profile's registers hold them, bias not added, by element
@@ -80,6 +90,9 @@ class Case {
   const Tensor& left() const;                                       // x, or a of a matrix product
   const Tensor& right() const;                                      // the weight, or b
   std::string right_port() const;
+  /// Whether the sums are of this input's elements: not so of what conv2d_add adds to them.
+  bool sums_over(const std::string& port) const { return accumulates() && (port == right_port() || port == left_port()); }
+  std::string left_port() const;
   bool has_float_bias() const;
   std::int64_t channel_of(std::int64_t element) const;              // whose scales and bias it has
   std::int64_t channels() const;
@@ -102,18 +115,25 @@ class Case {
   RequantizeContext context_of(const Change&) const;
   Stages stages_of(const Change&) const;
   /// Its stages bound to the channels in `few` alone, where they are fewer than all: `places` says under which number each then stands.
-  Requantizer requantizer_of(const Change&, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const;
-  double finished(const Requantizer&, std::int64_t acc, std::int64_t channel) const;
+  Finisher finisher_of(const Change&, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const;
+  /// `place`: the channel's number in the finisher.
+  double finished(const Finisher&, std::int64_t acc, std::int64_t place, std::int64_t element) const;
+  /// Every stage with its value.
+  std::vector<TraceStep> trace(std::int64_t acc, std::int64_t element) const;
   /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run).
   Values rerun(const Layer&, const Cell&, const std::vector<std::int64_t>& elements) const;
+  /// The operator's real values (it has some: op.real). Computed once.
+  const Real& real_values() const;
   /// Counted so far.
   const Cost& cost() const { return *cost_; }
 
  private:
   struct Accumulation;
   bool has_own_context(const Change&) const;                        // but for what change.context does
+  float summed(bool fused, float convolution, std::int64_t element) const;
   std::shared_ptr<const std::vector<std::int64_t>> whole_sums(const Cell&, const AccumulationInput&, bool other_operands) const;
   std::shared_ptr<Cost> cost_ = std::make_shared<Cost>();
+  std::shared_ptr<std::optional<Real>> real_ = std::make_shared<std::optional<Real>>();
   std::shared_ptr<Accumulation> accumulation_;
 };
 

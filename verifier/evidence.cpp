@@ -5,6 +5,7 @@
 
 #include "lib/error.hpp"
 #include "verifier/cause.hpp"
+#include "verifier/sum_stage.hpp"
 
 namespace lastbit {
 namespace {
@@ -24,7 +25,7 @@ bool identical(const Case& c, const RivalCell& rival) {
     return true;
   };
   const auto same = [&](const char* key) { return rival.cell.get(key, "none") == c.cell.get(key, "none"); };
-  if (c.accumulates() && &c.base() == &c.layer && rival.cell.rule == "accumulate" && rival.cell.get("bounds").empty() && same("accumulator") && same("pairs") && same("pair_order") && same("kernels") && same("bound")) {
+  if (c.is_plain() && rival.cell.rule == "accumulate" && rival.cell.get("bounds").empty() && same("accumulator") && same("pairs") && same("pair_order") && same("kernels") && same("bound")) {
     for (std::int64_t from = 0; from < c.size(); from += chunk) {
       std::vector<std::int64_t> elements;
       for (std::int64_t i = from; i < std::min(c.size(), from + chunk); ++i) elements.push_back(i);
@@ -58,7 +59,7 @@ bool head_differs(const Case& c, const RivalCell& rival) {
 }
 
 bool agrees(const Case& c, const RivalCell& rival) {
-  if (rival.cell.rule == c.cell.rule && rival.cell.stages == c.cell.stages && rival.cell.with == c.cell.with) return true;
+  if (rival.cell.rule == c.cell.rule && with_sum(c.layer, rival.cell).stages == c.cell.stages && rival.cell.with == c.cell.with) return true;
   try {
     return !head_differs(c, rival) && identical(c, rival);
   } catch (const Error&) {

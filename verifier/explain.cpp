@@ -74,13 +74,14 @@ void explain_accumulation(const Case& c, std::int64_t i, std::size_t most, Expla
                     line("+ K*zx*zw", inside * in.x_zero_point * wz), line("= sum (x-zx)*(w-zw)", sum)};
   const std::int64_t acc = c.accumulators()[static_cast<std::size_t>(i)];
   if (acc != sum) e.accumulation.push_back(line("in the profile's registers", acc));
-  const Requantizer requantize(c.cell.stages, c.context_of({}), c.layer.place);
+  std::vector<std::int64_t> places;
+  const Requantizer requantize = c.finisher_of({}, std::vector<std::int64_t>(static_cast<std::size_t>(c.channels())), places).stages;
   const auto& channels = requantize.context().channels;
   const auto& names = channels.size() == 1 ? channels[0] : channels[static_cast<std::size_t>(channel)];
   for (std::size_t slot = 0; slot < Names::none; ++slot)
     if (const double value = names.value(slot); names.has(slot) && (Names::known[slot] != "alpha" || value != 1)) e.quantities.push_back({std::string(Names::known[slot]), number(value), Exact(value).fraction()});
   if (requantize.with_bias(acc, channel) != acc) e.accumulation.push_back(line("with the integer bias", requantize.with_bias(acc, channel)));
-  for (const auto& step : requantize.trace(acc, channel)) {
+  for (const auto& step : c.trace(acc, i)) {
     const auto cut = step.value.find(" = ");
     e.stages.push_back({step.stage, step.value.substr(0, cut), cut == std::string::npos ? "" : step.value.substr(cut + 3)});
   }
@@ -173,7 +174,7 @@ Explanation explain(const ExplainOptions& options) {
     std::string value;
     try {
       const auto same = [&](const char* key) { return rival.cell.get(key, "none") == cell->get(key, "none"); };
-      const bool sum_alike = c.accumulates() && &c.base() == &c.layer && rival.cell.rule == "accumulate" && same("accumulator") && same("pairs") && same("pair_order") && same("kernels") && same("bound");
+      const bool sum_alike = c.is_plain() && rival.cell.rule == "accumulate" && same("accumulator") && same("pairs") && same("pair_order") && same("kernels") && same("bound");
       const Values v = sum_alike ? c.changed({.stages = rival.cell.stages}, {i}) : c.rerun(rival.layer, rival.cell, {i});
       if (v.empty()) continue;
       value = is_float(y.dtype) ? shortest(static_cast<float>(v[0])) : std::to_string(static_cast<std::int64_t>(v[0]));

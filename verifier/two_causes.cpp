@@ -43,10 +43,10 @@ class PairTrial {
     if (sums.size() != elements_.size()) return false;
     std::vector<std::int64_t> places, few;
     for (const auto i : elements_) few.push_back(case_.channel_of(i));
-    const Requantizer requantize = case_.requantizer_of(change, few, places);
+    const Finisher finisher = case_.finisher_of(change, few, places);
     for (std::size_t k = 0; k < elements_.size(); ++k) {
       const std::int64_t acc = change.accumulator ? change.accumulator(sums[k], elements_[k]) : sums[k];
-      if (!same_value(case_.finished(requantize, acc, places[k]), case_.observed_value(elements_[k]))) return false;
+      if (!same_value(case_.finished(finisher, acc, places[k], elements_[k]), case_.observed_value(elements_[k]))) return false;
     }
     return true;
   }

@@ -83,6 +83,7 @@ struct Requantizer::State {
   std::optional<FixedPath> fixed;
 
   void apply(const Step&, Value&, std::int64_t channel, Events&) const;
+  std::vector<TraceStep> trace(Value v, std::int64_t channel) const;
   Value run(std::int64_t acc, std::int64_t channel, Events&) const;
 };
 
@@ -206,6 +207,11 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
       else v.d = std::fma(v.d, of(s.a, channel), of(s.b, channel));
       return;
     case Verb::activation:
+      if (v.kind == Kind::f64) {
+        if (context.activation == "relu") v.d = v.d > 0 ? v.d : 0;
+        else if (context.activation == "leaky_relu") v.d = v.d > 0 ? v.d : v.d * context.negative_slope;
+        else if (context.activation == "tanh") v.d = std::tanh(v.d);
+      }
       if (v.kind != Kind::f32) return;
       if (context.activation == "relu") v.f = v.f > 0.0f ? v.f : 0.0f;
       else if (context.activation == "leaky_relu") v.f = v.f > 0.0f ? v.f : v.f * static_cast<float>(context.negative_slope);
@@ -255,6 +261,16 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
       return;
     }
   }
+}
+
+std::vector<TraceStep> Requantizer::State::trace(Value v, std::int64_t channel) const {
+  Events ignored = 0;
+  std::vector<TraceStep> all;
+  for (const auto& s : steps) {
+    apply(s, v, channel, ignored);
+    all.push_back({s.text, show(v)});
+  }
+  return all;
 }
 
 Value Requantizer::State::run(std::int64_t acc, std::int64_t channel, Events& events) const {
@@ -316,6 +332,13 @@ float Requantizer::to_float(std::int64_t acc, std::int64_t channel, Events& even
   return v.kind == Value::Kind::f32 ? v.f : v.kind == Value::Kind::f64 ? static_cast<float>(v.d) : static_cast<float>(v.i);
 }
 
+std::int64_t Requantizer::from_float(float f, std::int64_t channel, Events& events) const {
+  Value v{Value::Kind::f32, 0, f, 0};
+  for (const auto& s : state_->steps) state_->apply(s, v, channel, events);
+  ensure(v.kind == Value::Kind::integer, "the stages of a quantized output must end in an integer");
+  return v.i;
+}
+
 std::int64_t Requantizer::with_bias(std::int64_t acc, std::int64_t channel) const {
   Value v{Value::Kind::integer, acc, 0, 0};
   Events ignored = 0;
@@ -326,16 +349,8 @@ std::int64_t Requantizer::with_bias(std::int64_t acc, std::int64_t channel) cons
   return v.i;
 }
 
-std::vector<TraceStep> Requantizer::trace(std::int64_t acc, std::int64_t channel) const {
-  Value v{Value::Kind::integer, acc, 0, 0};
-  Events ignored = 0;
-  std::vector<TraceStep> all;
-  for (const auto& s : state_->steps) {
-    state_->apply(s, v, channel, ignored);
-    all.push_back({s.text, show(v)});
-  }
-  return all;
-}
+std::vector<TraceStep> Requantizer::trace(std::int64_t acc, std::int64_t channel) const { return state_->trace({Value::Kind::integer, acc, 0, 0}, channel); }
+std::vector<TraceStep> Requantizer::trace_from_float(float v, std::int64_t channel) const { return state_->trace({Value::Kind::f32, 0, v, 0}, channel); }
 
 const RequantizeContext& Requantizer::context() const { return state_->context; }
 const Requantizer::Float32Path* Requantizer::float32_path() const { return state_->fast ? &*state_->fast : nullptr; }

@@ -70,9 +70,12 @@ class Requantizer {
   std::int64_t operator()(std::int64_t acc, std::int64_t channel, Events& events) const;
   /// The same for stages that end in a float (dynamic operators): y as float32.
   float to_float(std::int64_t acc, std::int64_t channel, Events& events) const;
+  /// For stages that begin with a float: v -> stored integer of the channel.
+  std::int64_t from_float(float v, std::int64_t channel, Events& events) const;
   /// The accumulator that requantization starts from: an integer bias added.
   std::int64_t with_bias(std::int64_t acc, std::int64_t channel) const;
   std::vector<TraceStep> trace(std::int64_t acc, std::int64_t channel) const;
+  std::vector<TraceStep> trace_from_float(float v, std::int64_t channel) const;
   const RequantizeContext& context() const;
 
   /// If the whole pipeline is acc (+ integer bias) -> f32 -> [+ add] -> * multiplier -> rne -> + zo -> clamp, its constants,

@@ -76,24 +76,9 @@ std::vector<Suspect> of_float_sums(const Case& c) {
   return all;
 }
 
-/// conv2d_add: a whole run for every width that some sum does not fit, with the addition after it.
-std::vector<Suspect> of_convolution_and_addition(const Case& c) {
-  std::vector<Suspect> all;
-  for (int bits = narrowest; bits < std::min(widest, bits_needed(c.expected.acc)); ++bits)
-    for (const bool saturates : {false, true}) {
-      const std::string model = std::to_string(bits) + (saturates ? "-saturate" : "-wrap");
-      Cell cell = c.cell;
-      cell.stages.insert(cell.stages.begin(), "register " + model);
-      all.push_back({"accumulator:" + model, "The convolution's accumulator has " + std::to_string(bits) + " bits and " + (saturates ? "saturates" : "wraps") + " when the sum is complete, before the addition.", 10,
-                     [&c, cell](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, cell, e); }, true});
-    }
-  return all;
-}
-
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (FloatSums::applies(c)) return of_float_sums(c);
-  if (c.layer.op == "conv2d_add" && c.port == "y") return of_convolution_and_addition(c);
   if (!c.accumulates()) return all;
   const bool integer_bias = c.layer.find("bias") && std::any_of(c.cell.stages.begin(), c.cell.stages.end(), is_bias);
   const int alone = bits_needed(c.accumulators());

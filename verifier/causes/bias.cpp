@@ -10,11 +10,6 @@ bool adds_bias(const std::string& s) { return s.find("bias") != std::string::npo
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (!c.layer.find("bias")) return all;
-  if (c.layer.op == "conv2d_add" && c.port == "y") {  // its stages end before the addition
-    Cell cell = c.cell;
-    cell.stages = edited(cell.stages, [](const std::string& s) { return s.rfind("muladd ", 0) == 0 && adds_bias(s) ? "multiply " + s.substr(7, s.find(';') - 7) : adds_bias(s) ? std::string() : s; });
-    return {{"bias:dropped", "The bias was not added.", 10, [&c, cell](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, cell, e); }, true}};
-  }
   if (!c.accumulates()) return all;
   const auto& stages = c.cell.stages;
   // a product and the bias in one fused step leave the product

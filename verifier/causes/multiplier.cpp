@@ -70,7 +70,7 @@ std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (FloatSums::applies(c)) return of_float_sums(c);
   if (!staged(c)) return all;
-  if (is_float(c.observed.dtype)) return of_floats(c);
+  if (is_float(c.base().out().dtype)) return of_floats(c);  // not of a dynamic convolution, which dequantizes what it stored
   const auto& stages = c.cell.stages;
   const auto multiplications = std::count_if(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("multiply ", 0) == 0; });
   for (const auto& a : associations) {

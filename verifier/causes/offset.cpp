@@ -34,17 +34,18 @@ std::vector<Suspect> suspects(const Case& c) {
     const std::int32_t half = info(t.dtype).bits == 8 ? 128 : 32768;
     Layer other = c.layer;
     other.inputs.at(port) = moved(t, half);
-    all.push_back(operands_suspect(c, "offset:128", "The codes of \"" + port + "\" were read " + std::to_string(half) + " off (signed as unsigned, or the other way).", other));
+    const auto as_read = [&](std::string sentence) { return c.sums_over(port) ? operands_suspect(c, "offset:128", std::move(sentence), other) : rerun_suspect(c, "offset:128", std::move(sentence), other); };
+    all.push_back(as_read("The codes of \"" + port + "\" were read " + std::to_string(half) + " off (signed as unsigned, or the other way)."));
     if (half != 128) {
       other.inputs.at(port) = moved(t, 128);
-      all.push_back(operands_suspect(c, "offset:128", "The codes of \"" + port + "\" were read 128 off.", other));
+      all.push_back(as_read("The codes of \"" + port + "\" were read 128 off."));
     }
   }
   if (c.accumulates())
     for (const bool left : {true, false}) {
       const Tensor& t = left ? c.left() : c.right();
       if (info(t.dtype).bits != 8) continue;
-      for (const std::int32_t by : {128, -128}) all.push_back(unwrapped(c, left ? c.layer.find("a") ? "a" : "x" : c.right_port(), left, by));
+      for (const std::int32_t by : {128, -128}) all.push_back(unwrapped(c, left ? c.left_port() : c.right_port(), left, by));
     }
   if (is_float(c.observed.dtype) || info(c.observed.dtype).bits < 8 || info(c.observed.dtype).bits > 16) return all;
   const std::int64_t codes = std::int64_t{1} << info(c.observed.dtype).bits;

@@ -3,7 +3,9 @@
 #include <map>
 
 #include "lib/error.hpp"
+#include "lib/num/round.hpp"
 #include "verifier/cause.hpp"
+#include "verifier/real_forms.hpp"
 #include "verifier/stages.hpp"
 #include "verifier/two_causes.hpp"
 
@@ -72,6 +74,14 @@ std::vector<Suspect> stale_suspects(const Case& c, std::int64_t delta) {
                    return v;
                  }, !c.accumulates(), {}});
   if (c.accumulates()) return all;
+  // Or the real value rounded once, by this zero point: where the runtime's own arithmetic rounds a tie otherwise.
+  if (has_real_forms(c))
+    for (const auto& form : real_forms)
+      for (const auto mode : {Rounding::half_even, Rounding::half_away})
+        for (const bool inside : {false, true})
+          all.push_back({"zero-point:stale", sentence, 22, [&c, how = RealRounding{&form, mode, inside, delta}, bounds](const std::vector<std::int64_t>& elements) {
+                           return rounded_real_values(c, how, bounds, elements);
+                         }, true, {}});
   // Where an operator's results have its input's zero point, or are beyond the range before they are moved: moved as they are.
   all.push_back({"zero-point:stale", sentence, 21, [&c, delta, range](const std::vector<std::int64_t>& elements) {
                    Values v;
@@ -83,7 +93,28 @@ std::vector<Suspect> stale_suspects(const Case& c, std::int64_t delta) {
   return all;
 }
 
+/// A dynamic convolution stores its results by its input's scale and zero point and dequantizes them by the same: another zero
+/// point in the first step alone.
+void add_stale_before_dequantization(const Case& c, std::vector<Suspect>& all) {
+  const auto& q = c.base().out().q;
+  const double own = q.zero_point_of(0), scale = q.scale_of(0);
+  const Values open = c.changed({.edit = [](const Stages& before) { return edited(before, [](const std::string& s) { return s == "saturate16" ? std::string() : s; }); },
+                                 .context = [](RequantizeContext& context) { context.min = -(std::int64_t{1} << 40), context.max = std::int64_t{1} << 40; }}, c.differing);
+  std::map<std::int64_t, std::int64_t> moved;
+  for (std::size_t k = 0; k < open.size(); ++k)
+    if (const double o = c.observed_value(c.differing[k]); std::abs(o - open[k]) < 1e6 * scale) ++moved[rne((o - open[k]) / scale)];
+  std::vector<std::pair<std::int64_t, std::int64_t>> common(moved.begin(), moved.end());
+  std::stable_sort(common.begin(), common.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  for (std::size_t k = 0; k < std::min<std::size_t>(common.size(), 3); ++k) {
+    const double stale = own + static_cast<double>(common[k].first);
+    if (stale == own) continue;
+    all.push_back(suspect(c, "zero-point:stale", "Results were stored with zero point " + std::to_string(static_cast<std::int64_t>(stale)) + " and dequantized with " + std::to_string(static_cast<std::int64_t>(own)) + ".",
+                          {.context = [stale](RequantizeContext& context) { for (auto& names : context.channels) names["zo"] = stale; }}, 20));
+  }
+}
+
 void add_stale(const Case& c, std::vector<Suspect>& all) {
+  if (c.port == "y" && c.accumulates() && is_float(c.observed.dtype) && !is_float(c.base().out().dtype)) return add_stale_before_dequantization(c, all);
   if (is_float(c.observed.dtype) || !c.observed.q.quantized() || c.observed.q.zero_point.size() > 1 || c.observed.q.float_zero_point) return;
   const Range range = stored_range(c.observed);
   std::vector<std::int64_t> some;
