@@ -16,6 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np  # noqa: E402
 from campaign_dump import Altered, Dump  # noqa: E402
+import campaign_dynamic  # noqa: E402
+import campaign_fused  # noqa: E402
+import campaign_graph  # noqa: E402
+import campaign_moves  # noqa: E402
 import campaign_sum_plants  # noqa: E402
 import campaign_values  # noqa: E402
 from campaign_sums import Sum  # noqa: E402
@@ -33,8 +37,28 @@ def of_layer(layer, pairs=False):
             return
         if s.clean():
             yield from campaign_sum_plants.pairs(s) if pairs else campaign_sum_plants.plants(s)
+            if not pairs and not s.paired:
+                yield from misread(layer, s.again)
+    elif not pairs and layer.op == "conv2d_add":
+        s = campaign_fused.Fused(layer)
+        if np.array_equal(s.shaped(s.requantize(s.clean_acc)), layer.y.q):
+            yield from campaign_fused.plants(s)
+            yield from misread(layer, s.again)
+    elif not pairs and layer.op.endswith("_dynamic") and "weight" in layer.ins:
+        yield from campaign_dynamic.plants(layer)
     elif not pairs:
         yield from campaign_values.plants(layer)
+        yield from campaign_moves.plants(layer)
+        yield from misread(layer, campaign_values.again(layer) or campaign_moves.again(layer))
+
+
+def misread(layer, compute):
+    """Faults of what a layer read: another tensor, another order of its bytes."""
+    if compute:
+        for name, other in campaign_graph.misfed(layer):
+            values = compute(other)
+            if values is not None:
+                yield name, values
 
 
 def alter(dump, folder, layers, only="", pairs=False):
@@ -54,6 +78,8 @@ def alter(dump, folder, layers, only="", pairs=False):
             label = f"{layer.name}/{name or 'clean'}/{k}"
             copies[k].add(layer, label, values)
             planted[label] = name
+            if name.startswith("input:") and (carrier := copies[k].carry(name[6:])):
+                planted[carrier] = ""
         seen[layer.op] += bool(faults)
     return copies, planted
 

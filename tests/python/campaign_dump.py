@@ -123,6 +123,16 @@ class Altered:
         self.layers.append({**layer.entry, "name": name, "outputs": outputs,
                             "inputs": {key: self.use(value) for key, value in layer.entry["inputs"].items()}})
 
+    def carry(self, tensor):
+        """A layer that hands on a tensor as it is, so that the dump has it."""
+        if self.dump.top["tensors"][tensor]["dtype"] not in LIMITS or any(t == tensor for e in self.layers for t in e["inputs"].values()):
+            return None
+        shape = list(self.dump.array(self.dump.top["tensors"][tensor]["file"]).shape)
+        name = f"carrier/{tensor}"
+        self.layers.append({"name": name, "op": "reshape", "inputs": {"x": self.use(tensor)}, "outputs": {"y": f"{tensor}.carried"}, "attributes": {"shape": shape}})
+        self.tensors[f"{tensor}.carried"] = dict(self.dump.top["tensors"][tensor])
+        return name
+
     def write(self):
         tensors = {name: self.dump.top["tensors"][name] for name in sorted(self.used)}
         for entry in [*tensors.values(), *self.tensors.values()]:

@@ -206,6 +206,12 @@ class Sum:
         exact = self.accumulate()
         return exact if np.isscalar(excess) else exact + excess.reshape(excess.shape[0], -1, excess.shape[-1])
 
+    def again(self, layer):
+        """The output of the same layer with other inputs, computed alike."""
+        other = Sum(layer)
+        other.engine = self.engine
+        return other.shaped(other.requantize(other.clean_acc))
+
     # ---- requantization ---------------------------------------------------------------------------------------------
 
     def ch(self, v):

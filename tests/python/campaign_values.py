@@ -1,9 +1,11 @@
 """campaign_values.py: layers that do not accumulate, with NumPy: the real value of every element, brought to stored integers by
 one of the runtimes' formulas, and with one thing wrong."""
 
+import itertools
 import math
 import zlib
 
+import campaign_formulas
 import numpy as np
 from campaign_dump import f32
 from campaign_sum_plants import MODES, places
@@ -95,13 +97,19 @@ def reals(layer, kind, codes=None):
         shape = [1, -1] + [1] * (ins["x"].ndim - 2)
         w, b, m, v = (ins[k].astype(np.float64).reshape(shape) for k in ("weight", "bias", "running_mean", "running_var"))
         return ((ins["x"] - m) / np.sqrt(v + layer.attributes["eps"]) * w + b).astype(kind)
-    return function(layer, kind, ins["x"])
+    x = layer.ins.get("x")
+    try:
+        return function(layer, kind, ins["x"])
+    except ValueError:
+        return campaign_formulas.value(layer, kind, ins, codes.get("x", None if x is None else x.q))
 
 
 def forms(layer, codes=None):
     """How the value comes to stored units: (name, v, zero point inside, rounding)."""
     y = layer.y
     so, zo = y.per(f32(y.scale)), y.per(y.zero)
+    if layer.activation() not in ("none", "relu") and not isinstance(layer.activation(), dict):
+        return
     try:
         r32, r64 = reals(layer, f32, codes), reals(layer, np.float64, codes)
     except (KeyError, ValueError, IndexError):
@@ -126,6 +134,18 @@ def forms(layer, codes=None):
             for m in (f32(x.scale) / (so * f32(n)), f32(x.scale) / so / f32(n)):
                 for inside in (False, True):
                     yield "pooled", f32(np.rint(total)) * m, inside, "half-even"
+    if layer.op.startswith("adaptive_avg_pool") and layer.profile.startswith("pytorch") and not codes:
+        x = layer.ins["x"]
+        total, counts = campaign_formulas.binned(layer, x.q)
+        yield "codes", f32(total) * (ONE / f32(counts)), "already", "half-even"
+        for m in (f32(x.scale) / so / f32(counts), f32(x.scale) / (so * f32(counts))):
+            v = total - float(x.zero) * counts
+            yield "fused", f32(v * m.astype(np.float64) + float(y.zero)), "already", "half-even"
+            yield "pooled", f32(v) * m, True, "half-even"
+    if layer.op.startswith("avg_pool") and not codes and layer.ins["x"].scale == y.scale:
+        for mode in ("half-away", "half-even"):      # of integers: ties are ties
+            for inside in (True, False):
+                yield "mean of codes", pool(layer.ins["x"].centred().astype(np.float64), layer, np.float64), inside, mode
     if layer.op in ("mul", "requantize") and not codes and not fixed_point:
         a, b = (layer.ins["a"], layer.ins["b"]) if layer.op == "mul" else (layer.ins["x"], None)
         acc = a.centred() * (b.centred() if b else 1)
@@ -146,6 +166,11 @@ def forms(layer, codes=None):
             yield "r32/so", r32 / so, inside, mode
             yield "r32*(1/so)", r32 * inverse, inside, mode
             yield "r64", r64 / y.per(np.float64(y.scale)), inside, mode
+    if layer.op in ("layer_norm", "group_norm", "instance_norm") and layer.profile.startswith("pytorch"):
+        v, body = campaign_formulas.normalized_by_aten(layer, (codes or {}).get("x", layer.ins["x"].q))
+        for inside in (False, True):
+            yield "aten", v * inverse, inside, "half-even"
+        yield "aten", v * inverse, ~body, "half-even"
     if layer.op == "quantize":
         v = f32(layer.ins["x"].q.astype(np.float64) * inverse.astype(np.float64) + np.asarray(zo, np.float64))
         yield "fused", v, "already", "half-even"
@@ -196,10 +221,10 @@ def stored(layer, v, inside, mode, moved=0, limits=None, wraps=False):
     zo = np.asarray(y.per(y.zero)) + moved
     v = np.where(np.isfinite(v), v, 0).astype(v.dtype)
     mode = "half-even" if mode == "fixed" else mode
-    if inside == "already":
+    if isinstance(inside, str):                       # "already" in there
         q = rounded(v + f32(moved), mode)
-    elif inside:
-        q = rounded(v + (zo.astype(f32) if v.dtype == f32 else zo), mode)
+    elif np.any(inside):                             # of every element, or of a mask
+        q = np.where(inside, rounded(v + (zo.astype(f32) if v.dtype == f32 else zo), mode), rounded(v, mode) + zo)
     else:
         q = rounded(v, mode) + zo
     low, high = bounds(layer, moved) if limits is None else limits
@@ -210,6 +235,27 @@ def stored(layer, v, inside, mode, moved=0, limits=None, wraps=False):
         q = np.clip(q, -2.0 ** 40, 2.0 ** 40).astype(np.int64)
         return narrow(q, bits, False) if y.dtype[0] == "i" else q % (1 << bits)
     return np.clip(q, low, high).astype(np.int64)
+
+
+def again(layer):
+    """What computes the layer from other inputs as it was computed: a function of a layer, which gives None where formulas that agree
+    on the outputs at hand come apart. None where no formula gives the output."""
+    if layer.y.q.dtype.kind == "f" or not layer.y.quantized or np.ndim(layer.y.scale):
+        return None
+    if layer.profile.startswith("xnnpack") or layer.profile.startswith("tflite") and layer.op in ("leaky_relu", "prelu") or layer.dump.top["producer"].get("isa", "").startswith("neon"):
+        return None                                  # in fixed point, which the formulas here only come near to
+    size, wheres = layer.y.q.size, {}
+    for k, (_, v, inside, mode) in enumerate(forms(layer)):
+        tails = (64, 32) if inside is False and layer.profile.startswith("pytorch") else ()  # ATen's vectors round first, their tails last
+        for where in (inside, *((np.arange(size) >= size // n * n).reshape(layer.y.q.shape) for n in tails)):
+            if mode != "near" and np.array_equal(stored(layer, v, where, mode), layer.y.q):
+                wheres.setdefault(k, []).append(where)
+
+    def compute(other):
+        values = [stored(other, v, where, mode) for k, (_, v, _, mode) in enumerate(forms(other)) for where in wheres.get(k, ())]
+        return values[0] if values and all(np.array_equal(values[0], v) for v in values) else None
+
+    return compute if wheres else None
 
 
 COPIES = ("max_pool", "relu", "pad", "channel_shuffle", "permute", "reshape", "flatten", "slice", "transpose", "pixel_shuffle", "upsample_nearest", "clamp", "hardtanh")
@@ -294,7 +340,7 @@ def plants(layer):
                 least = t.range[0]
                 codes = {port: (t.q.astype(np.int64) + 128 - least) % 256 + least}
                 for other, w, where, how in forms(layer, codes):
-                    if (other, where, how) == (name, inside, mode) or not exact and how == "near":
+                    if (other, how) == (name, mode) and np.array_equal(where, inside) or not exact and how == "near":
                         q = stored(layer, w, inside, mode)
                         if exact and not fixed_point:
                             yield "offset:128", q

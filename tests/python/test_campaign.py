@@ -13,11 +13,11 @@ from runtimes import need_program
 
 DATA = Path(__file__).parents[1] / "data" / "runtimes"
 FAMILIES = {
-    "pytorch-2.13/fbgemm/avx512_vnni": ("conv2d", "linear", "elementwise", "conv_transpose2d", "dynamic"),
-    "pytorch-2.13/onednn/avx512_vnni": ("conv2d", "ties"),
-    "pytorch-2.13/qnnpack/avx512_vnni": ("conv1d", "linear", "pool"),
+    "pytorch-2.13/fbgemm/avx512_vnni": ("conv2d", "linear", "elementwise", "conv_transpose2d", "dynamic", "dynamic2", "norm", "norm2", "pool2", "shuffle", "upsample"),
+    "pytorch-2.13/onednn/avx512_vnni": ("conv2d", "ties", "fused", "dynamic2"),
+    "pytorch-2.13/qnnpack/avx512_vnni": ("conv1d", "linear", "pool", "dynamic"),
     "pytorch-1.13/onednn/avx512_vnni": ("linear",),
-    "onnxruntime-1.31/avx2": ("qlinearconv", "elementwise", "qgemm"),
+    "onnxruntime-1.31/avx2": ("qlinearconv", "elementwise", "qgemm", "dynamic"),
     "onnxruntime-1.31/avx512_vnni": ("qlinearmatmul", "pool", "quantize"),
     "litert-2.3/ref": ("conv2d", "int16x8", "batch_matmul", "mean"),
     "litert-2.3/builtin": ("fully_connected", "requantize", "transpose_conv"),
