@@ -11,6 +11,7 @@
 
 #include "lib/error.hpp"
 #include "verifier/cause.hpp"
+#include "verifier/explain_recurrent.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/read_elements.hpp"
 
@@ -142,7 +143,14 @@ Explanation explain(const ExplainOptions& options) {
   e.expected = is_float(y.dtype) ? shortest(static_cast<float>(c.expected_value(i))) : std::to_string(static_cast<std::int64_t>(c.expected_value(i)));
   e.observed = is_float(y.dtype) ? shortest(static_cast<float>(c.observed_value(i))) : std::to_string(static_cast<std::int64_t>(c.observed_value(i)));
   e.lsb = lsb_error(computed, y, i);
+  const auto open = std::lower_bound(computed.undefined.begin(), computed.undefined.end(), i, [](const Interval& u, std::int64_t at) { return u.index < at; });
+  if (open != computed.undefined.end() && open->index == i) {
+    const auto end = [&](double v) { return is_float(y.dtype) ? shortest(static_cast<float>(v)) : std::to_string(static_cast<std::int64_t>(v)); };
+    e.expected = end(open->lo) + " to " + end(open->hi);
+    if (c.observed_value(i) >= open->lo && c.observed_value(i) <= open->hi) e.lsb = 0;
+  }
   if (c.accumulates()) explain_accumulation(c, i, options.products, e);
+  else if (is_recurrent(ev.layer)) explain_recurrent(ev.layer, *cell, options.output, i, options.products, e);
   else {
     for (const auto& [port, t] : ev.layer.inputs)
       if (t.shape == y.shape) e.quantities.push_back({port + " here", is_float(t.dtype) ? shortest(static_cast<float>(t.value(i))) : std::to_string(t.integer(i)), ""});
@@ -189,7 +197,7 @@ Explanation explain(const ExplainOptions& options) {
 }
 
 std::string to_text(const Explanation& e) {
-  std::string s = e.layer + " (" + e.op + ", " + e.profile + ") at " + e.place + ": expected " + e.expected + ", observed " + e.observed + (e.lsb ? ", " + std::string(e.lsb > 0 ? "+" : "") + std::to_string(e.lsb) + " LSB" : ", equal") + "\n";
+  std::string s = e.layer + " (" + e.op + ", " + e.profile + ") at " + e.place + ": expected " + e.expected + ", observed " + e.observed + (e.lsb ? ", " + std::string(e.lsb > 0 ? "+" : "") + std::to_string(e.lsb) + " LSB" : e.expected == e.observed ? ", equal" : ", within") + "\n";
   const auto section = [&](const std::string& title, const std::vector<Explanation::Line>& lines) {
     if (lines.empty()) return;
     s += "\n" + title + "\n";

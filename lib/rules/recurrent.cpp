@@ -96,7 +96,7 @@ void check_layer(const Layer& layer) {
 }
 
 /// One linear_dynamic: rows of x times a weight of the layer.
-std::vector<float> linear(const Layer& layer, const Cell& cell, const Tensor& x, const std::string& weight, const std::string& bias) {
+RecurrentLinear linear_of(const Layer& layer, const Cell& cell, const Tensor& x, const std::string& weight, const std::string& bias) {
   Layer part;
   part.name = layer.name, part.op = "linear_dynamic", part.place = layer.place, part.producer = layer.producer, part.facts = layer.facts;
   if (layer.attributes.has("reduce_range")) part.attributes.values["reduce_range"] = layer.attributes.boolean("reduce_range");
@@ -106,18 +106,34 @@ std::vector<float> linear(const Layer& layer, const Cell& cell, const Tensor& x,
   Shape shape = x.shape;
   shape.back() = layer.in(weight).dim(0);
   part.outputs["y"] = Tensor::of_floats("y", shape, std::vector<float>(static_cast<std::size_t>(count(shape))));
-  const Layer plain = static_layer(part, quantize_dynamic_input(part, cell, x), part.op);
+  Layer plain = static_layer(part, quantize_dynamic_input(part, cell, x), part.op);
   const Geometry g = linear_geometry(plain);
-  const bool product = cell.with.count("product") && amx_takes(g);
-  return run_accumulation(plain, product ? with_product(cell) : cell, g, read_operands(plain, g), shape).outputs.at("y").f;
+  AccumulationInput operands = read_operands(plain, g);
+  return {std::move(plain), cell.with.count("product") && amx_takes(g) ? with_product(cell) : cell, g, std::move(operands)};
+}
+
+std::vector<float> results(const RecurrentLinear& l) { return run_accumulation(l.layer, l.cell, l.geometry, l.operands, l.layer.out().shape).outputs.at("y").f; }
+
+RecurrentLinear linear_of_x(const Layer& layer, const Cell& cell) { return linear_of(layer, cell, layer.in("x"), "weight_ih", "bias_ih"); }
+RecurrentLinear linear_of_h(const Layer& layer, const Cell& cell, const Sizes& s, const std::vector<float>& hidden) {
+  return linear_of(layer, cell, Tensor::of_floats("h", {s.N, s.H}, hidden), "weight_hh", "bias_hh");
+}
+
+/// The hidden state before a step, as the runtime wrote it.
+std::vector<float> hidden_before(const Layer& layer, const Sizes& s, std::int64_t step) {
+  auto hidden = layer.in("h").f32();
+  if (step == 0) return hidden;
+  const auto observed = layer.out().f32();
+  for (std::int64_t n = 0; n < s.N; ++n)
+    for (std::int64_t k = 0; k < s.H; ++k) hidden[static_cast<std::size_t>(n * s.H + k)] = observed[s.at(step - 1, n, k, s.H)];
+  return hidden;
 }
 
 template <bool lstm>
 Result run_layer(const Layer& layer, const Cell& cell) {
   const Sizes s = sizes_of(layer, lstm ? 4 : 3);
   const std::int64_t G = (lstm ? 4 : 3) * s.H;
-  const auto ih = linear(layer, cell, layer.in("x"), "weight_ih", "bias_ih");
-  const auto observed = layer.out().f32();
+  const auto ih = results(linear_of_x(layer, cell));
   auto hidden = layer.in("h").f32();
   std::vector<FloatRange> memory;
   if (lstm) for (const float c : layer.in("c").f32()) memory.push_back({c, c});
@@ -128,7 +144,7 @@ Result run_layer(const Layer& layer, const Cell& cell) {
   std::vector<FloatRange> at_end(hidden.size());
   std::vector<std::pair<std::size_t, FloatRange>> all;
   for (std::int64_t t = 0; t < s.T; ++t) {
-    const auto hh = linear(layer, cell, Tensor::of_floats("h", {s.N, s.H}, hidden), "weight_hh", "bias_hh");
+    const auto hh = results(linear_of_h(layer, cell, s, hidden));
     for (std::int64_t n = 0; n < s.N; ++n)
       for (std::int64_t k = 0; k < s.H; ++k) {
         const auto i = static_cast<std::size_t>(n * s.H + k);
@@ -144,8 +160,7 @@ Result run_layer(const Layer& layer, const Cell& cell) {
         }
         all.emplace_back(s.at(t, n, k, s.H), at_end[i]);
       }
-    for (std::int64_t n = 0; n < s.N; ++n)
-      for (std::int64_t k = 0; k < s.H; ++k) hidden[static_cast<std::size_t>(n * s.H + k)] = observed[s.at(t, n, k, s.H)];
+    hidden = hidden_before(layer, s, t + 1);
   }
   if (s.T == 0)
     for (std::size_t i = 0; i < hidden.size(); ++i) at_end[i] = {hidden[i], hidden[i]};
@@ -160,6 +175,65 @@ Result run_layer(const Layer& layer, const Cell& cell) {
   return r;
 }
 
+// ---- one element ------------------------------------------------------------------------------------------------------
+
+void finish(RecurrentElement& e, bool lstm) {
+  const auto sum = [&](std::size_t gate) { return e.input[gate] + e.hidden[gate]; };
+  if (!lstm) {
+    e.h = gru_step(sum(0), sum(1), e.input[2], e.hidden[2], e.h_before);
+    return;
+  }
+  const LstmStep step = lstm_step(sum(0), sum(1), sum(2), sum(3), e.c_before);
+  e.c = step.c, e.h = step.h;
+}
+
+RecurrentElement element_of_gates(const Layer& layer, bool lstm, std::int64_t i) {
+  const Tensor& state = layer.in(lstm ? "c" : "h");
+  const std::int64_t H = state.dim(-1), gates = lstm ? 4 : 3;
+  RecurrentElement e;
+  e.row = i / H, e.unit = i % H;
+  const auto ih = layer.in("ih").f32(), hh = layer.in("hh").f32();
+  for (std::int64_t k = 0; k < gates; ++k) {
+    const auto at = static_cast<std::size_t>((e.row * gates + k) * H + e.unit);
+    e.input.push_back(ih[at]), e.hidden.push_back(hh[at]);
+  }
+  const float before = state.f32()[static_cast<std::size_t>(i)];
+  if (lstm) e.c_before = {before, before};
+  else e.h_before = before;
+  finish(e, lstm);
+  return e;
+}
+
+RecurrentElement element_of_layer(const Layer& layer, const Cell& cell, bool lstm, const std::string& output, std::int64_t i) {
+  const std::int64_t gates = lstm ? 4 : 3;
+  const Sizes s = sizes_of(layer, gates);
+  if (s.T == 0) throw Error(layer.place, "found no steps, expected at least one");
+  RecurrentElement e;
+  const std::int64_t outer = i / s.H;
+  e.unit = i % s.H;
+  if (output == "y") e.step = s.batch_first ? outer % s.T : outer / s.N, e.row = s.batch_first ? outer / s.T : outer % s.N;
+  else e.step = s.T - 1, e.row = outer;
+  e.input_row = static_cast<std::int64_t>(s.at(e.step, e.row, 0, 1));
+  const auto ih = results(linear_of_x(layer, cell));
+  const auto at = static_cast<std::size_t>(e.row * s.H + e.unit);
+  if (lstm) {
+    const float c = layer.in("c").f32()[at];
+    e.c = {c, c};
+  }
+  for (std::int64_t t = lstm ? 0 : e.step; t <= e.step; ++t) {  // the cell state is not written: it comes from the steps before
+    const auto hidden = hidden_before(layer, s, t);
+    const auto hh = results(linear_of_h(layer, cell, s, hidden));
+    e.input.clear(), e.hidden.clear();
+    for (std::int64_t k = 0; k < gates; ++k) {
+      e.input.push_back(ih[s.at(t, e.row, k * s.H + e.unit, gates * s.H)]);
+      e.hidden.push_back(hh[static_cast<std::size_t>(e.row * gates * s.H + k * s.H + e.unit)]);
+    }
+    e.c_before = e.c, e.h_before = hidden[at];
+    finish(e, lstm);
+  }
+  return e;
+}
+
 void layer_facts(const Layer& layer, std::set<std::string>& f) {
   if (layer.find("bias_ih")) f.insert("bias");
   const auto& q = layer.in("weight_ih").q;
@@ -167,6 +241,17 @@ void layer_facts(const Layer& layer, std::set<std::string>& f) {
 }
 
 }  // namespace
+
+RecurrentLinear recurrent_linear(const Layer& layer, const Cell& cell, std::optional<std::int64_t> step) {
+  if (!step) return linear_of_x(layer, cell);
+  const Sizes s = sizes_of(layer, layer.op == "lstm_dynamic" ? 4 : 3);
+  return linear_of_h(layer, cell, s, hidden_before(layer, s, *step));
+}
+
+RecurrentElement recurrent_element(const Layer& layer, const Cell& cell, const std::string& output, std::int64_t element) {
+  const bool lstm = layer.op.rfind("lstm", 0) == 0;
+  return layer.op.ends_with("_gates") ? element_of_gates(layer, lstm, element) : element_of_layer(layer, cell, lstm, output, element);
+}
 
 Operator recurrent_layer(bool lstm) {
   Operator op{.name = lstm ? "lstm_dynamic" : "gru_dynamic",

@@ -1,6 +1,9 @@
 // recurrent.hpp: dynamic LSTM and GRU layers, one direction, and their gates alone.
 #pragma once
-#include "lib/layer/operator.hpp"
+#include <optional>
+
+#include "lib/rules/accumulation.hpp"
+#include "lib/rules/float_sum.hpp"
 
 namespace lastbit {
 
@@ -10,5 +13,27 @@ namespace lastbit {
 Operator recurrent_layer(bool lstm);
 /// lstm_gates (ih, hh, c) or gru_gates (ih, hh, h).
 Operator recurrent_gates(bool lstm);
+
+/// One linear_dynamic inside a recurrent layer, as a static one: [rows, I] times weight_ih over all steps, or the hidden state before
+/// a step, as the runtime wrote it, times weight_hh.
+struct RecurrentLinear {
+  Layer layer;
+  Cell cell;
+  Geometry geometry;
+  AccumulationInput operands;
+};
+/// `step`: whose hidden state; none: of x.
+RecurrentLinear recurrent_linear(const Layer&, const Cell&, std::optional<std::int64_t> step);
+
+/// What one element of a recurrent operator is made from, by gate: what came from the input and from the hidden state.
+struct RecurrentElement {
+  std::int64_t step = 0, row = 0, unit = 0;  // of a layer: which step, which sample, which hidden unit
+  std::int64_t input_row = 0;                // the sample's row among those of x
+  std::vector<float> input, hidden;
+  float h_before = 0;                        // gru
+  FloatRange c_before{}, c{}, h{};           // c: lstm
+};
+/// Element of "y", "h_n", "c_n" of a layer (of at least one step), or of "h_out", "c_out" of gates.
+RecurrentElement recurrent_element(const Layer&, const Cell&, const std::string& output, std::int64_t element);
 
 }  // namespace lastbit
