@@ -18,8 +18,8 @@ class Paired : public Contender {
         requantize_(rival.cell.stages, context, c.layer.place), doubt_(own_stages_ ? 0 : doubt_of(rival.cell.stages, context, c)) {
     // Only oneDNN's choice of a kernel asks for the instruction set.
     segments_ = pair_segments(rival.cell.get("pair_order") == "onednn" ? as_rival(c.layer, c.op, rival) : c.layer, rival.cell, g_);
-    offset_ = rival.cell.get("pair_offset") == "128" ? 128 : 0;
-    outside_ = static_cast<std::int32_t>(rival.cell.get("pair_outside", "zero_point") == "zero" ? 0 : in_.x_zero_point + offset_);
+    offset_ = pair_offset(rival.cell);
+    outside_ = pair_outside(rival.cell, in_.x_zero_point);
   }
 
   bool allows(const Element& e) const override {

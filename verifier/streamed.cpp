@@ -8,8 +8,10 @@
 
 #include "lib/error.hpp"
 #include "lib/kernels/epilogue.hpp"
+#include "lib/kernels/pair_excess.hpp"
 #include "lib/kernels/signed_sums.hpp"
 #include "lib/num/int.hpp"
+#include "lib/rules/pairs.hpp"
 #include "lib/rules/worst_case.hpp"
 #include "verifier/contender.hpp"
 #include "verifier/evaluate.hpp"
@@ -110,7 +112,7 @@ class Judge {
 
  private:
   void enter(std::size_t k) {
-    if (same_arithmetic(case_, rivals_[k])) result_.alike[k] = true;
+    if (result_.alike[k] || same_arithmetic(case_, rivals_[k])) result_.alike[k] = true;
     else {
       const Cell& c = rivals_[k].cell;
       const auto twin = std::find_if(standing_.begin(), standing_.end(), [&](const Standing& s) {
@@ -276,16 +278,41 @@ class Judge {
 
 }  // namespace
 
-std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& op, const Cell& cell, const StreamOptions& options) {
+namespace {
+
+/// The cell without what it says of pairs.
+Cell without_pairs(Cell cell) {
+  for (const char* key : {"pairs", "pair_order", "pair_outside", "pair_offset", "kernels"}) cell.with.erase(key);
+  return cell;
+}
+
+/// Whether some pair of products saturates in a way that changes a sum.
+bool saturates_pairs(const Layer& layer, const Cell& cell, const StreamRequest& request) {
+  const std::int32_t offset = pair_offset(cell);
+  bool any = false;
+  visit_pair_excess(request, pair_segments(layer, cell, request.geometry), pair_outside(cell, request.operands.x_zero_point), offset, [&](const PairExcess&) {
+    any = true;
+    return false;
+  });
+  return any;
+}
+
+}  // namespace
+
+std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& op, const Cell& own_cell, const StreamOptions& options) {
   const Layer& layer = stored.layer;
+  const bool paired = own_cell.get("pairs") == "int16";
+  const Cell cell = paired ? without_pairs(own_cell) : own_cell;
   auto plan = plan_of(stored, cell);
   if (!plan) return std::nullopt;
   plan->request.operands.w_zero_point = plan->w_zero_point;
+  if (paired && saturates_pairs(layer, own_cell, plan->request)) return std::nullopt;
   const Requantizer own(cell.stages, plan->context, layer.place);
   const auto epilogue = epilogue_of(own, layer.out().dtype);
   Streamed s;
   s.alike.resize(options.rivals.size());
   if (options.open) options.open->assign(options.rivals.size(), false);
+  for (std::size_t k = 0; k < options.rivals.size(); ++k) s.alike[k] = options.rivals[k].cell.rule == own_cell.rule && options.rivals[k].cell.stages == own_cell.stages && options.rivals[k].cell.with == own_cell.with;
   Judge judge(layer, op, cell, *plan, own, epilogue, options, s);
   if (!judge.able()) return std::nullopt;
   if (options.exact && !judge.knows_real()) return std::nullopt;

@@ -33,7 +33,7 @@ struct StreamOptions {
 };
 
 /// None when the layer or its cell is not of the kind: linear or a convolution, 8-bit operands, an int32 accumulator whose sum nothing but
-/// the final one decides, stages that the vector epilogue has or that are known to round the real number, a stored output of at most 8 bits and no other.
+/// the final one decides (pairs in 16 bits that do not saturate anywhere decide nothing), stages that the vector epilogue has or that are known to round the real number, a stored output of at most 8 bits and no other.
 std::optional<Streamed> stream_layer(const StoredLayer&, const Operator&, const Cell&, const StreamOptions&);
 
 /// accumulator_bounds() of such a layer, from weights as they are stored; none where it needs more.

@@ -92,7 +92,9 @@ std::optional<Nearest> nearest_of(const std::vector<std::string>& stages, const 
         error[i] = error[i] * std::fabs(c) + (size(i, most[i]) + std::fabs(d)) * unit;
       }
     } else if (s.verb == "activation") {
-      holds = context.activation != "leaky_relu" && context.activation != "tanh" && context.activation != "relu";
+      // What relu cuts below 0 ends at the zero point, which the clamp does not let anything fall below either.
+      holds = context.activation != "leaky_relu" && context.activation != "tanh" &&
+              (context.activation != "relu" || every([&](std::size_t i) { return context.channels[i].at("zo") <= static_cast<double>(context.min); }));
     } else if (s.verb == "fixed") {
       // Vector lanes and what is left over, R/N/TAIL: both round twice, or it is not known.
       const std::string body = s.rule.substr(0, s.rule.find('/')), tail = s.rule.substr(s.rule.rfind('/') + 1);

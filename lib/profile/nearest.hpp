@@ -10,7 +10,7 @@ namespace lastbit {
 
 /// Per channel (one entry: all alike): for every |acc| <= most the value that is brought to the nearest integer (ties either way) before
 /// the zero point and the clamp lies within `error` of acc * multiplier + offset, the zero point counted in; farther out the error grows
-/// no faster than |acc|.
+/// no faster than |acc|. A relu before the rounding counts as the clamp that follows it.
 struct Nearest {
   std::vector<double> multiplier, offset, error;
 };

@@ -194,14 +194,14 @@ Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometr
   r.acc = accumulate(g, operands, r.kernel);
   if (cell.get("pairs", "none") == "int16") {
     const auto segments = pair_segments(layer, cell, g);
-    const std::int32_t offset = cell.get("pair_offset") == "128" ? 128 : 0;
+    const std::int32_t offset = pair_offset(cell);
     std::vector<std::int32_t> moved;
     Operands raw = operands;
     if (offset) {
       for (const auto v : in.x) moved.push_back(v + offset);
       raw.x = moved;
     }
-    const auto outside = cell.get("pair_outside", "zero_point") == "zero" ? 0 : static_cast<std::int32_t>(in.x_zero_point) + offset;
+    const std::int32_t outside = pair_outside(cell, in.x_zero_point);
     const auto& range = info(in.x_dtype);
     const auto excess = pair_excess(g, raw, segments, outside, static_cast<std::int32_t>(range.min) + offset, static_cast<std::int32_t>(range.max) + offset);
     for (std::size_t i = 0; i < excess.size(); ++i)

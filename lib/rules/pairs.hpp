@@ -8,4 +8,11 @@ namespace lastbit {
 /// kernel that runs is exact.
 std::vector<Segment> pair_segments(const Layer&, const Cell&, const Geometry&);
 
+/// What is added to every stored x before it is multiplied: 128 where int8 goes through a kernel of uint8.
+inline std::int32_t pair_offset(const Cell& cell) { return cell.get("pair_offset") == "128" ? 128 : 0; }
+/// What a tap outside the input multiplies, as stored plus that offset.
+inline std::int32_t pair_outside(const Cell& cell, std::int64_t x_zero_point) {
+  return cell.get("pair_outside", "zero_point") == "zero" ? 0 : static_cast<std::int32_t>(x_zero_point) + pair_offset(cell);
+}
+
 }  // namespace lastbit
