@@ -130,6 +130,25 @@ void depthwise(const FloatTiles& job, Finish& finish) {
       const std::int64_t q = stored_value(in.w_dtype, in.w, c * T + t) - of<std::int64_t>(in.w_zero_point, c, 0);
       w[static_cast<std::size_t>(t * channels + c)] = static_cast<float>(q) * of(job.w_scale, c, 1.0f);
     }
+  // Planes are brought side by side first.
+  const std::int64_t pitch = in.channels_last ? channels : (channels + 3) / 4 * 4;
+  std::vector<std::byte> turned(in.channels_last ? 0 : static_cast<std::size_t>(g.batch * I * pitch));
+  if (!in.channels_last) {
+    std::vector<std::int64_t> offsets;
+    for (std::int64_t i = 0; i < I; ++i) offsets.push_back(i * pitch);
+    LayJob lay;
+    lay.dtype = DType::uint8;  // whatever they are: bytes stay as they are
+    lay.channels = channels, lay.padded_channels = pitch;
+    lay.positions = lay.channel_stride = I;
+    lay.position_stride = 1;
+    lay.offsets = offsets.data();
+    for (std::int64_t n = 0; n < g.batch; ++n) {
+      lay.from = in.x + n * I * channels;
+      lay.to = turned.data() + n * I * pitch;
+      lay_input(lay);
+    }
+  }
+  const std::byte* rows = in.channels_last ? in.x : turned.data();
   const auto source = sources(g);
   const std::uint8_t flip = is_signed(in.x_dtype) ? 0x80 : 0;
   std::vector<const std::byte*> x(static_cast<std::size_t>(T));
@@ -137,7 +156,7 @@ void depthwise(const FloatTiles& job, Finish& finish) {
     for (std::int64_t p = 0; p < P; ++p) {
       for (std::int64_t t = 0; t < T; ++t) {
         const std::int32_t from = source[static_cast<std::size_t>(p * T + t)];
-        x[static_cast<std::size_t>(t)] = from < 0 ? nullptr : in.x + (n * I + from) * channels;
+        x[static_cast<std::size_t>(t)] = from < 0 ? nullptr : rows + (n * I + from) * pitch;
       }
       std::fill(sums.begin(), sums.end(), 0.0f);
       add_float_channels(x.data(), T, channels, flip, static_cast<std::int32_t>(in.x_zero_point) + (flip ? 128 : 0), job.x_scale, w.data(), channels, sums.data());
@@ -151,7 +170,7 @@ std::optional<FloatTotals> compare_float_tiles(const FloatTiles& job) {
   const Geometry& g = job.request.geometry;
   if (stored_bytes(job.request.operands.x_dtype) != 1 || stored_bytes(job.request.operands.w_dtype) != 1 || !tiles_take(job.request, operand_range(job.request), Kind::bytes)) return std::nullopt;
   if (g.groups > 1 && g.in_channels == 1 && g.out_channels == 1) {
-    if (!job.request.operands.channels_last || g.transposed) return std::nullopt;
+    if (g.transposed) return std::nullopt;
     Finish finish(job, job.request);
     depthwise(job, finish);
     return finish.totals;

@@ -31,8 +31,8 @@ struct FloatTotals {
   std::int64_t mismatches = 0, max_lsb = 0;  // of the observed bytes against y
 };
 
-/// None when the request is not of the kind: operands of 8 bits whose zero points bytes hold, no transposed convolution with a stride; depthwise
-/// ones stored channels last.
+/// None when the request is not of the kind: operands of 8 bits whose zero points bytes hold, no transposed convolution with a stride, or
+/// of the depthwise kind.
 std::optional<FloatTotals> compare_float_tiles(const FloatTiles&);
 
 }  // namespace lastbit
