@@ -15,6 +15,7 @@
 #include "reports/words.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/two_causes.hpp"
+#include "verifier/two_values.hpp"
 
 namespace lastbit {
 namespace {
@@ -321,10 +322,13 @@ void attribute(const Case& c, LayerReport& report) {
   });
 
   Cover cover = covered(c, clean);
-  if (!cover.left.empty() || cover.causes.size() > 2 || (cover.causes.size() == 2 && cover.rank >= profile_rank)) {
+  // Two at once, every element by both, rather than some elements by one and the rest by another.
+  if (!cover.left.empty() || cover.causes.size() > 1) {
     std::vector<Suspect> all = std::move(cheap);
     all.insert(all.end(), costly.begin(), costly.end());
-    if (const auto two = explain_by_two(c, all)) cover = covered_by(c, *two);
+    std::string place;  // what lies in one place is no rule of the whole layer
+    const bool in_one_place = !c.accumulates() && !place_of(c, c.differing, place).empty();
+    if (const auto two = c.accumulates() ? explain_by_two(c, all) : in_one_place ? std::nullopt : explain_values_by_two(c, all)) cover = covered_by(c, *two);
   }
   for (auto& cause : cover.causes) report.causes.push_back(std::move(cause));
   report.unexplained += static_cast<std::int64_t>(cover.left.size()) - static_cast<std::int64_t>(c.differing.size());

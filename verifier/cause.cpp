@@ -392,15 +392,18 @@ std::optional<Change> combined(const Change& a, const Change& b) {
 Suspect rerun_suspect(const Case& c, std::string name, std::string sentence, Layer layer, int rank) {
   // One run answers for the sample and for all elements.
   auto kept = std::make_shared<std::optional<Values>>();
-  return {std::move(name), std::move(sentence), rank,
-          [&c, layer = std::move(layer), kept](const std::vector<std::int64_t>& e) -> Values {
-            if (!*kept) *kept = c.rerun(layer, c.cell, {});
-            if (e.empty() || (*kept)->empty()) return **kept;
-            Values v;
-            for (const auto i : e) v.push_back((**kept)[static_cast<std::size_t>(i)]);
-            return v;
-          },
-          true};
+  const auto other = std::make_shared<const Layer>(std::move(layer));
+  Suspect s{std::move(name), std::move(sentence), rank,
+            [&c, other, kept](const std::vector<std::int64_t>& e) -> Values {
+              if (!*kept) *kept = c.rerun(*other, c.cell, {});
+              if (e.empty() || (*kept)->empty()) return **kept;
+              Values v;
+              for (const auto i : e) v.push_back((**kept)[static_cast<std::size_t>(i)]);
+              return v;
+            },
+            true};
+  s.layer = other;
+  return s;
 }
 
 }  // namespace lastbit

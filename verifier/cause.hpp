@@ -146,6 +146,9 @@ struct Suspect {
   bool costly = false;                                              // a whole run: tried after the others
   std::shared_ptr<const Change> change{};                           // what it is, in a layer that accumulates
   bool run = false;                                                 // another profile's whole operator: tried last of all
+  // In a layer that does not accumulate, so that two go together:
+  std::shared_ptr<const Layer> layer{};                             // the layer it runs on, by the profile's arithmetic; or
+  std::function<Values(const Layer&)> arithmetic{};                 // how it computes any layer
 };
 
 /// One family: what it suspects of a case. Returns nothing where it does not apply.

@@ -23,11 +23,10 @@ struct RealRounding {
   const RealForm* form;
   Rounding mode;
   bool inside;                                                      // the zero point is added before the rounding
-  std::int64_t moved = 0;                                           // how far the zero point is from the output's
 };
-/// The output at the given elements (all when empty), clamped to `range`; empty where the operator's values are not those of the
-/// output. Up, down or to zero: where the value is an integer but for the error of float arithmetic, an observed value of
+/// The output of a layer like the case's, whose real values these are, at the given elements (all when empty); empty where they
+/// are not as many as the output has. Up, down or to zero: where the value is an integer but for the error of float arithmetic, an observed value of
 /// either side is the rounding's own, unless most values are: then nothing was rounded.
-Values rounded_real_values(const Case&, const RealRounding&, Range range, const std::vector<std::int64_t>& elements);
+Values rounded_real_values(const Case&, const Layer&, const Real&, const RealRounding&, const std::vector<std::int64_t>& elements);
 
 }  // namespace lastbit

@@ -9,7 +9,7 @@ namespace lastbit {
 namespace {
 
 constexpr std::size_t fewest = 6;        // differing elements: fewer would fit some pair by chance
-constexpr std::size_t channels_tried = 4, differing_tried = 14, agreeing_tried = 6, alternatives_kept = 8;
+constexpr std::size_t channels_tried = 4, differing_tried = 14, agreeing_tried = 6, alternatives_kept = 32;
 
 /// Elements of at most a few channels.
 std::vector<std::int64_t> of_few_channels(const Case& c, const std::vector<std::int64_t>& from, std::size_t n, std::vector<std::int64_t>& channels) {
@@ -112,8 +112,9 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
   // A stale zero point is solved for: what it would have to be after the other change.
   std::vector<Suspect> stale;
   stale.reserve(parts.size());
+  const std::size_t without_stale = found.size();
   for (const auto* part : parts) {
-    if (found.size() >= alternatives_kept) break;
+    if (found.size() - without_stale >= alternatives_kept) break;
     if (part->name == "zero-point:stale") continue;
     try {
       auto moved = causes::stale_zero_point(c, *part->change);

@@ -46,7 +46,9 @@ def of_layer(layer, pairs=False):
             yield from misread(layer, s.again)
     elif not pairs and layer.op.endswith("_dynamic") and "weight" in layer.ins:
         yield from campaign_dynamic.plants(layer)
-    elif not pairs:
+    elif pairs:
+        yield from campaign_values.pairs(layer)
+    else:
         yield from campaign_values.plants(layer)
         yield from campaign_moves.plants(layer)
         yield from misread(layer, campaign_values.again(layer) or campaign_moves.again(layer))

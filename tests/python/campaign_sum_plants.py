@@ -17,7 +17,7 @@ def of_stages(s):
         if floating:
             yield f"round:{mode}", {"round": mode, "inside": True}
     # Where the arithmetic is gemmlowp's already only the multiplier is another one.
-    yield ("multiplier:f64" if s.engine in ("fixed", "mixed", "double_up") else "round:double"), {"whole": "gemmlowp"}
+    yield ("multiplier:f64" if s.engine == "fixed" else "round:double"), {"whole": "gemmlowp"}
     if floating:
         yield "zero-point:before-rounding", {"inside": True}
         yield "zero-point:after-rounding", {"inside": False}
@@ -61,6 +61,7 @@ def of_stages(s):
     if len(s.sw) > 1:
         yield "weight-scale:per-tensor", {"sw": np.full_like(s.sw, s.sw[0])}
         yield "weight-scale:shifted", {"sw": np.roll(s.sw, 1)}
+        yield "weight-scale:shifted", {"sw": np.roll(s.sw, -1)}
         yield "weight-scale:shifted", {"sw": np.r_[s.sw[:1], s.sw[:-1]]}
         P = s.patches.shape[-1]
         if floating and P > 1 and s.layer.op.startswith("conv"):
@@ -165,7 +166,7 @@ def pairs(s):
     sums = list(of_sums(s))
     singles = {}
     for name, fault in stage:
-        if name == "bias:dropped" and s.bias is None:
+        if name == "bias:dropped" and s.bias is None or "moved" in fault and not s.stored_range[0] <= s.zo + fault["moved"] <= s.stored_range[1]:
             continue
         singles[name] = (fault, None, s.requantize(s.clean_acc, fault))
     for name, acc in sums:

@@ -350,6 +350,42 @@ def plants(layer):
     yield from places(clean, y, lambda q: q)
 
 
+def pairs(layer):
+    """Two faults at once: another rounding, a stale zero point, a missing activation."""
+    y = layer.y
+    if y.q.dtype.kind == "f" or not y.quantized or np.ndim(y.scale) or layer.op.startswith(COPIES):
+        return
+    found = None
+    for _, v, inside, mode in forms(layer):
+        if mode not in ("near", "fixed") and not isinstance(inside, str) and np.array_equal(stored(layer, v, inside, mode), y.q):
+            found = v, inside, mode
+            break
+    if not found:
+        return
+    v, inside, mode = found
+    active = layer.activation() != "none"
+    faults = {"round:half-away": {"mode": "half-away"}, "round:floor": {"mode": "floor"}, "zero-point:stale": {"moved": 5}}
+    if active:
+        faults["activation:missing"] = {"limits": y.range}
+
+    def fault(*names):
+        f = {"inside": inside, "mode": mode}
+        for name in names:
+            f.update(faults[name])
+        if active and "moved" in f and "limits" not in f:
+            f["limits"] = tuple(np.clip(np.array(bounds(layer, f["moved"])), *y.range))
+        return stored(layer, v, f.pop("inside"), f.pop("mode"), **f)
+
+    names = sorted(faults)
+    for i, a in enumerate(names):
+        for b in names[i + 1:]:
+            if {a, b} == {"round:half-away", "round:floor"} or "zero-point:stale" in (a, b) and not y.range[0] <= int(y.zero) + 5 <= y.range[1]:
+                continue
+            q = fault(a, b)
+            if not any(np.array_equal(q, other) for other in (y.q, fault(a), fault(b))):
+                yield f"{a} + {b}", q
+
+
 def dequantized(layer):
     x = layer.ins["x"]
     if np.ndim(x.scale) or x.q.dtype.kind not in "iu" or x.q.shape != layer.y.q.shape or isinstance(x.zero, float) and x.zero != int(x.zero):
@@ -368,4 +404,4 @@ def float_places(y):
     yield "position:element", one
 
 
-__all__ = ["plants", "fixed"]
+__all__ = ["plants", "pairs", "fixed"]

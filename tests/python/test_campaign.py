@@ -56,7 +56,8 @@ def test_planted_causes_are_found_and_named_first(runtime, tmp_path):
     assert later * 100 <= faults
 
 
-def test_two_faults_at_once_are_the_smallest_set(tmp_path):
-    missed, _, faults = wrong_and_all(DATA / "pytorch-2.13/fbgemm/avx512_vnni/conv2d", tmp_path / "two", pairs=True)
+@pytest.mark.parametrize("family", ("conv2d", "elementwise", "pool2"))
+def test_two_faults_at_once_are_the_smallest_set(family, tmp_path):
+    missed, _, faults = wrong_and_all(DATA / "pytorch-2.13/fbgemm/avx512_vnni" / family, tmp_path / "two", pairs=True)
     assert faults > 5
     assert not missed

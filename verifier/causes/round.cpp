@@ -19,9 +19,15 @@ std::string dashed(std::string_view name) {
 std::vector<Suspect> of_real_values(const Case& c) {
   std::vector<Suspect> all;
   if (!has_real_forms(c)) return all;
-  const Range range = activated_range(c.layer, c.observed);
+  // Of another layer, a second cause's: its real values are formed once for all roundings.
+  const auto last = std::make_shared<std::pair<const Layer*, Real>>(nullptr, Real{});
   const auto add = [&](const std::string& name, const std::string& sentence, const RealRounding& how) {
-    all.push_back({name, sentence, 13, [&c, how, range](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, how, range, elements); }, true});
+    Suspect s{name, sentence, 13, [&c, how](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, c.layer, c.real_values(), how, elements); }, true};
+    s.arithmetic = [&c, how, last](const Layer& layer) {
+      if (last->first != &layer) *last = {&layer, c.op.real(layer, {})};
+      return rounded_real_values(c, layer, last->second, how, {});
+    };
+    all.push_back(std::move(s));
   };
   for (const auto& form : real_forms) {
     const std::string value = "The value, computed in " + std::string(form.words);
@@ -61,14 +67,17 @@ void add_quantize_rules(const Case& c, std::vector<Suspect>& all) {
     if (aten) other.with["all"] = rule;
     for (const char* k : {"rounding", "tail", "edges", "body"})
       if (other.with.count(k)) other.with[k] = rule;
+    const auto by = [&](std::string sentence, const Cell& cell, int how_simple) {
+      Suspect s{name, std::move(sentence), how_simple, [&c, cell](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, cell, e); }, true, {}};
+      s.arithmetic = [&c, cell](const Layer& layer) { return c.rerun(layer, cell, {}); };
+      all.push_back(std::move(s));
+    };
     if (aten && c.cell.get("vector", "0") != "0") {  // all by the scalar loop, whose functions may be others
       Cell scalar = other;
       scalar.with["vector"] = "0";
-      all.push_back({name, "The value, computed as in the scalar loop, is rounded " + dashed(mode) + ", the zero point added " + (adds_inside(form) ? "before it." : "after it."), rank + 1,
-                     [&c, scalar](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, scalar, e); }, true, {}});
+      by("The value, computed as in the scalar loop, is rounded " + dashed(mode) + ", the zero point added " + (adds_inside(form) ? "before it." : "after it."), scalar, rank + 1);
     }
-    all.push_back({name, "The value is rounded " + dashed(mode) + ", the zero point added " + (adds_inside(form) ? "before it" : "after it") + (form.find("divide") == 0 ? ", divided by the scale" : ", multiplied by the scale's reciprocal") + ".", rank,
-                   [&c, other](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, other, e); }, true, {}});
+    by("The value is rounded " + dashed(mode) + ", the zero point added " + (adds_inside(form) ? "before it" : "after it") + (form.find("divide") == 0 ? ", divided by the scale" : ", multiplied by the scale's reciprocal") + ".", other, rank);
   };
   for (const char* form : {"outside", "inside_fused", "inside", "divide", "divide_inside"})
     for (const auto mode : rounding_names) {

@@ -13,6 +13,7 @@ namespace lastbit::causes {
 namespace {
 
 constexpr std::size_t elements_asked = 256, pair_elements = 24;
+constexpr std::int64_t elements_compared = 2048;
 
 /// Layers of the dump whose output has this zero point, nearest before this one first.
 std::string whose(const Case& c, std::int64_t zero_point) {
@@ -46,8 +47,26 @@ Values unclamped(const Case& c, const std::vector<std::int64_t>& elements) {
   return v;
 }
 
+/// Roundings of the real values that give what the profile gives, as far as some elements tell.
+std::vector<RealRounding> roundings_like_own(const Case& c) {
+  std::vector<RealRounding> all;
+  if (c.accumulates() || !has_real_forms(c)) return all;
+  std::vector<std::int64_t> some;
+  for (std::int64_t i = 0; i < c.size(); i += std::max<std::int64_t>(1, c.size() / elements_compared)) some.push_back(i);
+  for (const auto& form : real_forms)
+    for (const auto mode : {Rounding::half_even, Rounding::half_away})
+      for (const bool inside : {false, true}) {
+        const RealRounding how{&form, mode, inside};
+        const Values v = rounded_real_values(c, c.layer, c.real_values(), how, some);
+        bool same = !v.empty();
+        for (std::size_t k = 0; same && k < v.size(); ++k) same = same_value(v[k], c.expected_value(some[k]));
+        if (same) all.push_back(how);
+      }
+  return all;
+}
+
 /// The output's zero point off by delta: an activation's bounds move with it, or were fixed before.
-std::vector<Suspect> stale_suspects(const Case& c, std::int64_t delta) {
+std::vector<Suspect> stale_suspects(const Case& c, std::int64_t delta, const std::vector<RealRounding>& own_roundings = {}) {
   const Range range = stored_range(c.observed);
   const std::int64_t own = c.observed.q.integer_zero_point(), stale = own + delta;
   Layer other = c.layer;
@@ -74,14 +93,9 @@ std::vector<Suspect> stale_suspects(const Case& c, std::int64_t delta) {
                    return v;
                  }, !c.accumulates(), {}});
   if (c.accumulates()) return all;
-  // Or the real value rounded once, by this zero point: where the runtime's own arithmetic rounds a tie otherwise.
-  if (has_real_forms(c))
-    for (const auto& form : real_forms)
-      for (const auto mode : {Rounding::half_even, Rounding::half_away})
-        for (const bool inside : {false, true})
-          all.push_back({"zero-point:stale", sentence, 22, [&c, how = RealRounding{&form, mode, inside, delta}, bounds](const std::vector<std::int64_t>& elements) {
-                           return rounded_real_values(c, how, bounds, elements);
-                         }, true, {}});
+  // Or the real value rounded once, by this zero point: a tie may go another way than in the runtime's own arithmetic.
+  for (const auto& how : own_roundings)
+    all.push_back({"zero-point:stale", sentence, 22, [&c, how, other](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, other, c.real_values(), how, elements); }, true, {}});
   // Where an operator's results have its input's zero point, or are beyond the range before they are moved: moved as they are.
   all.push_back({"zero-point:stale", sentence, 21, [&c, delta, range](const std::vector<std::int64_t>& elements) {
                    Values v;
@@ -138,10 +152,11 @@ void add_stale(const Case& c, std::vector<Suspect>& all) {
   // Ties that are rounded to even with the zero point in them go to both sides of an odd step.
   for (std::size_t k = 0, n = deltas.size(); k < n; ++k)
     if (std::find(deltas.begin(), deltas.end(), deltas[k] + 2) != deltas.end()) deltas.push_back(deltas[k] + 1);
+  const auto own_roundings = deltas.empty() ? std::vector<RealRounding>{} : roundings_like_own(c);
   for (const std::int64_t delta : deltas) {
     const std::int64_t stale = c.observed.q.integer_zero_point() + delta;
     if (delta == 0 || stale < info(c.observed.dtype).min || stale > info(c.observed.dtype).max) continue;
-    for (auto& suspect_of : stale_suspects(c, delta)) all.push_back(std::move(suspect_of));
+    for (auto& suspect_of : stale_suspects(c, delta, own_roundings)) all.push_back(std::move(suspect_of));
   }
 }
 

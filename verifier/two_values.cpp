@@ -1,0 +1,122 @@
+// two_values.cpp: see two_values.hpp.
+#include "verifier/two_values.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+
+namespace lastbit {
+namespace {
+
+constexpr std::int64_t most_elements = 1500000;
+constexpr std::size_t fewest = 6, most_layers = 10;                 // differing elements; layers tried with every arithmetic
+constexpr std::int64_t far = std::int64_t{1} << 40;
+
+using Arithmetic = std::function<Values(const Layer&)>;
+
+class Search {
+ public:
+  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l) { return c.rerun(l, c.cell, {}); }), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
+    for (const auto& s : suspects) {
+      if (s.rank >= 50 || s.run) continue;
+      if (s.layer && s.name != "zero-point:stale" && layers_.size() < most_layers) layers_.push_back(&s);
+      if (s.arithmetic) arithmetics_.push_back(&s);
+    }
+    const auto by_rank = [](const Suspect* a, const Suspect* b) { return a->rank < b->rank; };
+    std::stable_sort(layers_.begin(), layers_.end(), by_rank);
+    std::stable_sort(arithmetics_.begin(), arithmetics_.end(), by_rank);
+  }
+
+  std::optional<Pair> run() {
+    for (const auto* a : arithmetics_) with_stale(*a, a->arithmetic, case_.layer);
+    for (const auto* l : layers_) with_stale(*l, own_, *l->layer);
+    for (const auto* l : layers_)
+      for (const auto* a : arithmetics_)
+        if (l->name != a->name && explains_all(a->arithmetic, *l->layer)) enter(*l, *a);
+    if (found_.empty()) return std::nullopt;
+    std::stable_sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.first.rank + a.second.rank < b.first.rank + b.second.rank; });
+    Pair best = found_.front();
+    for (const auto& other : found_) {
+      const auto add = [](std::vector<std::string>& names, const std::string& name, const std::string& own) {
+        if (name != own && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      };
+      if (other.second.name == best.second.name) add(best.instead_of_first, other.first.name, best.first.name);
+      if (other.first.name == best.first.name) add(best.instead_of_second, other.second.name, best.second.name);
+    }
+    best.alone = explained_alone(best.first);
+    if (auto by_other = explained_alone(best.second); by_other.size() > best.alone.size()) {
+      std::swap(best.first, best.second);
+      std::swap(best.instead_of_first, best.instead_of_second);
+      best.alone = std::move(by_other);
+    }
+    return best;
+  }
+
+ private:
+  /// The whole output; empty when it cannot be computed, or nothing more may be.
+  Values computed(const Arithmetic& arithmetic, const Layer& layer) {
+    if (left_-- <= 0) return {};
+    try {
+      return arithmetic(layer);
+    } catch (const std::exception&) {
+      return {};  // the change does not fit this layer
+    }
+  }
+  bool explains_all(const Arithmetic& arithmetic, const Layer& layer) {
+    const Values v = computed(arithmetic, layer);
+    if (static_cast<std::int64_t>(v.size()) != case_.size()) return false;
+    for (std::int64_t i = 0; i < case_.size(); ++i)
+      if (!same_value(v[static_cast<std::size_t>(i)], case_.observed_value(i)) && !case_.is_open(i)) return false;
+    return true;
+  }
+  std::vector<std::int64_t> explained_alone(const Suspect& s) const {
+    std::vector<std::int64_t> right;
+    const Values v = s.values(case_.differing);
+    for (std::size_t k = 0; k < v.size() && k < case_.differing.size(); ++k)
+      if (same_value(v[k], case_.observed_value(case_.differing[k]))) right.push_back(case_.differing[k]);
+    return right;
+  }
+  void enter(const Suspect& a, const Suspect& b) { found_.push_back({a, b, {}, {}, {}}); }
+
+  /// What the zero point would have to be after the other change: from how far its results, unclamped, are off.
+  void with_stale(const Suspect& s, const Arithmetic& arithmetic, const Layer& layer) {
+    const Tensor& y = case_.observed;
+    if (case_.port != "y" || is_float(y.dtype) || !y.q.quantized() || y.q.zero_point.size() > 1 || y.q.float_zero_point) return;
+    const auto open = keep(layer);
+    open->outputs.at("y").q.qmin = -far, open->outputs.at("y").q.qmax = far;
+    if (open->attributes.has("activation")) open->attributes.values["activation"] = std::string("none");
+    Values v = computed(arithmetic, *open);
+    if (v.empty()) v = computed(arithmetic, layer);                 // an operator that takes no such range
+    if (static_cast<std::int64_t>(v.size()) != case_.size()) return;
+    std::map<std::int64_t, std::int64_t> moved;
+    for (const auto i : case_.differing) {
+      const double o = case_.observed_value(i);
+      if (o > static_cast<double>(y.q.qmin) && o < static_cast<double>(y.q.qmax)) ++moved[static_cast<std::int64_t>(o - v[static_cast<std::size_t>(i)])];
+    }
+    const auto most = std::max_element(moved.begin(), moved.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most == moved.end() || most->first == 0 || most->second < 2) return;
+    const std::int64_t own = y.q.integer_zero_point(), stale = own + most->first;
+    if (stale < info(y.dtype).min || stale > info(y.dtype).max) return;
+    const auto other = keep(layer), alone = keep(case_.layer);
+    for (const auto& l : {other, alone}) l->outputs.at("y").q.zero_point = {static_cast<double>(stale)};
+    if (!explains_all(arithmetic, *other)) return;
+    enter(s, rerun_suspect(case_, "zero-point:stale", "The output was written with zero point " + std::to_string(stale) + " instead of " + std::to_string(own) + ".", *alone, 20));
+  }
+  std::shared_ptr<Layer> keep(const Layer& layer) { return kept_.emplace_back(std::make_shared<Layer>(layer)); }
+
+  const Case& case_;
+  Arithmetic own_;
+  std::int64_t left_;
+  std::vector<const Suspect*> layers_, arithmetics_;
+  std::vector<std::shared_ptr<Layer>> kept_;                        // real values are remembered by a layer's address
+  std::vector<Pair> found_;
+};
+
+}  // namespace
+
+std::optional<Pair> explain_values_by_two(const Case& c, const std::vector<Suspect>& suspects) {
+  if (c.accumulates() || c.differing.size() < fewest) return std::nullopt;
+  return Search(c, suspects).run();
+}
+
+}  // namespace lastbit
