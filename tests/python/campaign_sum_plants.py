@@ -14,8 +14,7 @@ def of_stages(s):
     floating = s.engine in ("fbgemm", "qnnpack", "onednn", "onednn2")
     for mode in MODES:
         yield f"round:{mode}", {"round": mode}
-        if floating:
-            yield f"round:{mode}", {"round": mode, "inside": True}
+        yield f"round:{mode}", {"round": mode, "inside": True}
     # Where the arithmetic is gemmlowp's already only the multiplier is another one.
     yield ("multiplier:f64" if s.engine == "fixed" else "round:double"), {"whole": "gemmlowp"}
     if floating:
@@ -63,6 +62,7 @@ def of_stages(s):
         yield "weight-scale:shifted", {"sw": np.roll(s.sw, 1)}
         yield "weight-scale:shifted", {"sw": np.roll(s.sw, -1)}
         yield "weight-scale:shifted", {"sw": np.r_[s.sw[:1], s.sw[:-1]]}
+        yield "weight-scale:shifted", {"sw": np.r_[s.sw[1:], s.sw[-1:]]}
         P = s.patches.shape[-1]
         if floating and P > 1 and s.layer.op.startswith("conv"):
             yield "weight-scale:wrong-axis", {"sw": s.sw[np.arange(P) % s.y.q.shape[-1] % len(s.sw)].reshape(1, 1, -1)}
@@ -95,6 +95,11 @@ def of_sums(s):
         flat = s.wq.reshape(g * o, c, t)
         yield "weight:transposed", s.accumulate(w=flat.reshape(c, g * o, t).transpose(1, 0, 2).reshape(g, o, c, t))
         yield "weight:transposed", s.accumulate(w=flat.transpose(1, 0, 2).reshape(g, o, c, t))
+    if getattr(s, "transposed", False) and o > 1 and c > 1 and o != c:   # per group [I, O, T] viewed as [O, I, T] and swapped, twice
+        w = s.wq.transpose(0, 2, 1, 3)
+        for _ in range(2):
+            w = w.reshape(g, o, c, t).transpose(0, 2, 1, 3)
+        yield "weight:reordered", s.accumulate(w=w.transpose(0, 2, 1, 3))
     if s.layer.op in ("conv1d", "conv2d", "conv3d") and t > 1 and c > 1:
         yield "layout:ohwi", s.accumulate(w=s.wq.reshape(g, o, t, c).transpose(0, 1, 3, 2))
         yield "layout:ohwi", s.accumulate(w=s.wq.transpose(0, 1, 3, 2).reshape(g, o, c, t))

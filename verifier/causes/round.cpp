@@ -113,7 +113,9 @@ std::vector<Suspect> suspects(const Case& c) {
     // Fixed point rounds inside its product. Once instead: the real multiplier's product, the integer multiplier's, or the profile's
     // high multiply with another rounding of the shift.
     const std::string once = "The scaled accumulator is rounded once, " + dashed(mode);
-    all.push_back(staged_suspect(c, name, once + ".", scaled_stages(c, "double", "si * sw / so", std::string(mode))));
+    const Stages in_double = scaled_stages(c, "double", "si * sw / so", std::string(mode));
+    all.push_back(staged_suspect(c, name, once + ".", in_double));
+    all.push_back(staged_suspect(c, name, once + ", the zero point added before it.", zero_point_inside(in_double), 12));
     if (fixed < 0) continue;
     const std::string& stage = c.cell.stages[static_cast<std::size_t>(fixed)];
     const std::string multiplier = stage.substr(std::min(stage.size(), stage.find(' ', 6) + 1));

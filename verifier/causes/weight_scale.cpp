@@ -67,6 +67,7 @@ std::vector<Suspect> suspects(const Case& c) {
   add("weight-scale:shifted", "Every channel uses the weight scale of the channel before it.", [](std::size_t o, std::size_t n) { return (o + n - 1) % n; });
   add("weight-scale:shifted", "Every channel uses the weight scale of the channel before it; the first keeps its own.", [](std::size_t o, std::size_t) { return o ? o - 1 : 0; });
   add("weight-scale:shifted", "Every channel uses the weight scale of the channel after it.", [](std::size_t o, std::size_t n) { return (o + 1) % n; });
+  add("weight-scale:shifted", "Every channel uses the weight scale of the channel after it; the last keeps its own.", [](std::size_t o, std::size_t n) { return std::min(o + 1, n - 1); });
   // The scales run along another axis of the output than its channels, or along the input channels.
   const std::int64_t P = c.layer.op == "matmul" ? 1 : c.geometry().positions(), channels = c.channels(), width = c.geometry().out[2], height = c.geometry().out[1];
   if (P > 1) all.push_back(by_element(c, "The per-channel scales were applied along the output's last axis instead of its channels.", [=](std::int64_t i) { return i % P % width % channels; }));
