@@ -87,7 +87,6 @@ class Judge {
 
   void operator()(const SumBlock& b) {
     if (b.wide) return wide(b);
-    if (!opened_) open(b);
     narrow(b);
   }
 
@@ -122,6 +121,15 @@ class Judge {
       if (twin != standing_.end()) twin->rivals.push_back(k);
       else standing_.push_back({{k}, nullptr, HUGE_VAL, true});
     }
+  }
+
+  /// Contenders and the float form are of a layer whose every element agrees.
+  void drop_all() {
+    standing_.clear();
+    float_.reset();
+    doubt_ = 0;
+    all_ = false;
+    opened_ = true;
   }
 
   /// The first block: contenders that give another value at a few of its elements need no constants for the others.
@@ -202,12 +210,13 @@ class Judge {
   }
 
   void narrow(const SumBlock& b) {
-    const bool screens = exact_ || float_ || !standing_.empty();
     const std::size_t differing = totals_.differ.size();
     request_.stored = nullptr;
     if (nearest_) nearest_->run(b, nullptr, totals_);
     else run_epilogue(*epilogue_, b, plan_.order, request_, totals_);
-    if (!screens) return;
+    if (!totals_.differ.empty()) drop_all();
+    if (!opened_) open(b);
+    if (!exact_ && !float_ && standing_.empty()) return;
     // What the profile gives is what was observed, unless something in the block differs.
     const bool other = exact_ && totals_.differ.size() != differing;
     if (other) {
