@@ -1,11 +1,10 @@
 // requantize.cpp: the stages, one case each. See requantize.hpp.
-#include "lib/profile/requantize.hpp"
+#include "lib/profile/requantize_steps.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <optional>
 
 #include "lib/error.hpp"
 #include "lib/num/exact.hpp"
@@ -13,23 +12,10 @@
 #include "lib/num/float.hpp"
 
 namespace lastbit {
+
+using namespace requantizing;
+
 namespace {
-
-enum class Verb { bias, bias64, to_float, to_double, multiply, divide, add, fma, muladd, activation, fixed, round, zero_point, saturate16, held, range, clamp };
-enum class Overflow { int_min, saturate, exact };
-
-struct Step {
-  Verb verb;
-  std::string text;
-  FixedRule fixed{}, tail{};             // the rule of whole blocks, and of the channels from `tail_from` on
-  std::int64_t tail_from = 0;
-  Rounding rounding{};
-  Overflow overflow{};
-  std::vector<double> a, b;              // constants per channel (or one)
-  std::vector<FixedMultiplier> multiplier;
-  int bits = 0;                          // of a register
-  bool saturates = false;
-};
 
 constexpr std::array<std::string_view, 10> fixed_names{"double_away", "double_up", "single", "floor_up", "reduced", "double_away_saturating", "scale16", "rndnu", "rndnu16", "q8"};
 
@@ -50,21 +36,6 @@ std::pair<std::string, std::string> cut(const std::string& s, char at) {
   return {trim(s.substr(0, p)), trim(s.substr(p + 1))};
 }
 
-/// The value on its way: an integer, a float32 or a float64.
-struct Value {
-  enum class Kind { integer, f32, f64 } kind = Kind::integer;
-  std::int64_t i = 0;
-  float f = 0;
-  double d = 0;
-  double real() const { return kind == Kind::f32 ? static_cast<double>(f) : d; }
-};
-
-template <class T>
-const T& of(const std::vector<T>& v, std::int64_t channel) {
-  return v.size() == 1 ? v[0] : v[static_cast<std::size_t>(channel)];
-}
-
-
 std::string show(const Value& v) {
   if (v.kind == Value::Kind::integer) return std::to_string(v.i);
   if (!std::isfinite(v.real())) return v.real() != v.real() ? "nan" : v.real() > 0 ? "inf" : "-inf";
@@ -76,20 +47,7 @@ std::string show(const Value& v) {
 
 }  // namespace
 
-struct Requantizer::State {
-  RequantizeContext context;
-  std::vector<Step> steps;
-  std::optional<Float32Path> fast;
-  std::optional<FixedPath> fixed;
-
-  void apply(const Step&, Value&, std::int64_t channel, Events&) const;
-  std::vector<TraceStep> trace(Value v, std::int64_t channel) const;
-  Value run(std::int64_t acc, std::int64_t channel, Events&) const;
-};
-
-namespace {
-
-Step compile(const std::string& text, const RequantizeContext& context, const std::string& place) {
+Step requantizing::compile(const std::string& text, const RequantizeContext& context, const std::string& place) {
   Step s{};
   s.text = text;
   const auto [verb, rest] = cut(text, ' ');
@@ -149,6 +107,7 @@ Step compile(const std::string& text, const RequantizeContext& context, const st
   return s;
 }
 
+namespace {
 
 /// The integer that a float comes to, in the way the runtime's conversion does it.
 std::int64_t convert(const Value& v, const Step& s, Events& events) {
@@ -208,14 +167,14 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
       return;
     case Verb::activation:
       if (v.kind == Kind::f64) {
-        if (context.activation == "relu") v.d = v.d > 0 ? v.d : 0;
-        else if (context.activation == "leaky_relu") v.d = v.d > 0 ? v.d : v.d * context.negative_slope;
-        else if (context.activation == "tanh") v.d = std::tanh(v.d);
+        if (context().activation == "relu") v.d = v.d > 0 ? v.d : 0;
+        else if (context().activation == "leaky_relu") v.d = v.d > 0 ? v.d : v.d * context().negative_slope;
+        else if (context().activation == "tanh") v.d = std::tanh(v.d);
       }
       if (v.kind != Kind::f32) return;
-      if (context.activation == "relu") v.f = v.f > 0.0f ? v.f : 0.0f;
-      else if (context.activation == "leaky_relu") v.f = v.f > 0.0f ? v.f : v.f * static_cast<float>(context.negative_slope);
-      else if (context.activation == "tanh") v.f = static_cast<float>(std::tanh(static_cast<double>(v.f)));
+      if (context().activation == "relu") v.f = v.f > 0.0f ? v.f : 0.0f;
+      else if (context().activation == "leaky_relu") v.f = v.f > 0.0f ? v.f : v.f * static_cast<float>(context().negative_slope);
+      else if (context().activation == "tanh") v.f = static_cast<float>(std::tanh(static_cast<double>(v.f)));
       return;
     case Verb::fixed: {
       const FixedRule rule = channel < s.tail_from ? s.fixed : s.tail;
@@ -246,7 +205,7 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
     }
     case Verb::range: case Verb::clamp: {
       const std::int64_t shift = s.verb == Verb::range ? static_cast<std::int64_t>(of(s.a, channel)) : 0;
-      const std::int64_t lo = context.min - shift, hi = context.max - shift;
+      const std::int64_t lo = context().min - shift, hi = context().max - shift;
       if (v.kind == Kind::integer) {
         if (v.i < lo || v.i > hi) events |= event::clamped;
         v.i = std::clamp(v.i, lo, hi);
@@ -267,34 +226,28 @@ std::vector<TraceStep> Requantizer::State::trace(Value v, std::int64_t channel) 
   Events ignored = 0;
   std::vector<TraceStep> all;
   for (const auto& s : steps) {
-    apply(s, v, channel, ignored);
-    all.push_back({s.text, show(v)});
+    apply(*s, v, channel, ignored);
+    all.push_back({s->text, show(v)});
   }
   return all;
 }
 
 Value Requantizer::State::run(std::int64_t acc, std::int64_t channel, Events& events) const {
   Value v{Value::Kind::integer, acc, 0, 0};
-  for (const auto& s : steps) apply(s, v, channel, events);
+  for (const auto& s : steps) apply(*s, v, channel, events);
   return v;
 }
 
-Requantizer::Requantizer(const std::vector<std::string>& stages, RequantizeContext context, const std::string& place) {
-  auto state = std::make_shared<State>();
-  state->context = std::move(context);
-  for (const auto& text : stages) {
-    if (!state->context.has_bias && (text.rfind("bias", 0) == 0 || text.find("bias") != std::string::npos)) continue;
-    state->steps.push_back(compile(text, state->context, place));
-  }
+void Requantizer::State::find_paths() {
   // acc [bias] float [add] multiply round:half_even:int_min zero_point (saturate16) clamp
   std::vector<Verb> verbs;
-  for (const auto& s : state->steps)
-    if (s.verb != Verb::saturate16) verbs.push_back(s.verb);
+  for (const auto& s : steps)
+    if (s->verb != Verb::saturate16) verbs.push_back(s->verb);
   Float32Path path;
   std::size_t i = 0;
   const auto next = [&](Verb verb) { return i < verbs.size() && verbs[i] == verb ? ++i, true : false; };
   const auto step_of = [&](Verb verb) -> const Step& {
-    return *std::find_if(state->steps.begin(), state->steps.end(), [&](const Step& s) { return s.verb == verb; });
+    return **std::find_if(steps.begin(), steps.end(), [&](const auto& s) { return s->verb == verb; });
   };
   const auto singles = [](const std::vector<double>& v) { return std::vector<float>(v.begin(), v.end()); };
   if (next(Verb::bias))
@@ -306,19 +259,44 @@ Requantizer::Requantizer(const std::vector<std::string>& stages, RequantizeConte
   path.range = next(Verb::range);
   fits = fits && next(Verb::round) && step_of(Verb::round).rounding == Rounding::half_even && step_of(Verb::round).overflow == Overflow::int_min;
   fits = fits && next(Verb::zero_point) && next(Verb::clamp) && i == verbs.size();
-  if (fits) state->fast = path;
+  if (fits) fast = path;
   // acc [bias] fixed zero_point (saturate16) clamp
   i = path.bias.empty() ? 0 : 1;
   if (next(Verb::fixed) && next(Verb::zero_point) && next(Verb::clamp) && i == verbs.size()) {
     const Step& s = step_of(Verb::fixed);
-    FixedPath fixed{s.fixed, s.tail, s.tail_from, s.multiplier, path.bias};
+    FixedPath as_fixed{s.fixed, s.tail, s.tail_from, s.multiplier, path.bias};
     if (s.fixed == s.tail && (s.fixed == FixedRule::rndnu || s.fixed == FixedRule::q8)) {  // one rounding, half up, of x * m / 2^n
-      for (std::size_t c = 0; c < s.a.size(); ++c) fixed.multiplier[c] = s.fixed == FixedRule::rndnu ? rndnu_multiplier(static_cast<float>(s.a[c])) : q8_multiplier(static_cast<float>(s.a[c]));
-      fixed.rule = fixed.tail = FixedRule::single;
+      for (std::size_t c = 0; c < s.a.size(); ++c) as_fixed.multiplier[c] = s.fixed == FixedRule::rndnu ? rndnu_multiplier(static_cast<float>(s.a[c])) : q8_multiplier(static_cast<float>(s.a[c]));
+      as_fixed.rule = as_fixed.tail = FixedRule::single;
     }
-    state->fixed = std::move(fixed);
+    fixed = std::move(as_fixed);
   }
+  find_block();
+}
+
+Requantizer::Requantizer(const std::vector<std::string>& stages, RequantizeContext context, const std::string& place) {
+  auto state = std::make_shared<State>();
+  state->shared_context = std::make_shared<const RequantizeContext>(std::move(context));
+  for (const auto& text : stages)
+    if (applies(text, state->context())) state->steps.push_back(std::make_shared<const Step>(compile(text, state->context(), place)));
+  state->find_paths();
   state_ = std::move(state);
+}
+
+StageBinder::StageBinder(RequantizeContext context, std::string place) : context_(std::make_shared<const RequantizeContext>(std::move(context))), place_(std::move(place)) {}
+
+Requantizer StageBinder::operator()(const std::vector<std::string>& stages) {
+  auto state = std::make_shared<Requantizer::State>();
+  state->shared_context = context_;
+  for (const auto& text : stages) {
+    if (!applies(text, *context_)) continue;
+    auto& step = steps_[text];
+    if (!step) step = std::make_shared<const Step>(compile(text, *context_, place_));
+    state->steps.push_back(step);
+  }
+  Requantizer r;
+  r.state_ = std::move(state);
+  return r;
 }
 
 std::int64_t Requantizer::operator()(std::int64_t acc, std::int64_t channel, Events& events) const {
@@ -334,7 +312,7 @@ float Requantizer::to_float(std::int64_t acc, std::int64_t channel, Events& even
 
 std::int64_t Requantizer::from_float(float f, std::int64_t channel, Events& events) const {
   Value v{Value::Kind::f32, 0, f, 0};
-  for (const auto& s : state_->steps) state_->apply(s, v, channel, events);
+  for (const auto& s : state_->steps) state_->apply(*s, v, channel, events);
   ensure(v.kind == Value::Kind::integer, "the stages of a quantized output must end in an integer");
   return v.i;
 }
@@ -343,8 +321,8 @@ std::int64_t Requantizer::with_bias(std::int64_t acc, std::int64_t channel) cons
   Value v{Value::Kind::integer, acc, 0, 0};
   Events ignored = 0;
   for (const auto& s : state_->steps) {
-    if (s.verb != Verb::bias && s.verb != Verb::bias64) break;
-    state_->apply(s, v, channel, ignored);
+    if (s->verb != Verb::bias && s->verb != Verb::bias64) break;
+    state_->apply(*s, v, channel, ignored);
   }
   return v.i;
 }
@@ -352,7 +330,7 @@ std::int64_t Requantizer::with_bias(std::int64_t acc, std::int64_t channel) cons
 std::vector<TraceStep> Requantizer::trace(std::int64_t acc, std::int64_t channel) const { return state_->trace({Value::Kind::integer, acc, 0, 0}, channel); }
 std::vector<TraceStep> Requantizer::trace_from_float(float v, std::int64_t channel) const { return state_->trace({Value::Kind::f32, 0, v, 0}, channel); }
 
-const RequantizeContext& Requantizer::context() const { return state_->context; }
+const RequantizeContext& Requantizer::context() const { return state_->context(); }
 const Requantizer::Float32Path* Requantizer::float32_path() const { return state_->fast ? &*state_->fast : nullptr; }
 const Requantizer::FixedPath* Requantizer::fixed_path() const { return state_->fixed ? &*state_->fixed : nullptr; }
 

@@ -26,7 +26,9 @@
 // bias, si * sw for integers without one), alpha. Stages that name a bias are left out without one.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,6 +72,9 @@ class Requantizer {
   std::int64_t operator()(std::int64_t acc, std::int64_t channel, Events& events) const;
   /// The same for stages that end in a float (dynamic operators): y as float32.
   float to_float(std::int64_t acc, std::int64_t channel, Events& events) const;
+  /// The same of many accumulators, events aside: sums[k] is of the channel or, along channels, of channel + k. Stored integers, or
+  /// what to_float() gives; values has room for as many.
+  void values(std::span<const std::int64_t> sums, std::int64_t channel, bool along_channels, bool to_float, double* values) const;
   /// For stages that begin with a float: v -> stored integer of the channel.
   std::int64_t from_float(float v, std::int64_t channel, Events& events) const;
   /// The accumulator that requantization starts from: an integer bias added.
@@ -98,7 +103,26 @@ class Requantizer {
   struct State;
 
  private:
+  friend class StageBinder;
+  Requantizer() = default;
   std::shared_ptr<const State> state_;
+};
+
+namespace requantizing { struct Step; }
+
+/// Many lists of stages on the same context: a stage that several have is bound once. For single values: what it makes has no paths, and
+/// values() goes through the scalar stages.
+class StageBinder {
+ public:
+  StageBinder(RequantizeContext, std::string place);
+  /// Throws Error as Requantizer's constructor does.
+  Requantizer operator()(const std::vector<std::string>& stages);
+  const RequantizeContext& context() const { return *context_; }
+
+ private:
+  std::shared_ptr<const RequantizeContext> context_;
+  std::string place_;
+  std::map<std::string, std::shared_ptr<const requantizing::Step>> steps_;
 };
 
 }  // namespace lastbit
