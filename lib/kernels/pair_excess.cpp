@@ -54,6 +54,28 @@ std::pair<T, T> least_and_most(const T* v, std::int64_t n) {
   return {low, high};
 }
 
+constexpr std::int64_t few_positions = 4;  // of all images: fewer than a block of them is worth
+constexpr std::int64_t lanes_added = 4096; // each at most 2^17
+
+/// What saturation adds to one sum: pair i is of x values a[i], b[i] and weights w[places[i]].
+template <class W>
+std::int64_t excess_of(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b, const W* w, const std::vector<std::int32_t>& first, const std::vector<std::int32_t>& second, bool neighbours) {
+  const auto beyond = [](std::int32_t p) { return std::min(std::max(p, -32768), 32767) - p; };
+  const auto n = static_cast<std::int64_t>(a.size());
+  std::int64_t excess = 0;
+  for (std::int64_t from = 0; from < n; from += lanes_added) {
+    const std::int64_t to = std::min(n, from + lanes_added);
+    const std::int32_t *x = a.data(), *y = b.data();
+    std::int32_t sum = 0;
+    if (neighbours)
+      for (std::int64_t i = from; i < to; ++i) sum += beyond(x[i] * w[2 * i] + y[i] * w[2 * i + 1]);
+    else
+      for (std::int64_t i = from; i < to; ++i) sum += beyond(x[i] * w[first[static_cast<std::size_t>(i)]] + y[i] * w[second[static_cast<std::size_t>(i)]]);
+    excess += sum;
+  }
+  return excess;
+}
+
 /// x(n, channel, s, length, to): raw values of consecutive input positions. w(o, place): a weight of an output channel, place_of(c, t) its
 /// place; row_of(o): a channel's weights as int8 or uint8, null where they are no bytes. reach: by input channel.
 template <class X, class W, class Place, class Row>
@@ -67,6 +89,27 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
   std::vector<Pair> pairs;
   for (const auto& s : segments)
     for (std::size_t i = 0; i + 1 < s.size(); i += 2) pairs.push_back({s[i], s[i + 1], place_of(s[i] % C, s[i] / C), place_of(s[i + 1] % C, s[i + 1] / C)});
+  if (!pairs.empty() && x_fits && small(outside) && g.groups * O > 0 && row_of(0) && g.batch * P <= few_positions) {  // a product with a vector
+    std::vector<std::int32_t> first, second, a(pairs.size()), b(pairs.size());
+    for (const Pair& p : pairs) first.push_back(static_cast<std::int32_t>(p.first_place)), second.push_back(static_cast<std::int32_t>(p.second_place));
+    bool neighbours = true;
+    for (std::size_t i = 0; i < pairs.size(); ++i) neighbours = neighbours && pairs[i].first_place == static_cast<std::int64_t>(2 * i) && pairs[i].second_place == pairs[i].first_place + 1;
+    const auto source = sources(g);
+    for (std::int64_t group = 0; group < g.groups; ++group)
+      for (std::int64_t at = 0; at < g.batch * P; ++at) {
+        const std::int64_t n = at / P, p = at % P;
+        const auto value = [&](std::int32_t term) {
+          const std::int64_t s = source[static_cast<std::size_t>(p * T + term / C)];
+          std::int32_t v = outside;
+          if (s >= 0) x(n, group * C + term % C, s, 1, &v);
+          return v;
+        };
+        for (std::size_t i = 0; i < pairs.size(); ++i) a[i] = value(pairs[i].first), b[i] = value(pairs[i].second);
+        for (std::int64_t o = group * O; o < (group + 1) * O; ++o)
+          if (const std::int64_t excess = excess_of(a, b, row_of(o), first, second, neighbours); excess && !visit({n, o, p, excess})) return;
+      }
+    return;
+  }
   std::int64_t largest = 1;
   for (const Reach& r : reach) largest = std::max({largest, std::abs(r.least), std::abs(r.most)});
   const std::int64_t harmless = 32767 / largest;  // |w0| + |w1| up to here never saturate
