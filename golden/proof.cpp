@@ -107,7 +107,7 @@ Form form_of(const Case& c, const Reach& reach, const RuleValues* rule, std::siz
   }
   const Change& change = *is;
   const Cell& cell = change.cell ? *change.cell : c.cell;
-  if (change.accumulator || (change.input && !same_input(*change.input, c.input()))) return f;
+  if (change.accumulator || (change.input && !same_input(c.read(change.input), c.input()))) return f;
   if (!cell.get("bounds").empty()) {
     f.open = true;
     return f;

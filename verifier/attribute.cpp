@@ -9,6 +9,7 @@
 #include <iterator>
 #include <numeric>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "lib/error.hpp"
@@ -33,6 +34,24 @@ std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::siz
   return some;
 }
 
+/// The same of those of 0..size-1 that are not in the list, which is sorted.
+std::vector<std::int64_t> spread_outside(const std::vector<std::int64_t>& list, std::int64_t size, std::size_t n) {
+  const std::size_t count = static_cast<std::size_t>(size) - list.size();
+  std::vector<std::int64_t> some;
+  for (std::size_t i = 0; i < std::min(n, count); ++i) {
+    const auto rank = static_cast<std::int64_t>(count <= n ? i : i * (count - 1) / (n - 1));
+    // The first of the list that has more than `rank` outsiders before it: all before that one lie below the outsider of that rank.
+    std::size_t low = 0, high = list.size();
+    while (low < high) {
+      const std::size_t middle = (low + high) / 2;
+      if (list[middle] - static_cast<std::int64_t>(middle) > rank) high = middle;
+      else low = middle + 1;
+    }
+    some.push_back(rank + static_cast<std::int64_t>(low));
+  }
+  return some;
+}
+
 struct Tried {
   Suspect suspect;
   std::vector<std::int64_t> explained;  // differing elements reproduced; when not `whole`, those of the sample
@@ -48,16 +67,15 @@ struct Tried {
 class Trial {
  public:
   explicit Trial(const Case& c) : case_(c) {
-    std::vector<std::int64_t> agreeing;
-    std::size_t next = 0;
-    for (std::int64_t i = 0; i < c.size(); ++i) {
-      if (next < c.differing.size() && c.differing[next] == i) ++next;
-      else if (!c.is_open(i)) agreeing.push_back(i);
-    }
+    std::vector<std::int64_t> others_than_agreeing = c.differing;
+    const auto differs = static_cast<std::ptrdiff_t>(c.differing.size());
+    for (const auto& u : c.expected.undefined)
+      if (c.is_open(u.index)) others_than_agreeing.push_back(u.index);
+    std::inplace_merge(others_than_agreeing.begin(), others_than_agreeing.begin() + differs, others_than_agreeing.end());
     const auto sampled = [&](std::size_t n, std::size_t& differing) {
       auto all = spread(c.differing, n);
       differing = all.size();
-      const auto others = spread(agreeing, n);
+      const auto others = spread_outside(others_than_agreeing, c.size(), n);
       all.insert(all.end(), others.begin(), others.end());
       return all;
     };
@@ -72,7 +90,7 @@ class Trial {
   std::optional<Tried> run(const Suspect& s) const {
     try {
       if (s.costly && s.change && probe_.size() < sample_.size()) {  // a few elements first: most suspects change everything
-        const auto t = of_some(s, probe_, differing_in_probe_);
+        const auto t = of_some(s, probe_, differing_in_probe_, true);
         if (!t || (t->explained.empty() && t->broken > 0)) return std::nullopt;
       }
       auto t = s.costly && s.change ? of_some(s, costly_sample_, differing_in_costly_sample_) : of_some(s, sample_, differing_in_sample_);
@@ -89,14 +107,15 @@ class Trial {
     Tried full = t;
     full.explained.clear();
     full.broken = full.contradicted = 0;
+    const std::vector<double>& observed = case_.observed_values();
     std::size_t next = 0;
     std::int64_t right = 0;
-    const auto judge = [&](std::int64_t from, const Values& v) {
+    const auto judge = [&](std::int64_t from, std::span<const double> v) {
       for (std::size_t k = 0; k < v.size(); ++k) {
         const std::int64_t i = from + static_cast<std::int64_t>(k);
         const bool differs = next < case_.differing.size() && case_.differing[next] == i;
         next += differs;
-        const bool same = same_value(v[k], case_.observed_value(i)) || (!differs && case_.is_open(i));
+        const bool same = same_value(v[k], observed[static_cast<std::size_t>(i)]) || (!differs && case_.is_open(i));
         right += same;
         if (differs && same) full.explained.push_back(i);
         if (differs && !same && !same_value(v[k], case_.expected_value(i))) ++full.contradicted;
@@ -104,17 +123,17 @@ class Trial {
       }
     };
     const auto& change = t.suspect.change;
-    const bool by_blocks = change && !change->input && !change->cell && case_.size() > small && !to_the_end;
-    std::int64_t taken = first_block;
-    for (std::int64_t from = 0; by_blocks && from < case_.size(); from += std::exchange(taken, 4 * taken)) {
-      std::vector<std::int64_t> block(static_cast<std::size_t>(std::min(taken, case_.size() - from)));
-      std::iota(block.begin(), block.end(), from);
-      const Values v = t.suspect.values(block);
-      if (v.size() != block.size()) return std::nullopt;
-      judge(from, v);
-      if (full.broken > 0 || full.contradicted >= std::max<std::int64_t>(1, static_cast<std::int64_t>(full.explained.size()))) return t.broken = full.broken, t;
-    }
-    if (!by_blocks) {
+    if (change && !change->input && !change->cell && case_.size() > small && !to_the_end) {
+      const Case::Whole whole = case_.whole(*change);
+      Values block;
+      std::int64_t taken = first_block;
+      for (std::int64_t from = 0; from < case_.size(); from += std::exchange(taken, 4 * taken)) {
+        block.resize(static_cast<std::size_t>(std::min(taken, case_.size() - from)));
+        case_.part(whole, from, block);
+        judge(from, block);
+        if (full.broken > 0 || full.contradicted >= std::max<std::int64_t>(1, static_cast<std::int64_t>(full.explained.size()))) return t.broken = full.broken, t;
+      }
+    } else {
       const Values all = t.suspect.values({});
       if (static_cast<std::int64_t>(all.size()) != case_.size()) return std::nullopt;
       judge(0, all);
@@ -125,19 +144,30 @@ class Trial {
   }
 
  private:
-  /// On a few elements, the differing ones first.
-  std::optional<Tried> of_some(const Suspect& s, const std::vector<std::int64_t>& elements, std::size_t differing) const {
-    const Values v = s.values(elements);
-    if (v.size() != elements.size()) return std::nullopt;
+  /// On a few elements, the differing ones first: where none of them is reproduced, the others are not asked of what is costly, or only
+  /// `until_broken`: one that is changed will do.
+  std::optional<Tried> of_some(const Suspect& s, const std::vector<std::int64_t>& elements, std::size_t differing, bool until_broken = false) const {
     Tried t{s, {}, 0, 0, static_cast<std::int64_t>(elements.size()), static_cast<std::int64_t>(differing), 0, false};
     std::size_t right = 0;
-    for (std::size_t k = 0; k < v.size(); ++k) {
-      const bool same = same_value(v[k], case_.observed_value(elements[k]));
-      right += same;
-      if (k < differing && same) t.explained.push_back(elements[k]);
-      if (k < differing && !same && !same_value(v[k], case_.expected_value(elements[k]))) ++t.contradicted;
-      if (k >= differing && !same) ++t.broken;
-    }
+    const auto ask = [&](std::size_t from, std::size_t to) {
+      if (from == to) return true;
+      const Values v = s.values({elements.begin() + static_cast<std::ptrdiff_t>(from), elements.begin() + static_cast<std::ptrdiff_t>(to)});
+      if (v.size() != to - from) return false;
+      for (std::size_t k = from; k < to; ++k) {
+        const double value = v[k - from];
+        const bool same = same_value(value, case_.observed_value(elements[k]));
+        right += same;
+        if (k < differing && same) t.explained.push_back(elements[k]);
+        if (k < differing && !same && !same_value(value, case_.expected_value(elements[k]))) ++t.contradicted;
+        if (k >= differing && !same) ++t.broken;
+      }
+      return true;
+    };
+    const std::size_t first = s.costly ? differing : elements.size();
+    if (!ask(0, first)) return std::nullopt;
+    if (!t.explained.empty() && !ask(first, elements.size())) return std::nullopt;
+    for (std::size_t k = first; until_broken && t.explained.empty() && t.broken == 0 && k < elements.size(); ++k)
+      if (!ask(k, k + 1)) return std::nullopt;
     t.share = static_cast<double>(right) / static_cast<double>(elements.size());
     return t;
   }

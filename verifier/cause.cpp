@@ -2,10 +2,11 @@
 #include "verifier/cause.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <tuple>
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
+#include "lib/kernels/pair_excess.hpp"
 #include "lib/num/int.hpp"
 #include "lib/profile/expression.hpp"
 #include "lib/rules/dynamic.hpp"
@@ -13,14 +14,18 @@
 #include "lib/rules/pointwise.hpp"
 #include "verifier/evaluate.hpp"
 #include "verifier/sum_stage.hpp"
+#include "verifier/stored_plan.hpp"
 
 namespace lastbit {
 
 bool same_value(double a, double b) { return a == b || (a != a && b != b); }
 
+constexpr std::size_t others_kept = 4;
+
 struct Case::Accumulation {
   Geometry geometry;
-  AccumulationInput input;
+  AccumulationInput numbers;       // of the operands, without values
+  std::optional<AccumulationInput> input;
   std::vector<std::int64_t> acc;   // by element
   std::int64_t rows = 0;           // of a matrix product; 0: the geometry counts as the output does
   std::optional<Layer> plain;      // the layer after its input was quantized at run time
@@ -31,21 +36,35 @@ struct Case::Accumulation {
   std::int64_t out_zero_point = 0;
   std::vector<float> added;        // conv2d_add: the other operand, its zero point taken off
   float sum_scale = 1;
+  std::optional<bool> padding;
+  bool bytes = false;              // the operands are read where their tensors lie
   struct Whole {                   // sums of the layer's own operands by other pairs, kept for the next that pair alike
-    std::vector<Segment> segments;
+    std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
     std::string registers;
     std::shared_ptr<const std::vector<std::int64_t>> acc;
   };
   std::vector<Whole> wholes;
+  struct Other {                   // and those of other operands, which live as long
+    OtherOperands held;
+    const OtherOperands::Readings* operands;
+    std::string registers;
+    std::shared_ptr<const std::vector<std::int64_t>> acc;
+  };
+  std::vector<Other> others;
+  struct Sums {                    // the same of a few elements
+    std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
+    std::string registers;
+    std::vector<std::int64_t> elements, acc;
+  };
+  std::vector<Sums> few_sums;
+  struct Few {                     // the layer's own constants of a few channels, and stages bound to them
+    std::vector<std::int64_t> few, places, kept;  // kept: all when empty
+    StageBinder bind;
+  };
+  std::vector<Few> fews;
 };
 
 namespace {
-
-std::vector<std::int64_t> all_elements(std::int64_t n) {
-  std::vector<std::int64_t> v(static_cast<std::size_t>(n));
-  std::iota(v.begin(), v.end(), 0);
-  return v;
-}
 
 /// A matrix product as a window of one tap: the matrices of the batch are groups, b's columns output channels, a's rows positions.
 void read_product(const Layer& layer, Geometry& g, AccumulationInput& in) {
@@ -72,22 +91,22 @@ void read_product(const Layer& layer, Geometry& g, AccumulationInput& in) {
   in.x_scale = a.q.quantized() ? a.q.scale_of(0) : 1;
 }
 
-/// What the saturation of pairs adds to the sum of one element: pair_excess() of it alone.
-std::int64_t excess_of_pairs(const Geometry& g, const AccumulationInput& in, const Cell& rule, const std::vector<Segment>& segments, std::int64_t element) {
-  const std::int64_t offset = rule.get("pair_offset") == "128" ? 128 : 0, outside = rule.get("pair_outside", "zero_point") == "zero" ? 0 : in.x_zero_point + offset;
-  const std::vector<std::int64_t> no_zero_point{0};
-  std::vector<std::int64_t> products(static_cast<std::size_t>(g.terms()));
-  for_each_product(g, {in.x, in.w, 0, no_zero_point}, element, [&](std::int64_t t, std::int64_t c, std::int64_t x, std::int64_t w, bool is_outside) {
-    products[static_cast<std::size_t>(t * g.in_channels + c)] = (is_outside ? outside : x + offset) * w;
-  });
-  std::int64_t excess = 0;
+/// Pairs of products, whatever the segments that they come in.
+std::vector<std::pair<std::int32_t, std::int32_t>> pairs_of(const std::vector<Segment>& segments) {
+  std::vector<std::pair<std::int32_t, std::int32_t>> all;
   for (const auto& s : segments)
-    for (std::size_t k = 0; k + 1 < s.size(); k += 2) {
-      const std::int64_t p = products[static_cast<std::size_t>(s[k])] + products[static_cast<std::size_t>(s[k + 1])];
-      excess += saturate(p, 16) - p;
-    }
-  return excess;
+    for (std::size_t k = 0; k + 1 < s.size(); k += 2) all.emplace_back(s[k], s[k + 1]);
+  std::sort(all.begin(), all.end());
+  return all;
 }
+
+struct PairRule {
+  std::int32_t offset, outside;
+  PairRule(const Cell& rule, std::int64_t x_zero_point)
+      : offset(rule.get("pair_offset") == "128" ? 128 : 0), outside(rule.get("pair_outside", "zero_point") == "zero" ? 0 : static_cast<std::int32_t>(x_zero_point) + offset) {}
+};
+
+bool wraps(const Cell& rule) { return rule.get("accumulator", "int32") == "int32"; }
 
 bool ends_with(const std::string& s, const std::string& end) { return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0; }
 
@@ -106,7 +125,10 @@ Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o
   if (!has_accumulator(l, cell, port)) return;
   auto a = std::make_shared<Accumulation>();
   if (l.op == "matmul") {
-    read_product(l, a->geometry, a->input);
+    a->input.emplace();
+    read_product(l, a->geometry, *a->input);
+    a->numbers = *a->input;
+    a->numbers.x.clear(), a->numbers.w.clear();
     a->rows = a->geometry.out[2];
   } else {
     if (is_float(l.in("x").dtype)) {
@@ -118,12 +140,15 @@ Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o
     const auto geometry = accumulation_geometry(base);
     if (!geometry) return;
     a->geometry = *geometry;
-    a->input = read_operands(base, a->geometry);
+    a->numbers = numbers_of(base, a->geometry);
+    a->bytes = !a->geometry.transposed && info(base.in("x").dtype).bits <= 8 && info(base.in("weight").dtype).bits <= 8;
+    if (!a->bytes) a->input = read_operands(base, a->geometry);
   }
-  const auto sums = accumulate_layer(a->plain ? *a->plain : l, cell, a->geometry, a->input).acc;
   accumulation_ = a;
-  ++cost_->accumulations;
-  a->context = requantize_context(base(), cell, a->input, channels(), right_port());
+  const auto view = [&](const Tensor& t, const std::vector<std::int32_t>* wide) { return wide ? OperandView{nullptr, false, wide->data()} : OperandView{t.data, info(t.dtype).min < 0, nullptr}; };
+  x_ = view(left(), a->bytes ? nullptr : &a->input->x);
+  w_ = view(base().in(right_port()), a->bytes ? nullptr : &a->input->w);
+  a->context = requantize_context(base(), cell, a->numbers, channels(), right_port());
   if (port != "accumulator") {
     const Tensor& y = base().out();
     a->to_float = is_float(y.dtype);
@@ -134,7 +159,8 @@ Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o
     for (std::int64_t i = 0; i < t.size(); ++i) a->added.push_back(static_cast<float>(t.integer(i) - t.q.integer_zero_point()));
     a->sum_scale = static_cast<float>(Expression::parse(cell.get("sum_scale"), l.place).evaluate({{"sa", t.q.scale_of(0)}}).value);
   }
-  if (!a->rows) a->acc = sums;
+  auto sums = sums_by(cell);
+  if (!a->rows) a->acc = std::move(sums);
   else for (std::int64_t i = 0; i < size(); ++i) a->acc.push_back(sums[static_cast<std::size_t>(slot(i))]);
 }
 
@@ -144,7 +170,16 @@ double Case::expected_value(std::int64_t i) const {
 }
 double Case::observed_value(std::int64_t i) const { return observed.value(i); }
 const Geometry& Case::geometry() const { return accumulation_->geometry; }
-const AccumulationInput& Case::input() const { return accumulation_->input; }
+const AccumulationInput& Case::numbers() const { return accumulation_->numbers; }
+const AccumulationInput& Case::input() const {
+  auto& in = accumulation_->input;
+  if (!in) in = read_operands(base(), geometry());
+  return *in;
+}
+const std::vector<double>& Case::observed_values() const {
+  if (observed_->empty()) *observed_ = observed.f64();
+  return *observed_;
+}
 const std::vector<std::int64_t>& Case::accumulators() const { return accumulation_->acc; }
 const Layer& Case::base() const { return accumulation_ && accumulation_->plain ? *accumulation_->plain : layer; }
 std::string Case::left_port() const { return accumulation_->rows ? "a" : "x"; }
@@ -160,17 +195,15 @@ std::int64_t Case::slot(std::int64_t element) const {
   return (element / N / M * N + n) * M + m;
 }
 
-AccumulationInput Case::operands_of(const Layer& other) const {
-  if (accumulation_->rows) {
-    Geometry same;
-    AccumulationInput in;
-    read_product(other, same, in);
-    return in;
-  }
-  if (!accumulation_->plain) return read_operands(other, geometry());
-  Layer quantized = *accumulation_->plain;  // x stays as it was quantized
-  quantized.inputs.at("weight") = other.in("weight");
-  return read_operands(quantized, geometry());
+AccumulationInput Case::product_of(const Layer& other) const {
+  Geometry same;
+  AccumulationInput in;
+  read_product(other, same, in);
+  return in;
+}
+
+std::int64_t Case::zero_point_of(const std::vector<std::int64_t>& of_channels, std::int64_t element) const {
+  return of_channels.size() == 1 ? of_channels[0] : of_channels[static_cast<std::size_t>(slot(element) / geometry().positions() % (geometry().groups * geometry().out_channels))];
 }
 
 const Real& Case::real_values() const {
@@ -188,87 +221,239 @@ bool Case::is_open(std::int64_t element) const {
   return it != all.end() && it->index == element && !std::binary_search(differing.begin(), differing.end(), element);
 }
 
-std::shared_ptr<const std::vector<std::int64_t>> Case::whole_sums(const Cell& rule, const AccumulationInput& in, bool other_operands) const {
-  auto& a = *accumulation_;
-  const auto segments = pair_segments(base(), rule, a.geometry);
-  std::string registers = rule.get("accumulator", "int32") + rule.get("register");
-  if (!segments.empty()) registers += rule.get("pair_outside", "zero_point") + rule.get("pair_offset");
-  if (!other_operands)
-    for (const auto& w : a.wholes)
-      if (w.registers == registers && w.segments == segments) return w.acc;
+std::vector<std::int64_t> Case::sums_by(const Cell& rule) const {
+  const auto& a = *accumulation_;
+  const Geometry& g = geometry();
   ++cost_->accumulations;
-  auto acc = std::make_shared<const std::vector<std::int64_t>>(accumulate_layer(base(), rule, a.geometry, in).acc);
-  if (!other_operands) a.wholes.push_back({segments, registers, acc});
+  if (!a.bytes || !rule.get("register").empty()) return accumulate_layer(base(), rule, g, input()).acc;
+  const Tensor &x = left(), &w = base().in("weight");
+  StreamRequest request;
+  request.geometry = g;
+  request.operands = {x.dtype, w.dtype, x.data, w.data, false, false, a.numbers.x_zero_point, a.numbers.w_zero_point};
+  std::vector<std::int64_t> acc;
+  if (wraps(rule) && wraps(cell) && !a.acc.empty() && cell.get("pairs", "none") == "none" && cell.get("register").empty()) {
+    acc = a.acc;  // modulo 2^32, as what becomes of them
+  } else {
+    acc.resize(static_cast<std::size_t>(size()));
+    stream_sums(request, [&](const SumBlock& b) {
+      for (std::int64_t r = 0; r < b.runs; ++r) {
+        auto* to = acc.data() + b.first + r * b.step;
+        if (b.acc) std::copy_n(b.acc + r * b.acc_step, b.length, to);
+        else std::copy_n(b.wide + r * b.acc_step, b.length, to);
+      }
+    });
+  }
+  if (const auto segments = pair_segments(base(), rule, g); !segments.empty()) {
+    const PairRule pairs(rule, a.numbers.x_zero_point);
+    const std::int64_t channels = g.groups * g.out_channels;
+    visit_pair_excess(request, segments, pairs.outside, pairs.offset, [&](const PairExcess& e) {
+      acc[static_cast<std::size_t>((e.n * channels + e.channel) * g.positions() + e.position)] += e.excess;
+      return true;
+    });
+  }
+  if (wraps(rule))
+    for (auto& v : acc) v = wrap32(v);
   return acc;
 }
 
-std::vector<std::int64_t> Case::sums_of(const Change& change, const std::vector<std::int64_t>& wanted) const {
-  const auto& elements = wanted.empty() ? all_elements(size()) : wanted;
-  const AccumulationInput& in = change.input ? *change.input : input();
+AccumulationInput Case::numbers_by(const OtherOperands& other) const {
+  AccumulationInput in = numbers();
+  if (other->x_zero_point) in.x_zero_point = *other->x_zero_point;
+  if (other->x_scale) in.x_scale = *other->x_scale;
+  if (other->w_zero_point) in.w_zero_point = *other->w_zero_point;
+  return in;
+}
+
+AccumulationInput Case::read(const OtherOperands& other) const {
+  AccumulationInput in = numbers_by(other);
+  const auto all_of = [&](const Reading& reading, const OperandView& own, std::int64_t n) {
+    std::vector<std::int32_t> all(static_cast<std::size_t>(n));
+    for (std::int64_t i = 0; i < n; ++i) all[static_cast<std::size_t>(i)] = reading(i, own);
+    return all;
+  };
+  const Geometry& g = geometry();
+  in.x = all_of(other->x, x_, g.batch * g.groups * g.in_channels * g.in_positions());
+  in.w = all_of(other->w, w_, g.groups * g.out_channels * g.terms());
+  return in;
+}
+
+std::shared_ptr<const std::vector<std::int64_t>> Case::whole_sums(const Change& change) const {
+  auto& a = *accumulation_;
   const Cell& rule = change.cell ? *change.cell : cell;
+  if (change.input) {
+    std::string registers = rule.get("pairs") + rule.get("accumulator", "int32") + rule.get("register");
+    for (const auto& o : a.others)
+      if (o.operands == &*change.input && o.registers == registers) return o.acc;
+    ++cost_->accumulations;
+    auto acc = std::make_shared<const std::vector<std::int64_t>>(accumulate_layer(base(), rule, geometry(), read(change.input)).acc);
+    if (a.others.size() >= others_kept) a.others.erase(a.others.begin());
+    a.others.push_back({change.input, &*change.input, std::move(registers), acc});
+    return acc;
+  }
+  auto pairs = pairs_of(pair_segments(base(), rule, a.geometry));
+  std::string registers = registers_of(rule, !pairs.empty());
+  for (const auto& w : a.wholes)
+    if (w.registers == registers && w.pairs == pairs) return w.acc;
+  auto acc = std::make_shared<const std::vector<std::int64_t>>(sums_by(rule));
+  a.wholes.push_back({std::move(pairs), registers, acc});
+  return acc;
+}
+
+/// What of a rule, beside its pairs, decides the sums of the layer's own operands.
+std::string Case::registers_of(const Cell& rule, bool pairs) const {
+  std::string registers = rule.get("accumulator", "int32") + rule.get("register");
+  if (pairs) registers += (has_padding() ? rule.get("pair_outside", "zero_point") : "") + (rule.get("pair_offset") == "128" ? "/128" : "/0");
+  return registers;
+}
+
+bool Case::has_padding() const {
+  auto& known = accumulation_->padding;
+  if (!known) {
+    const auto all = sources(geometry());
+    known = std::any_of(all.begin(), all.end(), [](auto s) { return s < 0; });
+  }
+  return *known;
+}
+
+/// One element's sum of products, and what the saturation of pairs adds to it.
+std::int64_t Case::sum_at(const Cell& rule, const OtherOperands& other, const std::vector<Segment>& segments, std::int64_t element) const {
+  static const OtherOperands::Readings as_they_are;
+  const auto& in = other ? *other : as_they_are;
+  const std::int64_t xz = in.x_zero_point.value_or(numbers().x_zero_point), wz = zero_point_of(in.w_zero_point ? *in.w_zero_point : numbers().w_zero_point, element), C = geometry().in_channels;
+  const PairRule pairs(rule, xz);
+  std::vector<std::int64_t> products(segments.empty() ? 0 : static_cast<std::size_t>(geometry().terms()));
+  std::int64_t sum = 0;
+  for_each_place(geometry(), slot(element), [&](std::int64_t t, std::int64_t c, std::int64_t at_x, std::int64_t at_w) {
+    const std::int64_t w = in.w(at_w, w_), x = at_x < 0 ? xz : in.x(at_x, x_);
+    sum += (x - xz) * (w - wz);
+    if (!products.empty()) products[static_cast<std::size_t>(t * C + c)] = (at_x < 0 ? pairs.outside : x + pairs.offset) * w;
+  });
+  for (const auto& s : segments)
+    for (std::size_t k = 0; k + 1 < s.size(); k += 2) {
+      const std::int64_t p = products[static_cast<std::size_t>(s[k])] + products[static_cast<std::size_t>(s[k + 1])];
+      sum += saturate(p, 16) - p;
+    }
+  return wraps(rule) ? wrap32(sum) : sum;
+}
+
+std::vector<std::int64_t> Case::sums_of(const Change& change, const std::vector<std::int64_t>& elements) const {
   std::vector<std::int64_t> sums;
   sums.reserve(elements.size());
-  if (change.sum) for (const auto i : elements) sums.push_back(change.sum(i));
-  else if (!change.input && !change.cell) for (const auto i : elements) sums.push_back(accumulators()[static_cast<std::size_t>(i)]);
-  else if (wanted.empty() || 4 * static_cast<std::int64_t>(wanted.size()) >= size()) {
-    const auto acc = whole_sums(rule, in, static_cast<bool>(change.input));
+  if (change.sum) {
+    for (const auto i : elements) sums.push_back(change.sum(i));
+  } else if (!change.input && !change.cell) {
+    for (const auto i : elements) sums.push_back(accumulators()[static_cast<std::size_t>(i)]);
+  } else if (4 * static_cast<std::int64_t>(elements.size()) >= size()) {
+    const auto acc = whole_sums(change);
     if (static_cast<std::int64_t>(acc->size()) != size()) return {};
     for (const auto i : elements) sums.push_back((*acc)[static_cast<std::size_t>(slot(i))]);
   } else {
-    const Operands operands{in.x, in.w, in.x_zero_point, in.w_zero_point};
+    constexpr std::size_t most_kept = 16;
+    const Cell& rule = change.cell ? *change.cell : cell;
     const auto segments = pair_segments(base(), rule, geometry());
-    for (const auto i : elements) {
-      std::int64_t sum = 0;
-      for_each_product(geometry(), operands, slot(i), [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum += x * w; });
-      if (!segments.empty()) sum += excess_of_pairs(geometry(), in, rule, segments, slot(i));
-      sums.push_back(rule.get("accumulator", "int32") == "int32" ? wrap32(sum) : sum);
-    }
+    auto pairs = pairs_of(segments);
+    std::string registers = registers_of(rule, !pairs.empty());
+    auto& known = accumulation_->few_sums;
+    if (!change.input)
+      for (const auto& k : known)
+        if (k.registers == registers && k.elements == elements && k.pairs == pairs) return k.acc;
+    for (const auto i : elements) sums.push_back(sum_at(rule, change.input, segments, i));
+    if (change.input) return sums;
+    if (known.size() >= most_kept) known.erase(known.begin());
+    known.push_back({std::move(pairs), std::move(registers), elements, sums});
   }
   return sums;
 }
 
-bool Case::has_own_context(const Change& change) const {
-  return !change.cell && (!change.input || (change.input->x_scale == input().x_scale && change.input->x_zero_point == input().x_zero_point));
+
+namespace {
+
+/// What of a context is some channels': all when none is named.
+RequantizeContext picked(const RequantizeContext& from, const std::vector<std::int64_t>& channels) {
+  if (channels.empty()) return from;
+  RequantizeContext r;
+  r.min = from.min, r.max = from.max, r.has_bias = from.has_bias, r.activation = from.activation, r.negative_slope = from.negative_slope, r.lanes = from.lanes;
+  if (from.channels.size() <= 1) r.channels = from.channels;
+  else for (const auto o : channels) r.channels.push_back(from.channels[static_cast<std::size_t>(o)]);
+  return r;
 }
 
-RequantizeContext Case::context_of(const Change& change) const {
-  RequantizeContext context = has_own_context(change) ? accumulation_->context : requantize_context(base(), change.cell ? *change.cell : cell, change.input ? *change.input : input(), channels(), right_port());
-  if (change.context) change.context(context);
+}  // namespace
+
+bool Case::has_own_scale(const Change& change) const {
+  return change.input && ((change.input->x_scale && *change.input->x_scale != numbers().x_scale) || (change.input->x_zero_point && *change.input->x_zero_point != numbers().x_zero_point));
+}
+
+bool Case::changes_constants(const Change& change) const { return change.context || has_own_scale(change) || (change.cell && range_by(*change.cell) != Bounds{accumulation_->context.min, accumulation_->context.max}); }
+
+/// All that a cell decides of the constants: the range of an activation.
+Case::Bounds Case::range_by(const Cell& other) const {
+  const auto& own = accumulation_->context;
+  const std::string bound = other.get("bound");
+  if (bound == cell.get("bound") || !base().has_out("y") || is_float(base().out("y").dtype)) return {own.min, own.max};
+  const Range r = activated_range(base(), base().out("y"), bound == "half_away" ? Rounding::half_away : Rounding::half_even, bound == "half_even_with_zero_point");
+  return {r.min, r.max};
+}
+
+/// Before change.context.
+RequantizeContext Case::constants_of(const Change& change, const std::vector<std::int64_t>& kept) const {
+  RequantizeContext context = has_own_scale(change) ? picked(requantize_context(base(), cell, numbers_by(change.input), channels(), right_port()), kept) : picked(accumulation_->context, kept);
+  if (change.cell) std::tie(context.min, context.max) = range_by(*change.cell);
   return context;
 }
 
-Finisher Case::finisher_of(const Change& change, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const {
-  places.clear();
-  const Stages stages = stages_of(change);
-  const auto bound = [&](const RequantizeContext& context) {
-    const auto sum = accumulation_->added.empty() ? static_cast<std::ptrdiff_t>(stages.size()) : sum_stage(stages);
-    Finisher f{Requantizer({stages.begin(), stages.begin() + sum}, context, layer.place)};
-    if (sum == static_cast<std::ptrdiff_t>(stages.size())) return f;
-    f.fused = stages[static_cast<std::size_t>(sum)] == "sum fused";
-    f.after_sum.emplace(Stages{stages.begin() + sum + 1, stages.end()}, context, layer.place);
-    return f;
-  };
-  const bool lanes = std::any_of(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("fixed ", 0) == 0 && s.substr(0, s.find(' ', 6)).find('/') != std::string::npos; });
-  const bool restricted = !lanes && static_cast<std::int64_t>(few.size()) < channels();
-  if (!restricted) {
-    places = few;
-    return bound(context_of(change));
-  }
-  std::vector<std::int64_t> kept = few;
-  std::sort(kept.begin(), kept.end());
-  kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
-  const auto pick = [&](const RequantizeContext& from) {
-    RequantizeContext r;
-    r.min = from.min, r.max = from.max, r.has_bias = from.has_bias, r.activation = from.activation, r.negative_slope = from.negative_slope, r.lanes = from.lanes;
-    if (from.channels.size() <= 1) r.channels = from.channels;
-    else for (const auto o : kept) r.channels.push_back(from.channels[static_cast<std::size_t>(o)]);
-    return r;
-  };
-  for (const auto o : few) places.push_back(std::lower_bound(kept.begin(), kept.end(), o) - kept.begin());
-  if (change.across_channels || !has_own_context(change)) return bound(pick(context_of(change)));
-  RequantizeContext context = pick(accumulation_->context);
+RequantizeContext Case::context_of(const Change& change) const { return context_of(change, {}); }
+
+bool Case::has_own_lanes(const Stages& stages) {
+  return std::any_of(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("fixed ", 0) == 0 && s.substr(0, s.find(' ', 6)).find('/') != std::string::npos; });
+}
+
+RequantizeContext Case::context_of(const Change& change, const std::vector<std::int64_t>& kept) const {
+  RequantizeContext context = constants_of(change, change.across_channels ? std::vector<std::int64_t>{} : kept);
   if (change.context) change.context(context);
-  return bound(context);
+  return change.across_channels ? picked(context, kept) : context;
+}
+
+Case::Kept Case::kept_of(const std::vector<std::int64_t>& few) const {
+  if (static_cast<std::int64_t>(few.size()) >= channels()) return {{}, few};
+  Kept k{few, {}};
+  std::sort(k.channels.begin(), k.channels.end());
+  k.channels.erase(std::unique(k.channels.begin(), k.channels.end()), k.channels.end());
+  for (const auto o : few) k.places.push_back(std::lower_bound(k.channels.begin(), k.channels.end(), o) - k.channels.begin());
+  return k;
+}
+
+Finisher Case::bound(const Stages& stages, StageBinder& bind) const {
+  const auto sum = accumulation_->added.empty() ? static_cast<std::ptrdiff_t>(stages.size()) : sum_stage(stages);
+  if (sum == static_cast<std::ptrdiff_t>(stages.size())) return {bind(stages)};
+  Finisher f{bind({stages.begin(), stages.begin() + sum})};
+  f.fused = stages[static_cast<std::size_t>(sum)] == "sum fused";
+  f.after_sum = bind({stages.begin() + sum + 1, stages.end()});
+  return f;
+}
+
+Finisher Case::finisher_of(const Change& change, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const {
+  constexpr std::size_t most_kept = 8;
+  const auto stages = stages_of(change);
+  const auto anew = [&](RequantizeContext context) {
+    StageBinder bind(std::move(context), layer.place);
+    return bound(stages, bind);
+  };
+  if (has_own_lanes(stages)) {
+    places = few;
+    return anew(context_of(change));
+  }
+  auto& known = accumulation_->fews;
+  auto own = std::find_if(known.begin(), known.end(), [&](const auto& k) { return k.few == few; });
+  if (own == known.end()) {
+    if (known.size() >= most_kept) known.erase(known.begin());
+    Kept kept = kept_of(few);
+    StageBinder bind(picked(accumulation_->context, kept.channels), layer.place);
+    known.push_back({few, std::move(kept.places), std::move(kept.channels), std::move(bind)});
+    own = known.end() - 1;
+  }
+  places = own->places;
+  return changes_constants(change) ? anew(context_of(change, own->kept)) : bound(stages, own->bind);
 }
 
 Stages Case::stages_of(const Change& change) const {
@@ -312,17 +497,68 @@ std::vector<TraceStep> Case::trace(std::int64_t acc, std::int64_t element) const
   return all;
 }
 
+Case::Whole Case::whole(const Change& change) const {
+  const bool own = change.sum || (!change.input && !change.cell);
+  const Stages stages = stages_of(change);
+  const RequantizeContext context = context_of(change);
+  const auto sum = accumulation_->added.empty() ? static_cast<std::ptrdiff_t>(stages.size()) : sum_stage(stages);
+  Whole w{change, {Requantizer({stages.begin(), stages.begin() + sum}, context, layer.place)}, own ? nullptr : whole_sums(change)};
+  if (sum == static_cast<std::ptrdiff_t>(stages.size())) return w;
+  w.finisher.fused = stages[static_cast<std::size_t>(sum)] == "sum fused";
+  w.finisher.after_sum.emplace(Stages{stages.begin() + sum + 1, stages.end()}, context, layer.place);
+  return w;
+}
+
+void Case::part(const Whole& whole, std::int64_t first, std::span<double> values) const {
+  const auto n = static_cast<std::int64_t>(values.size());
+  const Change& change = whole.change;
+  std::vector<std::int64_t> own;
+  std::span<const std::int64_t> sums(accumulators().data() + first, values.size());
+  if (whole.sums && !accumulation_->rows && !change.accumulator) {
+    sums = {whole.sums->data() + first, values.size()};
+  } else if (change.sum || whole.sums || change.accumulator) {
+    own.reserve(values.size());
+    for (std::int64_t i = first; i < first + n; ++i) {
+      const std::int64_t sum = change.sum ? change.sum(i) : whole.sums ? (*whole.sums)[static_cast<std::size_t>(slot(i))] : accumulators()[static_cast<std::size_t>(i)];
+      own.push_back(change.accumulator ? change.accumulator(sum, i) : sum);
+    }
+    sums = own;
+  }
+  const bool along = accumulation_->rows || geometry().positions() == 1;
+  const std::int64_t run = !along ? geometry().positions() : accumulation_->rows ? geometry().out_channels : channels();
+  for (std::int64_t i = first; i < first + n;) {
+    const std::int64_t length = std::min(run - i % run, first + n - i);
+    whole.finisher.stages.values(sums.subspan(static_cast<std::size_t>(i - first), static_cast<std::size_t>(length)), channel_of(i), along, accumulation_->to_float || whole.finisher.after_sum, values.data() + (i - first));
+    i += length;
+  }
+  if (const auto& after = whole.finisher.after_sum) {
+    Events ignored = 0;
+    for (std::int64_t i = first; i < first + n; ++i) {
+      double& v = values[static_cast<std::size_t>(i - first)];
+      v = static_cast<double>(after->from_float(summed(whole.finisher.fused, static_cast<float>(v), i), channel_of(i), ignored));
+    }
+    return;
+  }
+  if (port == "accumulator")
+    for (auto& v : values) v = static_cast<double>(wrap32(static_cast<std::int64_t>(v)));
+  else if (accumulation_->dequantized)
+    for (auto& v : values) v = static_cast<double>(accumulation_->out_scale * static_cast<float>(static_cast<std::int64_t>(v) - accumulation_->out_zero_point));
+}
+
 Values Case::changed(const Change& change, const std::vector<std::int64_t>& wanted) const {
+  if (wanted.empty()) {
+    const Whole all = whole(change);
+    if (all.sums && static_cast<std::int64_t>(all.sums->size()) != size()) return {};
+    Values values(static_cast<std::size_t>(size()));
+    part(all, 0, values);
+    return values;
+  }
   const auto sums = sums_of(change, wanted);
   Values values(sums.size());
   std::vector<std::int64_t> few, places;
-  for (std::size_t k = 0; k < std::min(sums.size(), wanted.size()); ++k) few.push_back(channel_of(wanted[k]));
-  if (wanted.empty()) few.resize(static_cast<std::size_t>(channels()));  // all of them
+  for (const auto i : wanted) few.push_back(channel_of(i));
   const Finisher finisher = finisher_of(change, few, places);
-  for (std::size_t k = 0; k < sums.size(); ++k) {
-    const std::int64_t i = wanted.empty() ? static_cast<std::int64_t>(k) : wanted[k];
-    values[k] = finished(finisher, change.accumulator ? change.accumulator(sums[k], i) : sums[k], wanted.empty() ? channel_of(i) : places[k], i);
-  }
+  for (std::size_t k = 0; k < sums.size(); ++k) values[k] = finished(finisher, change.accumulator ? change.accumulator(sums[k], wanted[k]) : sums[k], places[k], wanted[k]);
   return values;
 }
 
@@ -369,8 +605,8 @@ Suspect suspect(const Case& c, std::string name, std::string sentence, Change ch
   return {std::move(name), std::move(sentence), rank, [&c, kept](const std::vector<std::int64_t>& e) { return c.changed(*kept, e); }, costly, kept};
 }
 
-Suspect operands_suspect(const Case& c, std::string name, std::string sentence, const Layer& layer, int rank) {
-  return c.accumulates() ? suspect(c, std::move(name), std::move(sentence), {.input = c.operands_of(layer)}, rank) : rerun_suspect(c, std::move(name), std::move(sentence), layer, rank);
+Suspect operands_suspect(const Case& c, std::string name, std::string sentence, OtherOperands operands, const std::function<Layer()>& layer, int rank) {
+  return c.accumulates() ? suspect(c, std::move(name), std::move(sentence), {.input = std::move(operands)}, rank) : rerun_suspect(c, std::move(name), std::move(sentence), layer(), rank);
 }
 
 std::optional<Change> combined(const Change& a, const Change& b) {

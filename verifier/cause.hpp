@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "lib/layer/operator.hpp"
 #include "lib/rules/accumulation.hpp"
 #include "verifier/compare.hpp"
+#include "verifier/operands.hpp"
 
 namespace lastbit {
 
@@ -19,19 +21,6 @@ bool same_value(double a, double b);
 
 using Stages = std::vector<std::string>;
 
-/// Operands that changes share: none when it holds nothing.
-class OtherOperands {
- public:
-  OtherOperands() = default;
-  OtherOperands(AccumulationInput in) : in_(std::make_shared<const AccumulationInput>(std::move(in))) {}
-  explicit operator bool() const { return in_ != nullptr; }
-  const AccumulationInput& operator*() const { return *in_; }
-  const AccumulationInput* operator->() const { return in_.get(); }
-
- private:
-  std::shared_ptr<const AccumulationInput> in_;
-};
-
 /// What a suspect changes in a layer that accumulates. Unset: as the profile has it.
 struct Change {
   std::optional<Stages> stages{};                                     // all stages anew
@@ -39,7 +28,7 @@ struct Change {
   std::optional<Cell> cell{};                                         // other pairs or registers
   OtherOperands input{};                                              // other operands
   std::function<void(RequantizeContext&)> context{};                  // other scales, bias, zero point, range
-  bool across_channels = false;                                       // `context` gives a channel what is another's
+  bool across_channels = false;                                       // `context` gives a channel another's weight scale, and changes nothing else
   std::function<std::int64_t(std::int64_t acc, std::int64_t element)> accumulator{};  // after the sum
   std::function<std::int64_t(std::int64_t element)> sum{};            // instead of the sum
 };
@@ -77,15 +66,16 @@ class Case {
   double expected_value(std::int64_t i) const;
   double observed_value(std::int64_t i) const;
 
-  /// Whether the layer accumulates; geometry(), input() and accumulators() are then there. Computed once.
+  /// Whether the layer accumulates; geometry(), numbers() and accumulators() are then there. Computed once.
   bool accumulates() const { return accumulation_ != nullptr; }
   /// Whether another profile's stages come to the output as this one's do: of the same sums, with nothing chosen at run time or added.
   bool is_plain() const { return accumulates() && &base() == &layer && layer.op != "conv2d_add"; }
   const Geometry& geometry() const;
-  const AccumulationInput& input() const;
+  const AccumulationInput& numbers() const;                         // zero points and scale; no values
+  const AccumulationInput& input() const;                           // with values, widened when first asked for
+  AccumulationInput read(const OtherOperands&) const;               // the same, read otherwise
+  AccumulationInput product_of(const Layer&) const;                 // another matrix product's operands, of the same shapes
   const std::vector<std::int64_t>& accumulators() const;            // as the profile's registers hold them, bias not added, by element
-  /// What another layer's tensors in this one's place come to as operands (the same shapes).
-  AccumulationInput operands_of(const Layer&) const;
   const Layer& base() const;                                        // the layer, or what it is once its input was quantized at run time
   const Tensor& left() const;                                       // x, or a of a matrix product
   const Tensor& right() const;                                      // the weight, or b
@@ -94,6 +84,7 @@ class Case {
   bool sums_over(const std::string& port) const { return accumulates() && (port == right_port() || port == left_port()); }
   std::string left_port() const;
   bool has_float_bias() const;
+  bool has_padding() const;                                         // a tap of some position lies outside the input
   std::int64_t channel_of(std::int64_t element) const;              // whose scales and bias it has
   std::int64_t channels() const;
   /// Where the geometry counts this element of the output: a matrix product's batch stands as groups, its columns before its rows.
@@ -101,19 +92,53 @@ class Case {
   /// f(tap, channel, x - xz, w - wz, outside) over the products of an element.
   template <class F>
   void products(std::int64_t element, F f) const {
-    const AccumulationInput& in = input();
-    for_each_product(geometry(), {in.x, in.w, in.x_zero_point, in.w_zero_point}, slot(element), f);
+    for_each_place(geometry(), slot(element), [&, x = x_, w = w_, xz = numbers().x_zero_point, wz = zero_point_of(numbers().w_zero_point, element)](std::int64_t tap, std::int64_t channel, std::int64_t at_x, std::int64_t at_w) {
+      f(tap, channel, at_x < 0 ? 0 : x(at_x) - xz, w(at_w) - wz, at_x < 0);
+    });
   }
+  /// f(x, w, outside) over the same as stored: x and w as the layer has them.
+  template <class F>
+  void operands(std::int64_t element, F f) const {
+    for_each_place(geometry(), slot(element), [&, x = x_, w = w_](std::int64_t, std::int64_t, std::int64_t at_x, std::int64_t at_w) { f(at_x < 0 ? 0 : x(at_x), w(at_w), at_x < 0); });
+  }
+  /// Of the weights that an element is made with.
+  std::int64_t zero_point_of(const std::vector<std::int64_t>& of_channels, std::int64_t element) const;
 
   /// Whether what this element is cannot be known from the dump, and the observed value is one of those it may have.
   bool is_open(std::int64_t element) const;
 
+  /// What was observed, element by element.
+  const std::vector<double>& observed_values() const;
+
   /// The output under a change, at the given elements (all when empty).
   Values changed(const Change&, const std::vector<std::int64_t>& elements) const;
+  /// The same part by part: what all elements share is made once. The change outlives it.
+  struct Whole {
+    const Change& change;
+    Finisher finisher;
+    std::shared_ptr<const std::vector<std::int64_t>> sums;          // by slot, where they are not accumulators()
+  };
+  Whole whole(const Change&) const;
+  /// Elements from `first` on, as many as there are places for.
+  void part(const Whole&, std::int64_t first, std::span<double> values) const;
   /// The steps of that: the accumulators, what requantization knows, its stages, and one value.
   std::vector<std::int64_t> sums_of(const Change&, const std::vector<std::int64_t>& elements) const;
+  /// One of them, by these pairs: from the operands themselves.
+  std::int64_t sum_at(const Cell&, const OtherOperands&, const std::vector<Segment>&, std::int64_t element) const;
   RequantizeContext context_of(const Change&) const;
+  /// That of some channels alone, in this order: of all when none is named.
+  RequantizeContext context_of(const Change&, const std::vector<std::int64_t>& channels) const;
+  /// Channels that are asked for, each once and sorted (none named: all), and the place of each among them.
+  struct Kept {
+    std::vector<std::int64_t> channels, places;
+  };
+  Kept kept_of(const std::vector<std::int64_t>& few) const;
+  /// Whether a value depends on its channel's place among all: constants of a few channels would not do.
+  static bool has_own_lanes(const Stages&);
   Stages stages_of(const Change&) const;
+  Finisher bound(const Stages&, StageBinder&) const;
+  /// Whether the constants are others than the layer's own.
+  bool changes_constants(const Change&) const;
   /// Its stages bound to the channels in `few` alone, where they are fewer than all: `places` says under which number each then stands.
   Finisher finisher_of(const Change&, const std::vector<std::int64_t>& few, std::vector<std::int64_t>& places) const;
   /// `place`: the channel's number in the finisher.
@@ -129,12 +154,20 @@ class Case {
 
  private:
   struct Accumulation;
-  bool has_own_context(const Change&) const;                        // but for what change.context does
   float summed(bool fused, float convolution, std::int64_t element) const;
-  std::shared_ptr<const std::vector<std::int64_t>> whole_sums(const Cell&, const AccumulationInput&, bool other_operands) const;
+  std::vector<std::int64_t> sums_by(const Cell&) const;
+  using Bounds = std::pair<std::int64_t, std::int64_t>;
+  Bounds range_by(const Cell&) const;
+  bool has_own_scale(const Change&) const;                          // of x
+  AccumulationInput numbers_by(const OtherOperands&) const;
+  RequantizeContext constants_of(const Change&, const std::vector<std::int64_t>& channels) const;
+  std::string registers_of(const Cell&, bool pairs) const;
+  std::shared_ptr<const std::vector<std::int64_t>> whole_sums(const Change&) const;
   std::shared_ptr<Cost> cost_ = std::make_shared<Cost>();
   std::shared_ptr<std::optional<Real>> real_ = std::make_shared<std::optional<Real>>();
   std::shared_ptr<Accumulation> accumulation_;
+  OperandView x_, w_;
+  std::shared_ptr<std::vector<double>> observed_ = std::make_shared<std::vector<double>>();
 };
 
 /// One rule change, ready to be tried on a case.
@@ -174,8 +207,8 @@ std::vector<std::string> edited(const std::vector<std::string>& stages, const st
 int find_stage(const std::vector<std::string>& stages, const std::string& verb);
 /// A suspect that changes an accumulating layer. The case must outlive it.
 Suspect suspect(const Case&, std::string name, std::string sentence, Change, int rank = 10);
-/// A suspect that reads other tensors: by other operands where the layer accumulates, else by running the operator again.
-Suspect operands_suspect(const Case&, std::string name, std::string sentence, const Layer&, int rank = 10);
+/// A suspect that reads other numbers: by other operands where the layer accumulates, else by running the operator again on `layer`.
+Suspect operands_suspect(const Case&, std::string name, std::string sentence, OtherOperands, const std::function<Layer()>& layer, int rank = 10);
 /// A suspect that runs the operator again on an altered layer.
 Suspect rerun_suspect(const Case&, std::string name, std::string sentence, Layer, int rank = 10);
 

@@ -3,6 +3,7 @@
 // Away from a rounding boundary two arithmetics of the same real number give the same value; so a rival is asked about the elements near
 // one alone, and how near follows from a bound of what its constants and steps may err by. One that knows no bound is asked about all.
 #pragma once
+#include <cmath>
 #include <memory>
 
 #include "verifier/exact_blocks.hpp"
@@ -50,6 +51,13 @@ bool same_arithmetic(const ContenderCase&, const RivalCell&);
 std::unique_ptr<Contender> staged_contender(const ContenderCase&, const RivalCell&, const RequantizeContext&);  // other stages after the sum
 std::unique_ptr<Contender> paired_contender(const ContenderCase&, const RivalCell&, const RequantizeContext&);  // products that share 16-bit registers
 std::unique_ptr<Contender> float_contender(const ContenderCase&, const RivalCell&, const RequantizeContext&);   // a float32 sum in any order
+
+/// What a float32 sum in any order may lie from the real number, in LSB, where no clamp decides; its interval reaches `spread` times the
+/// magnitude beyond that. Infinite: not known.
+struct FloatSumDoubt {
+  double doubt = HUGE_VAL, spread = 0;
+};
+FloatSumDoubt float_sum_doubt(const RealLines&, const Geometry&);
 
 /// Whether "fixed R/N/TAIL" is among the stages: vector lanes and what is left over.
 bool has_lanes(const std::vector<std::string>& stages);

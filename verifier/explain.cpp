@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/error.hpp"
+#include "lib/rules/pairs.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/explain_recurrent.hpp"
 #include "verifier/forms.hpp"
@@ -182,8 +183,16 @@ Explanation explain(const ExplainOptions& options) {
     std::string value;
     try {
       const auto same = [&](const char* key) { return rival.cell.get(key, "none") == cell->get(key, "none"); };
-      const bool sum_alike = c.is_plain() && rival.cell.rule == "accumulate" && same("accumulator") && same("pairs") && same("pair_order") && same("kernels") && same("bound");
-      const Values v = sum_alike ? c.changed({.stages = rival.cell.stages}, {i}) : c.rerun(rival.layer, rival.cell, {i});
+      const bool stages_alone = c.is_plain() && rival.cell.rule == "accumulate" && same("accumulator") && same("bound"), sum_alike = same("pairs") && same("pair_order") && same("kernels");
+      Values v;
+      if (stages_alone && (sum_alike || (same("register") && same("bounds")))) {
+        Change change{.stages = rival.cell.stages};
+        if (!sum_alike)
+          change.sum = [&](std::int64_t element) { return c.sum_at(rival.cell, {}, pair_segments(rival.layer, rival.cell, c.geometry()), element); };
+        v = c.changed(change, {i});
+      } else {
+        v = c.rerun(rival.layer, rival.cell, {i});
+      }
       if (v.empty()) continue;
       value = is_float(y.dtype) ? shortest(static_cast<float>(v[0])) : std::to_string(static_cast<std::int64_t>(v[0]));
     } catch (const Error&) {

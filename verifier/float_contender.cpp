@@ -18,16 +18,8 @@ class FloatSum : public Contender {
  public:
   FloatSum(const ContenderCase& c, QuantizeRule rule) : c_(c), plan_(c.plan), rule_(rule), relu_(float_relu(c.layer)), constants_(float_constants<float>(c.layer, c.plan.request.geometry, numbers_of(c.layer, c.plan.request.geometry))) {
     if (c.layer.find("bias")) bias_ = single_values(c.layer, "bias");
-    const Geometry& g = plan_.request.geometry;
-    const auto source = sources(g);
-    const std::int64_t T = g.taps();
-    std::int64_t least = T;
-    for (std::int64_t p = 0; p < g.positions(); ++p) least = std::min<std::int64_t>(least, std::count_if(source.begin() + p * T, source.begin() + (p + 1) * T, [](std::int32_t s) { return s >= 0; }));
-    if (!c.real.known || least * g.in_channels < 4) return;
-    double far = 512;
-    for (const double a : c.real.offset) far = std::max(far, 512 + std::fabs(a));
-    doubt_ = far * 0x1p-20;
-    spread_ = static_cast<double>(least * g.in_channels - 4) * 0x1p-24;
+    const FloatSumDoubt d = float_sum_doubt(c.real, plan_.request.geometry);
+    doubt_ = d.doubt, spread_ = d.spread;
   }
 
   bool allows(const Element& e) const override {
@@ -65,6 +57,17 @@ class FloatSum : public Contender {
 };
 
 }  // namespace
+
+FloatSumDoubt float_sum_doubt(const RealLines& real, const Geometry& g) {
+  const auto source = sources(g);
+  const std::int64_t T = g.taps();
+  std::int64_t least = T;
+  for (std::int64_t p = 0; p < g.positions(); ++p) least = std::min<std::int64_t>(least, std::count_if(source.begin() + p * T, source.begin() + (p + 1) * T, [](std::int32_t s) { return s >= 0; }));
+  if (!real.known || least * g.in_channels < 4) return {};
+  double far = 512;
+  for (const double a : real.offset) far = std::max(far, 512 + std::fabs(a));
+  return {far * 0x1p-20, static_cast<double>(least * g.in_channels - 4) * 0x1p-24};
+}
 
 std::unique_ptr<Contender> float_contender(const ContenderCase& c, const RivalCell& rival, const RequantizeContext&) {
   if (rival.cell.rule != "float") return nullptr;

@@ -26,6 +26,8 @@ std::vector<std::int64_t> of_few_channels(const Case& c, const std::vector<std::
   return some;
 }
 
+bool changes_sums(const Change& c) { return static_cast<bool>(c.input) || c.sum || c.cell; }
+
 class PairTrial {
  public:
   explicit PairTrial(const Case& c) : case_(c) {
@@ -35,23 +37,59 @@ class PairTrial {
     elements_ = of_few_channels(c, c.differing, differing_tried, channels_);
     const auto others = of_few_channels(c, agreeing, agreeing_tried, channels_);
     elements_.insert(elements_.end(), others.begin(), others.end());
+    for (const auto i : elements_) few_.push_back(c.channel_of(i));
+    kept_ = c.kept_of(few_);
   }
 
-  /// Whether the change gives the observed value of every element tried.
-  bool fits(const Change& change, const void* sums_of) {
-    const auto& sums = kept(change, sums_of);
+  /// Whether the two changes together, `both`, give the observed value of every element tried.
+  bool fits(const Change& both, const Change& a, const Change& b) {
+    const auto& sums = kept(both, changes_sums(a) ? &a : changes_sums(b) ? &b : nullptr);
     if (sums.size() != elements_.size()) return false;
-    std::vector<std::int64_t> places, few;
-    for (const auto i : elements_) few.push_back(case_.channel_of(i));
-    const Finisher finisher = case_.finisher_of(change, few, places);
+    std::vector<std::int64_t> places;
+    const Finisher finisher = finisher_of(both, a, b, places);
     for (std::size_t k = 0; k < elements_.size(); ++k) {
-      const std::int64_t acc = change.accumulator ? change.accumulator(sums[k], elements_[k]) : sums[k];
+      const std::int64_t acc = both.accumulator ? both.accumulator(sums[k], elements_[k]) : sums[k];
       if (!same_value(case_.finished(finisher, acc, places[k], elements_[k]), case_.observed_value(elements_[k]))) return false;
     }
     return true;
   }
 
  private:
+  /// Stages are bound once to what a change makes of the constants: most pairs have one that leaves them as they are.
+  Finisher finisher_of(const Change& both, const Change& a, const Change& b, std::vector<std::int64_t>& places) {
+    const auto stages = case_.stages_of(both);
+    const bool of_a = case_.changes_constants(a), of_b = case_.changes_constants(b);
+    if (case_.has_own_lanes(stages) || (!of_a && !of_b)) return case_.finisher_of(both, few_, places);
+    places = kept_.places;
+    const auto known = [&](const Change& c) -> StageBinder& {
+      const auto at = bound_.find(&c);
+      return at != bound_.end() ? at->second : bound_.emplace(&c, StageBinder(case_.context_of(c, kept_.channels), case_.layer.place)).first->second;
+    };
+    if (!of_b) return case_.bound(stages, known(a));
+    if (!of_a) return case_.bound(stages, known(b));
+    // A change of scales across channels and one that leaves the scales alone go in either order: the former is known already.
+    const bool by_context = !a.cell && !b.cell && !a.input && !b.input;
+    if (by_context && a.across_channels != b.across_channels) {
+      const Change &across = a.across_channels ? a : b, &other = a.across_channels ? b : a;
+      RequantizeContext context = known(across).context();
+      other.context(context);
+      if (same_scales(context, known(across).context())) return bound_anew(stages, std::move(context));
+    }
+    return bound_anew(stages, case_.context_of(both, kept_.channels));
+  }
+
+  Finisher bound_anew(const Stages& stages, RequantizeContext context) const {
+    StageBinder bind(std::move(context), case_.layer.place);
+    return case_.bound(stages, bind);
+  }
+
+  static bool same_scales(const RequantizeContext& a, const RequantizeContext& b) {
+    if (a.channels.size() != b.channels.size()) return false;
+    for (std::size_t i = 0; i < a.channels.size(); ++i)
+      if (a.channels[i].at("sw") != b.channels[i].at("sw")) return false;
+    return true;
+  }
+
   /// Accumulators by the suspect that changes them; null: the profile's.
   const std::vector<std::int64_t>& kept(const Change& change, const void* key) {
     auto& sums = sums_[key];
@@ -61,16 +99,43 @@ class PairTrial {
   const Case& case_;
   std::vector<std::int64_t> elements_, channels_;
   std::map<const void*, std::vector<std::int64_t>> sums_;
+  std::vector<std::int64_t> few_;   // channels of the elements
+  Case::Kept kept_;
+  std::map<const Change*, StageBinder> bound_;
 };
 
-bool changes_sums(const Change& c) { return static_cast<bool>(c.input) || c.sum || c.cell; }
+/// Elements spread over the whole output, for whose sums about this many products are enough.
+std::vector<std::int64_t> spread_over(const Case& c, std::int64_t products) {
+  const std::int64_t n = std::clamp<std::int64_t>(products / std::max<std::int64_t>(c.geometry().terms(), 1), 16, 128);
+  std::vector<std::int64_t> some;
+  const auto differing = static_cast<std::int64_t>(c.differing.size());
+  for (std::int64_t k = 0; k < n; ++k) {
+    some.push_back(c.differing[static_cast<std::size_t>(k * differing / n)]);
+    some.push_back(k * c.size() / n);
+  }
+  return some;
+}
 
-/// Whether the change reproduces the whole output.
+/// Whether the change reproduces the whole output: block by block, so that one which does not soon shows it.
 bool explains_all(const Case& c, const Change& change) {
-  const Values all = c.changed(change, {});
-  if (static_cast<std::int64_t>(all.size()) != c.size()) return false;
-  for (std::int64_t i = 0; i < c.size(); ++i)
-    if (!same_value(all[static_cast<std::size_t>(i)], c.observed_value(i)) && !c.is_open(i)) return false;
+  const auto as_observed = [&](std::int64_t i, double v) { return same_value(v, c.observed_value(i)) || c.is_open(i); };
+  if (change.input || change.cell || change.sum) {
+    const auto some = spread_over(c, 100000);
+    const Values v = c.changed(change, some);
+    if (v.size() != some.size()) return false;
+    for (std::size_t k = 0; k < v.size(); ++k)
+      if (!as_observed(some[k], v[k])) return false;
+  }
+  const Case::Whole whole = c.whole(change);
+  if (whole.sums && static_cast<std::int64_t>(whole.sums->size()) != c.size()) return false;
+  Values block;
+  std::int64_t taken = 1024;
+  for (std::int64_t from = 0; from < c.size(); from += taken, taken *= 4) {
+    block.resize(static_cast<std::size_t>(std::min(taken, c.size() - from)));
+    c.part(whole, from, block);
+    for (std::size_t k = 0; k < block.size(); ++k)
+      if (!as_observed(from + static_cast<std::int64_t>(k), block[k])) return false;
+  }
   return true;
 }
 
@@ -103,8 +168,7 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
       const auto both = combined(*a.change, *b.change);
       if (!both) continue;
       try {
-        const void* key = changes_sums(*a.change) ? a.change.get() : changes_sums(*b.change) ? b.change.get() : nullptr;
-        if (trial.fits(*both, key) && explains_all(c, *both)) found.push_back({&a, &b, a.rank + b.rank});
+        if (trial.fits(*both, *a.change, *b.change) && explains_all(c, *both)) found.push_back({&a, &b, a.rank + b.rank});
       } catch (const std::exception&) {
         continue;  // the change does not fit this layer
       }
@@ -120,7 +184,7 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
       auto moved = causes::stale_zero_point(c, *part->change);
       if (!moved) continue;
       const auto both = combined(*part->change, *moved->change);
-      if (!both || !trial.fits(*both, changes_sums(*part->change) ? part->change.get() : nullptr) || !explains_all(c, *both)) continue;
+      if (!both || !trial.fits(*both, *part->change, *moved->change) || !explains_all(c, *both)) continue;
       stale.push_back(std::move(*moved));
       found.push_back({part, &stale.back(), part->rank + stale.back().rank});
     } catch (const std::exception&) {

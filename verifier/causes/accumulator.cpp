@@ -4,6 +4,7 @@
 // every partial sum is a wrap of the final one; saturation depends on the order of the terms: taps ascending with the channel
 // fastest (NHWC), or channels ascending with the tap fastest (NCHW); in a transposed convolution the taps may run backwards.
 #include <algorithm>
+#include <unordered_map>
 
 #include "lib/num/int.hpp"
 #include "verifier/cause.hpp"
@@ -28,19 +29,39 @@ struct Order {
 constexpr Order orders[] = {{", taps ascending, channels fastest", false, false}, {", channels ascending, taps fastest", true, false},
                             {", taps descending, channels fastest", false, true}, {", channels ascending, taps descending fastest", true, true}};
 
-std::int64_t saturating_sum(const Case& c, std::int64_t element, int bits, const Order& order) {
-  std::int64_t sum = 0;
-  if (!order.by_channel && !order.backwards) {
-    c.products(element, [&](auto, auto, std::int64_t x, std::int64_t w, bool) { sum = saturate(sum + x * w, bits); });
-    return sum;
+/// Products of the elements that were asked for first, taps ascending, channels fastest: every width is tried on the same few.
+class Products {
+ public:
+  explicit Products(const Case& c) : case_(c) {}
+  const std::vector<std::int64_t>& of(std::int64_t element) {
+    constexpr std::size_t most_elements = 512, most_numbers = std::size_t{1} << 21;
+    if (const auto known = kept_.find(element); known != kept_.end()) return known->second;
+    const bool keep = kept_.size() < most_elements && kept_.size() * static_cast<std::size_t>(case_.geometry().terms()) < most_numbers;
+    std::vector<std::int64_t>& terms = keep ? kept_[element] : last_;
+    terms.clear();
+    case_.products(element, [&](auto, auto, std::int64_t x, std::int64_t w, bool) { terms.push_back(x * w); });
+    return terms;
   }
-  const std::int64_t T = c.geometry().taps(), C = c.geometry().in_channels;
-  std::vector<std::int64_t> terms(static_cast<std::size_t>(T * C));
-  c.products(element, [&](std::int64_t t, std::int64_t channel, std::int64_t x, std::int64_t w, bool) {
-    const std::int64_t tap = order.backwards ? T - 1 - t : t;
-    terms[static_cast<std::size_t>(order.by_channel ? channel * T + tap : tap * C + channel)] = x * w;
-  });
-  for (const auto v : terms) sum = saturate(sum + v, bits);
+
+ private:
+  const Case& case_;
+  std::unordered_map<std::int64_t, std::vector<std::int64_t>> kept_;
+  std::vector<std::int64_t> last_;
+};
+
+std::int64_t saturating_sum(const Geometry& g, const std::vector<std::int64_t>& terms, int bits, const Order& order) {
+  const std::int64_t high = (std::int64_t{1} << (bits - 1)) - 1, low = -high - 1, T = g.taps(), C = g.in_channels;
+  std::int64_t sum = 0;
+  const auto add = [&](std::int64_t at) { sum = std::clamp(sum + terms[static_cast<std::size_t>(at)], low, high); };  // far from int64's ends
+  if (!order.by_channel && !order.backwards) {
+    for (std::int64_t k = 0; k < T * C; ++k) add(k);
+  } else if (!order.by_channel) {
+    for (std::int64_t t = T - 1; t >= 0; --t)
+      for (std::int64_t c = 0; c < C; ++c) add(t * C + c);
+  } else {
+    for (std::int64_t c = 0; c < C; ++c)
+      for (std::int64_t t = 0; t < T; ++t) add((order.backwards ? T - 1 - t : t) * C + c);
+  }
   return sum;
 }
 
@@ -89,6 +110,7 @@ std::vector<Suspect> suspects(const Case& c) {
     for (std::int64_t i = 0; i < c.size(); ++i) sums.push_back(requantize.with_bias(c.accumulators()[static_cast<std::size_t>(i)], c.channel_of(i)));
     with_bias = bits_needed(sums);
   }
+  const auto products = std::make_shared<Products>(c);
   const int partial = partial_bits(c), largest = std::min(widest, std::max({alone, with_bias, partial}));
   for (int bits = narrowest; bits <= largest; ++bits)
     for (const bool saturates : {false, true}) {
@@ -108,7 +130,7 @@ std::vector<Suspect> suspects(const Case& c) {
       for (const Order& order : orders) {
         if ((order.by_channel && (T == 1 || c.geometry().in_channels == 1)) || (order.backwards && !c.geometry().transposed)) continue;  // the same order, or nobody's
         const std::string words = T == 1 ? "" : order.words;
-        const auto sum = [&c, bits, order](std::int64_t element) { return saturating_sum(c, element, bits, order); };
+        const auto sum = [&c, products, bits, order](std::int64_t element) { return saturating_sum(c.geometry(), products->of(element), bits, order); };
         all.push_back(suspect(c, name + "-partial", what + " after every term" + words + ".", {.sum = sum}, 12));
         if (integer_bias) all.push_back(suspect(c, name + "-partial", what + " after every term" + words + ", and after the bias.", {.edit = held(true), .sum = sum}, 13));
       }

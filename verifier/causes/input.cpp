@@ -1,5 +1,6 @@
 // input: the layer read another tensor of the dump, one off in the graph. Tensors of the nearest layers are tried first.
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "lib/error.hpp"
@@ -53,6 +54,32 @@ std::optional<Suspect> by_values(const Case& c, const std::string& name, const s
                  true};
 }
 
+/// The operands with this layer's tensor in a port that the sums are over.
+OtherOperands operands_with(const Case& c, const std::string& port, const Layer& layer) {
+  const Tensor& t = layer.in(port);
+  OtherOperands::Readings r;
+  if (c.layer.op == "matmul") {
+    const auto made = std::make_shared<std::optional<AccumulationInput>>();
+    const bool left = port == c.left_port();
+    const auto number = [&c, made, layer, left](std::int64_t i) {
+      if (!*made) *made = c.product_of(layer);
+      return (left ? (*made)->x : (*made)->w)[static_cast<std::size_t>(i)];
+    };
+    (left ? r.x : r.w).number = number;
+    if (!left) {
+      const std::int64_t N = c.geometry().out_channels;
+      r.w_zero_point.emplace();
+      for (std::int64_t n = 0; n < c.geometry().groups * N; ++n) r.w_zero_point->push_back(t.q.integer_zero_point(n % N));
+      return r;
+    }
+  } else {
+    r.x.number = [t](std::int64_t i) { return static_cast<std::int32_t>(t.integer(i)); };
+  }
+  r.x_zero_point = t.q.integer_zero_point();
+  r.x_scale = t.q.quantized() ? t.q.scale_of(0) : 1;
+  return r;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   const std::vector<std::string> names = by_distance(c);
@@ -81,7 +108,7 @@ std::vector<Suspect> suspects(const Case& c) {
       const std::string sentence = "The layer read tensor \"" + tensor + "\" instead of \"" + name + "\" as " + port;
       const auto add = [&](const std::string& words, const Layer& layer) {
         const bool other_multiplier = port == "b" && layer.in(port).q.scale != own.q.scale;  // operands alone know a's scale
-        all.push_back(sums && !other_multiplier ? operands_suspect(c, "input:" + tensor, sentence + words, layer, 20) : rerun_suspect(c, "input:" + tensor, sentence + words, layer, 20));
+        all.push_back(sums && !other_multiplier ? suspect(c, "input:" + tensor, sentence + words, {.input = operands_with(c, port, layer)}, 20) : rerun_suspect(c, "input:" + tensor, sentence + words, layer, 20));
       };
       add(", with the qparams of \"" + name + "\".", with_declared);
       if (t.q.quantized() && (t.q.scale != own.q.scale || t.q.zero_point != own.q.zero_point)) {

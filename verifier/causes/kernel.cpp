@@ -1,6 +1,4 @@
 // kernel: the taps of the weight run backwards (correlation taken for convolution).
-#include <algorithm>
-
 #include "verifier/cause.hpp"
 
 namespace lastbit::causes {
@@ -8,10 +6,8 @@ namespace {
 
 std::vector<Suspect> suspects(const Case& c) {
   if (!c.accumulates() || c.geometry().taps() < 2) return {};
-  AccumulationInput in = c.input();
-  const auto T = static_cast<std::ptrdiff_t>(c.geometry().taps());
-  for (auto at = in.w.begin(); at != in.w.end(); at += T) std::reverse(at, at + T);
-  return {suspect(c, "kernel:flipped", "The kernel's taps run backwards along every axis.", {.input = in})};
+  const Reading flipped{.place = [T = c.geometry().taps()](std::int64_t i) { return i + T - 1 - 2 * (i % T); }};
+  return {suspect(c, "kernel:flipped", "The kernel's taps run backwards along every axis.", {.input = OtherOperands({.w = flipped})})};
 }
 
 }  // namespace

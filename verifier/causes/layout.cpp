@@ -29,6 +29,27 @@ Tensor reread(const Tensor& t, const std::vector<int>& order) {
   return r;
 }
 
+/// Where a number of [rows, channels, inner] is taken from, when the bytes lie as [rows, inner, channels]; `back`: the other way round.
+std::int64_t swapped(std::int64_t at, std::int64_t channels, std::int64_t inner, bool back) {
+  const std::int64_t row = at / (channels * inner), rest = at % (channels * inner), last = back ? channels : inner;
+  return row * channels * inner + rest % last * (back ? inner : channels) + rest / last;
+}
+
+Reading of_input(const Case& c, bool back) {
+  return {.place = [channels = c.geometry().groups * c.geometry().in_channels, inner = c.geometry().in_positions(), back](std::int64_t at) { return swapped(at, channels, inner, back); }};
+}
+
+/// The tensor of a transposed convolution has its input channels first: [I, O/g, taps], its operand [O, I/g, taps].
+Reading of_weight(const Case& c, bool back) {
+  const Geometry& g = c.geometry();
+  const std::int64_t T = g.taps(), C = g.in_channels, O = g.out_channels;
+  if (!g.transposed) return {.place = [=](std::int64_t at) { return swapped(at, C, T, back); }};
+  return {.place = [=](std::int64_t at) {
+    const std::int64_t row = at / T / C, in_tensor = (((row / O * C) + at / T % C) * O + row % O) * T + at % T, from = swapped(in_tensor, O, T, back), channel = from / T / O;
+    return ((channel / C * O + from / T % O) * C + channel % C) * T + from % T;
+  }};
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (!c.op.spatial) return all;
@@ -38,20 +59,22 @@ std::vector<Suspect> suspects(const Case& c) {
     order.push_back(1);
     return order;
   };
-  if (const Tensor* x = c.layer.find("x"); x && x->rank() >= 3) {
-    Layer other = c.layer;
-    other.inputs.at("x") = reread(*x, last(*x));
-    all.push_back(operands_suspect(c, "layout:nhwc", "The input's bytes were read as channels last (NHWC) instead of channels first.", other));
-    other.inputs.at("x") = reread_back(*x, last(*x));
-    all.push_back(operands_suspect(c, "layout:nhwc", "The input's bytes, channels last (NHWC), were read as channels first.", other));
-  }
-  if (const Tensor* w = c.layer.find("weight"); w && w->rank() >= 3) {
-    Layer other = c.layer;
-    other.inputs.at("weight") = reread(*w, last(*w));
-    all.push_back(operands_suspect(c, "layout:ohwi", "The weight's bytes were read as OHWI instead of OIHW.", other));
-    other.inputs.at("weight") = reread_back(*w, last(*w));
-    all.push_back(operands_suspect(c, "layout:ohwi", "The weight's bytes, OHWI, were read as OIHW.", other));
-  }
+  const auto add = [&](const char* port, const char* name, const char* sentence, bool back) {
+    const Tensor* t = c.layer.find(port);
+    if (!t || t->rank() < 3) return;
+    const bool left = std::string(port) == "x";
+    OtherOperands operands;
+    if (c.accumulates()) operands = left ? OtherOperands({.x = of_input(c, back)}) : OtherOperands({.w = of_weight(c, back)});
+    all.push_back(operands_suspect(c, name, sentence, std::move(operands), [&] {
+      Layer other = c.layer;
+      other.inputs.at(port) = back ? reread_back(*t, last(*t)) : reread(*t, last(*t));
+      return other;
+    }));
+  };
+  add("x", "layout:nhwc", "The input's bytes were read as channels last (NHWC) instead of channels first.", false);
+  add("x", "layout:nhwc", "The input's bytes, channels last (NHWC), were read as channels first.", true);
+  add("weight", "layout:ohwi", "The weight's bytes were read as OHWI instead of OIHW.", false);
+  add("weight", "layout:ohwi", "The weight's bytes, OHWI, were read as OIHW.", true);
   return all;
 }
 

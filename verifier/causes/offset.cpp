@@ -4,27 +4,25 @@
 namespace lastbit::causes {
 namespace {
 
+std::int32_t moved_code(std::int32_t q, std::int32_t by, const DTypeInfo& range) {
+  const std::int32_t codes = 1 << range.bits;
+  q += by;
+  if (q > range.max) q -= codes;
+  if (q < range.min) q += codes;
+  return q;
+}
+
 Tensor moved(const Tensor& t, std::int32_t by) {
   auto v = t.i32();
-  const auto& range = info(t.dtype);
-  const std::int32_t codes = 1 << range.bits;
-  for (auto& q : v) {
-    q += by;
-    if (q > range.max) q -= codes;
-    if (q < range.min) q += codes;
-  }
+  for (auto& q : v) q = moved_code(q, by, info(t.dtype));
   Tensor r = Tensor::of_integers(t.name, t.dtype, t.shape, t.q, v);
   r.memory_layout = t.memory_layout;
   r.stored_axes = t.stored_axes;
   return r;
 }
 
-/// Codes of an operand moved without wrapping: a zero point that was not moved with them.
-Suspect unwrapped(const Case& c, const std::string& port, bool left, std::int32_t by) {
-  AccumulationInput in = c.input();
-  for (auto& q : left ? in.x : in.w) q += by;
-  return suspect(c, "offset:128", "The codes of \"" + port + "\" are " + std::to_string(by) + " more than its zero point allows for (signed taken for unsigned, or the other way).", {.input = std::move(in)});
-}
+/// A reading of the left or the right operand alone.
+OtherOperands of_side(bool left, Reading r) { return left ? OtherOperands({.x = std::move(r)}) : OtherOperands({.w = std::move(r)}); }
 
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
@@ -32,20 +30,23 @@ std::vector<Suspect> suspects(const Case& c) {
     if (c.accumulates() && port == "x" && is_float(t.dtype)) continue;
     if (is_float(t.dtype) || info(t.dtype).bits > 16 || info(t.dtype).bits < 8 || (port == "weight" && !c.accumulates()) || port == "bias") continue;
     const std::int32_t half = info(t.dtype).bits == 8 ? 128 : 32768;
-    Layer other = c.layer;
-    other.inputs.at(port) = moved(t, half);
-    const auto as_read = [&](std::string sentence) { return c.sums_over(port) ? operands_suspect(c, "offset:128", std::move(sentence), other) : rerun_suspect(c, "offset:128", std::move(sentence), other); };
-    all.push_back(as_read("The codes of \"" + port + "\" were read " + std::to_string(half) + " off (signed as unsigned, or the other way)."));
-    if (half != 128) {
-      other.inputs.at(port) = moved(t, 128);
-      all.push_back(as_read("The codes of \"" + port + "\" were read 128 off."));
-    }
+    const auto add = [&, &name = port, &tensor = t](std::int32_t by, const std::string& more) {
+      const std::string sentence = "The codes of \"" + name + "\" were read " + std::to_string(by) + " off" + more;
+      const Reading off{.value = [by, type = info(tensor.dtype)](std::int32_t q) { return moved_code(q, by, type); }};
+      if (c.sums_over(name)) return all.push_back(suspect(c, "offset:128", sentence, {.input = of_side(name == c.left_port(), off)}));
+      Layer other = c.layer;
+      other.inputs.at(name) = moved(tensor, by);
+      all.push_back(rerun_suspect(c, "offset:128", sentence, std::move(other)));
+    };
+    add(half, " (signed as unsigned, or the other way).");
+    if (half != 128) add(128, ".");
   }
   if (c.accumulates())
     for (const bool left : {true, false}) {
-      const Tensor& t = left ? c.left() : c.right();
-      if (info(t.dtype).bits != 8) continue;
-      for (const std::int32_t by : {128, -128}) all.push_back(unwrapped(c, left ? c.left_port() : c.right_port(), left, by));
+      if (info((left ? c.left() : c.right()).dtype).bits != 8) continue;
+      for (const std::int32_t by : {128, -128})  // codes moved without wrapping: a zero point that was not moved with them
+        all.push_back(suspect(c, "offset:128", "The codes of \"" + (left ? c.left_port() : c.right_port()) + "\" are " + std::to_string(by) + " more than its zero point allows for (signed taken for unsigned, or the other way).",
+                              {.input = of_side(left, {.value = [by](std::int32_t q) { return q + by; }})}));
     }
   if (is_float(c.observed.dtype) || info(c.observed.dtype).bits < 8 || info(c.observed.dtype).bits > 16) return all;
   const std::int64_t codes = std::int64_t{1} << info(c.observed.dtype).bits;

@@ -11,16 +11,10 @@ constexpr std::size_t few_elements = 24, pads_kept = 16;
 
 /// The sum with every tap outside the input at raw value `pad`.
 std::int64_t padded(const Case& c, std::int64_t element, std::int64_t pad) {
-  const auto& in = c.input();
+  const std::int64_t xz = c.numbers().x_zero_point;
   std::int64_t extra = 0;
-  c.products(element, [&](auto, auto, std::int64_t, std::int64_t w, bool outside) { if (outside) extra += (pad - in.x_zero_point) * w; });
+  c.products(element, [&](auto, auto, std::int64_t, std::int64_t w, bool outside) { if (outside) extra += (pad - xz) * w; });
   return c.accumulators()[static_cast<std::size_t>(element)] + extra;
-}
-
-bool has_padding(const Geometry& g) {
-  for (const auto s : sources(g))
-    if (s < 0) return true;
-  return false;
 }
 
 /// Operator pad: the elements that it fills, told by two runs with other fillings.
@@ -58,11 +52,11 @@ std::vector<Suspect> of_pad(const Case& c) {
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (c.layer.op == "pad") return of_pad(c);
-  if (!c.accumulates() || c.geometry().transposed || !has_padding(c.geometry())) return all;
-  const std::int64_t zi = c.input().x_zero_point;
+  if (!c.accumulates() || c.geometry().transposed || !c.has_padding()) return all;
+  const std::int64_t zi = c.numbers().x_zero_point;
   if (zi != 0) all.push_back(suspect(c, "padding:zero", "Padding holds the raw value 0 instead of the input's zero point " + std::to_string(zi) + ".", {.sum = [&c](std::int64_t e) { return padded(c, e, 0); }}));
   // Which raw value would do: tried on a few differing elements, whose sums and weights of outside taps are formed once.
-  const auto& range = info(c.input().x_dtype);
+  const auto& range = info(c.numbers().x_dtype);
   struct Element {
     std::int64_t index, sum, outside;
   };

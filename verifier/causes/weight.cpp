@@ -7,63 +7,28 @@ namespace lastbit::causes {
 namespace {
 
 /// w[o, c] taken from the bytes of its transpose, per tap and group; in and out channels swap roles. Or the other way round: the
-/// bytes of w taken for those of its transpose. The two differ where O != C.
-std::vector<std::int32_t> transposed(const Case& c, bool bytes_of_transpose) {
+/// bytes of w taken for those of its transpose. The two differ where O != C. `whole`: over all groups at once, [g*O, C] as [C, g*O].
+Reading transposed(const Case& c, bool bytes_of_transpose, bool whole = false) {
   const auto& g = c.geometry();
-  const std::int64_t O = g.out_channels, C = g.in_channels, T = g.taps();
-  const auto& w = c.input().w;
-  std::vector<std::int32_t> r(w.size());
-  for (std::int64_t gi = 0; gi < g.groups; ++gi)
-    for (std::int64_t o = 0; o < O; ++o)
-      for (std::int64_t i = 0; i < C; ++i)
-        for (std::int64_t t = 0; t < T; ++t) {
-          const std::int64_t flat = o * C + i;            // position in [O, C], read as [C, O]
-          const std::int64_t other = i * O + o;           // position in [C, O], read as [O, C]
-          const std::int64_t from = bytes_of_transpose ? (gi * O + flat % O) * C + flat / O : gi * O * C + other;
-          r[static_cast<std::size_t>(((gi * O + o) * C + i) * T + t)] = w[static_cast<std::size_t>(from * T + t)];
-        }
-  return r;
-}
-
-/// The same over all groups at once: [g*O, C] as [C, g*O], either way round.
-std::vector<std::int32_t> transposed_whole(const Case& c, bool bytes_of_transpose) {
-  const auto& g = c.geometry();
-  const std::int64_t O = g.groups * g.out_channels, C = g.in_channels, T = g.taps();
-  const auto& w = c.input().w;
-  std::vector<std::int32_t> r(w.size());
-  for (std::int64_t o = 0; o < O; ++o)
-    for (std::int64_t i = 0; i < C; ++i)
-      for (std::int64_t t = 0; t < T; ++t) {
-        const std::int64_t flat = o * C + i, from = bytes_of_transpose ? flat % O * C + flat / O : i * O + o;
-        r[static_cast<std::size_t>((o * C + i) * T + t)] = w[static_cast<std::size_t>(from * T + t)];
-      }
-  return r;
+  const std::int64_t O = whole ? g.groups * g.out_channels : g.out_channels, C = g.in_channels, T = g.taps();
+  return {.place = [=](std::int64_t at) {
+    const std::int64_t t = at % T, i = at / T % C, row = at / T / C, o = row % O, group = row / O;
+    const std::int64_t flat = o * C + i;  // position in [O, C], read as [C, O]; or position in [C, O], read as [O, C]:
+    return (group * O * C + (bytes_of_transpose ? flat % O * C + flat / O : i * O + o)) * T + t;
+  }};
 }
 
 /// aten/src/ATen/native/quantized/cpu/qconv_prepack.cpp with ideep: per group the [I, O, taps] memory is viewed as
 /// [O, I, taps] and its axes swapped to [I, O, taps], twice.
-std::vector<std::int32_t> reordered(const Case& c) {
+Reading reordered(const Case& c) {
   const auto& g = c.geometry();
   const std::int64_t O = g.out_channels, I = g.in_channels, T = g.taps();
-  const auto& w = c.input().w;  // [g][O][I][T]
-  std::vector<std::int32_t> r(w.size());
-  for (std::int64_t gi = 0; gi < g.groups; ++gi) {
-    std::vector<std::int32_t> memory(static_cast<std::size_t>(I * O * T));  // as PyTorch holds it: [I, O, T]
-    for (std::int64_t i = 0; i < I; ++i)
-      for (std::int64_t o = 0; o < O; ++o)
-        for (std::int64_t t = 0; t < T; ++t) memory[static_cast<std::size_t>((i * O + o) * T + t)] = w[static_cast<std::size_t>(((gi * O + o) * I + i) * T + t)];
-    for (int pass = 0; pass < 2; ++pass) {
-      std::vector<std::int32_t> next(memory.size());
-      for (std::int64_t o = 0; o < O; ++o)
-        for (std::int64_t i = 0; i < I; ++i)
-          for (std::int64_t t = 0; t < T; ++t) next[static_cast<std::size_t>((i * O + o) * T + t)] = memory[static_cast<std::size_t>((o * I + i) * T + t)];
-      memory = std::move(next);
-    }
-    for (std::int64_t i = 0; i < I; ++i)
-      for (std::int64_t o = 0; o < O; ++o)
-        for (std::int64_t t = 0; t < T; ++t) r[static_cast<std::size_t>(((gi * O + o) * I + i) * T + t)] = memory[static_cast<std::size_t>((i * O + o) * T + t)];
-  }
-  return r;
+  return {.place = [=](std::int64_t at) {
+    const std::int64_t t = at % T, i = at / T % I, row = at / T / I, group = row / O;
+    std::int64_t flat = i * O + row % O;  // in [I, O], each pass taken from [O, I]
+    for (int pass = 0; pass < 2; ++pass) flat = flat % O * I + flat / O;
+    return ((group * O + flat % O) * I + flat / O) * T + t;
+  }};
 }
 
 /// A float matrix product's b, transposed either way.
@@ -90,24 +55,16 @@ std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (FloatSums::applies(c)) return of_float_sums(c);
   if (!c.accumulates()) return all;
-  AccumulationInput in = c.input();
-  if (c.geometry().out_channels > 1 && c.geometry().in_channels > 1) {
-    in.w = transposed(c, true);
-    all.push_back(suspect(c, "weight:transposed", "The weight's bytes were read as its transpose: input and output channels swapped.", {.input = in}));
-    if (c.geometry().out_channels != c.geometry().in_channels) {
-      in.w = transposed(c, false);
-      all.push_back(suspect(c, "weight:transposed", "The weight's bytes, output channels first, were read with input channels first.", {.input = in}));
-    }
-    if (c.geometry().transposed) {
-      in.w = reordered(c);
-      all.push_back(suspect(c, "weight:reordered", "The weight was reordered wrongly before the run: per group its [I, O, taps] memory was viewed as [O, I, taps] and its axes swapped, twice (PyTorch 2.13, transposed convolutions of x86 and oneDNN with I/groups != O/groups).", {.input = in}, 9));
-    }
+  const auto& g = c.geometry();
+  const auto add = [&](const char* name, const char* sentence, Reading w, int rank = 10) { all.push_back(suspect(c, name, sentence, {.input = OtherOperands({.w = std::move(w)})}, rank)); };
+  if (g.out_channels > 1 && g.in_channels > 1) {
+    add("weight:transposed", "The weight's bytes were read as its transpose: input and output channels swapped.", transposed(c, true));
+    if (g.out_channels != g.in_channels) add("weight:transposed", "The weight's bytes, output channels first, were read with input channels first.", transposed(c, false));
+    if (g.transposed)
+      add("weight:reordered", "The weight was reordered wrongly before the run: per group its [I, O, taps] memory was viewed as [O, I, taps] and its axes swapped, twice (PyTorch 2.13, transposed convolutions of x86 and oneDNN with I/groups != O/groups).", reordered(c), 9);
   }
-  if (c.geometry().groups > 1 && c.geometry().in_channels > 1 && c.layer.op != "matmul")
-    for (const bool bytes_of_transpose : {true, false}) {
-      in.w = transposed_whole(c, bytes_of_transpose);
-      all.push_back(suspect(c, "weight:transposed", "The weight's bytes were read as its transpose, over all groups at once.", {.input = in}));
-    }
+  if (g.groups > 1 && g.in_channels > 1 && c.layer.op != "matmul")
+    for (const bool bytes_of_transpose : {true, false}) add("weight:transposed", "The weight's bytes were read as its transpose, over all groups at once.", transposed(c, bytes_of_transpose, true));
   return all;
 }
 

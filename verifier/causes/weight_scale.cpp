@@ -1,6 +1,5 @@
 // weight_scale: per-channel scales of the weight are applied to other channels.
 #include <algorithm>
-#include <map>
 
 #include "lib/num/round.hpp"
 #include "verifier/cause.hpp"
@@ -10,23 +9,25 @@ namespace {
 
 /// The scale of every element's channel replaced by another channel's, which depends on the element.
 Suspect by_element(const Case& c, std::string sentence, std::function<std::int64_t(std::int64_t)> channel) {
+  constexpr std::int64_t together = 1024;
   return {"weight-scale:wrong-axis", std::move(sentence), 10,
           [&c, channel](const std::vector<std::int64_t>& elements) {
-            std::map<std::int64_t, std::vector<std::int64_t>> of;  // elements (their places in the answer) by the channel they take
             const std::int64_t n = elements.empty() ? c.size() : static_cast<std::int64_t>(elements.size());
-            for (std::int64_t k = 0; k < n; ++k) of[channel(elements.empty() ? k : elements[static_cast<std::size_t>(k)])].push_back(k);
-            Values v(static_cast<std::size_t>(n));
-            for (const auto& [from, places] : of) {
+            const RequantizeContext own = c.context_of({});
+            const auto names_of = [&](std::int64_t o) -> const Names& { return own.channels[static_cast<std::size_t>(o) % own.channels.size()]; };
+            Values v;
+            for (std::int64_t first = 0; first < n; first += together) {
+              RequantizeContext each = own;  // an entry for every element in place of one for every channel
+              each.channels.clear();
               std::vector<std::int64_t> some;
-              for (const auto k : places) some.push_back(elements.empty() ? k : elements[static_cast<std::size_t>(k)]);
-              Change change;
-              change.across_channels = true;
-              change.context = [from](RequantizeContext& context) {
-                const double sw = context.channels[static_cast<std::size_t>(from) % context.channels.size()].at("sw");
-                for (auto& names : context.channels) names["sw"] = sw;
-              };
-              const Values each = c.changed(change, some);
-              for (std::size_t k = 0; k < each.size(); ++k) v[static_cast<std::size_t>(places[k])] = each[k];
+              for (std::int64_t k = first; k < std::min(n, first + together); ++k) {
+                some.push_back(elements.empty() ? k : elements[static_cast<std::size_t>(k)]);
+                each.channels.push_back(names_of(c.channel_of(some.back())));
+                each.channels.back()["sw"] = names_of(channel(some.back())).at("sw");
+              }
+              StageBinder bind(std::move(each), c.layer.place);
+              const Finisher finisher = c.bound(c.stages_of({}), bind);
+              for (std::size_t k = 0; k < some.size(); ++k) v.push_back(c.finished(finisher, c.accumulators()[static_cast<std::size_t>(some[k])], static_cast<std::int64_t>(k), some[k]));
             }
             return v;
           },
@@ -37,11 +38,13 @@ Suspect by_element(const Case& c, std::string sentence, std::function<std::int64
 Suspect along_inputs(const Case& c) {
   return {"weight-scale:wrong-axis", "The per-channel scales were applied along the weight's input channels, inside the sum.", 10,
           [&c](const std::vector<std::int64_t>& elements) {
-            const RequantizeContext context = requantize_context(c.base(), c.cell, c.input(), c.channels(), c.right_port());
+            const RequantizeContext context = requantize_context(c.base(), c.cell, c.numbers(), c.channels(), c.right_port());
+            std::vector<double> scale;
+            for (const Names& names : context.channels) scale.push_back(names.at("sw"));
             Values v;
             const auto one = [&](std::int64_t i) {
               double sum = 0;
-              c.products(i, [&](std::int64_t, std::int64_t channel, std::int64_t x, std::int64_t w, bool) { sum += static_cast<double>(x * w) * context.channels[static_cast<std::size_t>(channel)].at("sw"); });
+              c.products(i, [&](std::int64_t, std::int64_t channel, std::int64_t x, std::int64_t w, bool) { sum += static_cast<double>(x * w) * scale[static_cast<std::size_t>(channel)]; });
               const auto& names = context.channels[static_cast<std::size_t>(c.channel_of(i))];
               const double si = names.at("si"), so = names.at("so"), bias = context.has_bias ? names.at("bias") * (c.has_float_bias() ? 1.0 : names.at("sb")) : 0.0;
               const double scaled = std::clamp((sum * si + bias) / so, -0x1p60, 0x1p60);

@@ -14,10 +14,8 @@ std::vector<Suspect> suspects(const Case& c) {
     if (*other == sums->sums()) return {};
     return {float_sums_suspect(sums, "weight-zero-point:ignored", "The zero point of b was not taken off.", [other](std::int64_t i) { return (*other)[static_cast<std::size_t>(i)]; })};
   }
-  if (!c.accumulates() || std::all_of(c.input().w_zero_point.begin(), c.input().w_zero_point.end(), [](auto z) { return z == 0; })) return {};
-  AccumulationInput in = c.input();
-  in.w_zero_point = {0};
-  return {suspect(c, "weight-zero-point:ignored", "The weight's zero point was not taken off.", {.input = in})};
+  if (!c.accumulates() || std::all_of(c.numbers().w_zero_point.begin(), c.numbers().w_zero_point.end(), [](auto z) { return z == 0; })) return {};
+  return {suspect(c, "weight-zero-point:ignored", "The weight's zero point was not taken off.", {.input = OtherOperands({.w_zero_point = std::vector<std::int64_t>{0}})})};
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace lastbit::causes {
 namespace {
 
-constexpr std::size_t elements_asked = 256, pair_elements = 24;
+constexpr std::size_t elements_asked = 256, pair_elements = 24, first_of_pair = 8;
 constexpr std::int64_t elements_compared = 2048;
 
 /// Layers of the dump whose output has this zero point, nearest before this one first.
@@ -179,11 +179,20 @@ std::optional<Suspect> stale_zero_point(const Case& c, const Change& with) {
   for (std::size_t k = 0; k < c.differing.size(); k += std::max<std::size_t>(1, c.differing.size() / pair_elements)) some.push_back(c.differing[k]);
   const auto far = combined(with, {.context = [](RequantizeContext& context) { context.min = -(std::int64_t{1} << 60), context.max = std::int64_t{1} << 60; }});
   if (!far) return std::nullopt;
-  const Values open = c.changed(*far, some);
   const Range range = stored_range(c.observed);
   std::map<std::int64_t, std::size_t> moved;
-  for (std::size_t k = 0; k < open.size(); ++k)
-    if (const double o = c.observed_value(some[k]); o > static_cast<double>(range.min) && o < static_cast<double>(range.max)) ++moved[static_cast<std::int64_t>(o - open[k])];
+  const auto count = [&](std::size_t from, std::size_t to) {
+    const Values open = c.changed(*far, {some.begin() + static_cast<std::ptrdiff_t>(from), some.begin() + static_cast<std::ptrdiff_t>(to)});
+    for (std::size_t k = 0; k < open.size(); ++k)
+      if (const double o = c.observed_value(some[from + k]); o > static_cast<double>(range.min) && o < static_cast<double>(range.max)) ++moved[static_cast<std::int64_t>(o - open[k])];
+  };
+  // Other operands cost all products of an element. A zero point moves nearly all by the same: no two of several alike, and it is none.
+  const std::size_t first = with.input ? std::min(first_of_pair, some.size()) : some.size();
+  count(0, first);
+  if (first < some.size()) {
+    if (moved.size() >= first_of_pair / 2 && std::all_of(moved.begin(), moved.end(), [](const auto& m) { return m.second == 1; })) return std::nullopt;
+    count(first, some.size());
+  }
   const auto most = std::max_element(moved.begin(), moved.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most == moved.end() || most->first == 0 || most->second * 2 < some.size() / 2 || most->second < 2) return std::nullopt;
   const std::int64_t stale = c.observed.q.integer_zero_point() + most->first;
