@@ -55,11 +55,12 @@ Values rounded_real_values(const Case& c, const Layer& layer, const Real& real, 
   Values v;
   if (static_cast<std::int64_t>(real.f32.size()) != c.size() || static_cast<std::int64_t>(real.f64.size()) != c.size()) return v;
   // Values that are no fractions (exponentials, roots) have no ties that a runtime could see, and cost most.
-  const bool exact = how.form->exact && real.exact && c.size() > 0 && real.exact(0).is_point();
+  const auto finite = std::find_if(real.f64.begin(), real.f64.end(), [](double x) { return std::isfinite(x); });
+  const bool exact = how.form->exact && real.exact && finite != real.f64.end() && real.exact(finite - real.f64.begin()).is_point();
   const bool either_side = is_directed(how.mode) && !mostly_integers(c, real, *how.form);
   const auto one = [&](std::int64_t i) {
     const double zo = y.zero_point_at(i), near = how.form->scaled(real, static_cast<std::size_t>(i), y.scale_at(i));
-    const double scaled = exact ? decided(real, i, y.scale_at(i), near) : near;
+    const double scaled = exact && std::isfinite(near) ? decided(real, i, y.scale_at(i), near) : near;
     if (scaled != scaled) return c.expected_value(i);
     const auto stored = [&](double x) {
       const double sum = how.form->single ? static_cast<double>(static_cast<float>(x) + static_cast<float>(zo)) : x + zo;

@@ -18,7 +18,7 @@ FAMILIES = {
     "pytorch-2.13/qnnpack/avx512_vnni": ("conv1d", "linear", "pool", "dynamic"),
     "pytorch-1.13/onednn/avx512_vnni": ("linear",),
     "onnxruntime-1.31/avx2": ("qlinearconv", "elementwise", "qgemm", "dynamic"),
-    "onnxruntime-1.31/avx512_vnni": ("qlinearmatmul", "pool", "quantize"),
+    "onnxruntime-1.31/avx512_vnni": ("qlinearmatmul", "pool", "quantize", "quantize_special"),
     "litert-2.3/ref": ("conv2d", "int16x8", "batch_matmul", "mean"),
     "litert-2.3/builtin": ("fully_connected", "requantize", "transpose_conv"),
     "litert-2.3/xnnpack": ("depthwise_conv2d", "elementwise"),
