@@ -42,8 +42,8 @@ class PairTrial {
   }
 
   /// Whether the two changes together, `both`, give the observed value of every element tried.
-  bool fits(const Change& both, const Change& a, const Change& b) {
-    const auto& sums = kept(both, changes_sums(a) ? &a : changes_sums(b) ? &b : nullptr);
+  bool fits(const Change& both, const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
+    const auto& sums = kept(both, changes_sums(*a) ? a : changes_sums(*b) ? b : nullptr);
     if (sums.size() != elements_.size()) return false;
     std::vector<std::int64_t> places;
     const Finisher finisher = finisher_of(both, a, b, places);
@@ -56,23 +56,24 @@ class PairTrial {
 
  private:
   /// Stages are bound once to what a change makes of the constants: most pairs have one that leaves them as they are.
-  Finisher finisher_of(const Change& both, const Change& a, const Change& b, std::vector<std::int64_t>& places) {
+  Finisher finisher_of(const Change& both, const std::shared_ptr<const Change>& first, const std::shared_ptr<const Change>& second, std::vector<std::int64_t>& places) {
+    const Change &a = *first, &b = *second;
     const auto stages = case_.stages_of(both);
     const bool of_a = case_.changes_constants(a), of_b = case_.changes_constants(b);
     if (case_.has_own_lanes(stages) || (!of_a && !of_b)) return case_.finisher_of(both, few_, places);
     places = kept_.places;
-    const auto known = [&](const Change& c) -> StageBinder& {
-      const auto at = bound_.find(&c);
-      return at != bound_.end() ? at->second : bound_.emplace(&c, StageBinder(case_.context_of(c, kept_.channels), case_.layer.place)).first->second;
+    const auto known = [&](const std::shared_ptr<const Change>& c) -> StageBinder& {
+      const auto at = bound_.find(c);
+      return at != bound_.end() ? at->second : bound_.emplace(c, StageBinder(case_.context_of(*c, kept_.channels), case_.layer.place)).first->second;
     };
-    if (!of_b) return case_.bound(stages, known(a));
-    if (!of_a) return case_.bound(stages, known(b));
+    if (!of_b) return case_.bound(stages, known(first));
+    if (!of_a) return case_.bound(stages, known(second));
     // A change of scales across channels and one that leaves the scales alone go in either order: the former is known already.
     const bool by_context = !a.cell && !b.cell && !a.input && !b.input;
     if (by_context && a.across_channels != b.across_channels) {
-      const Change &across = a.across_channels ? a : b, &other = a.across_channels ? b : a;
+      const auto& across = a.across_channels ? first : second;
       RequantizeContext context = known(across).context();
-      other.context(context);
+      (a.across_channels ? b : a).context(context);
       if (same_scales(context, known(across).context())) return bound_anew(stages, std::move(context));
     }
     return bound_anew(stages, case_.context_of(both, kept_.channels));
@@ -91,17 +92,17 @@ class PairTrial {
   }
 
   /// Accumulators by the suspect that changes them; null: the profile's.
-  const std::vector<std::int64_t>& kept(const Change& change, const void* key) {
+  const std::vector<std::int64_t>& kept(const Change& change, const std::shared_ptr<const Change>& key) {
     auto& sums = sums_[key];
     if (sums.empty()) sums = case_.sums_of(change, elements_);
     return sums;
   }
   const Case& case_;
   std::vector<std::int64_t> elements_, channels_;
-  std::map<const void*, std::vector<std::int64_t>> sums_;
+  std::map<std::shared_ptr<const Change>, std::vector<std::int64_t>> sums_;
   std::vector<std::int64_t> few_;   // channels of the elements
   Case::Kept kept_;
-  std::map<const Change*, StageBinder> bound_;
+  std::map<std::shared_ptr<const Change>, StageBinder> bound_;  // a change that is kept here is no other's address
 };
 
 /// Elements spread over the whole output, for whose sums about this many products are enough.
@@ -168,7 +169,7 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
       const auto both = combined(*a.change, *b.change);
       if (!both) continue;
       try {
-        if (trial.fits(*both, *a.change, *b.change) && explains_all(c, *both)) found.push_back({&a, &b, a.rank + b.rank});
+        if (trial.fits(*both, a.change, b.change) && explains_all(c, *both)) found.push_back({&a, &b, a.rank + b.rank});
       } catch (const std::exception&) {
         continue;  // the change does not fit this layer
       }
@@ -184,7 +185,7 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
       auto moved = causes::stale_zero_point(c, *part->change);
       if (!moved) continue;
       const auto both = combined(*part->change, *moved->change);
-      if (!both || !trial.fits(*both, *part->change, *moved->change) || !explains_all(c, *both)) continue;
+      if (!both || !trial.fits(*both, part->change, moved->change) || !explains_all(c, *both)) continue;
       stale.push_back(std::move(*moved));
       found.push_back({part, &stale.back(), part->rank + stale.back().rank});
     } catch (const std::exception&) {
