@@ -68,16 +68,16 @@ TEST_CASE("stages: many accumulators at once come to what each comes to alone") 
     sums.push_back(sums.size() % 3 ? v >> (state >> 60) : 48 * (v >> 20));
   }
   std::vector<std::vector<std::string>> lists;
-  for (const std::string& mode : {"half_even", "half_away", "half_up", "half_down", "to_zero", "floor", "ceil"})
-    for (const std::string& overflow : {"int_min", "saturate", "exact"})
-      for (const std::string& type : {"float", "double"}) {
+  for (const std::string mode : {"half_even", "half_away", "half_up", "half_down", "to_zero", "floor", "ceil"})
+    for (const std::string overflow : {"int_min", "saturate", "exact"})
+      for (const std::string type : {"float", "double"}) {
         lists.push_back({type, "multiply si * sw / so", "round " + mode + " " + overflow, "zero_point", "clamp"});
         lists.push_back({"bias bias", type, "multiply si", "divide so", "range", "round " + mode + " " + overflow, "zero_point", "saturate16", "clamp"});
         lists.push_back({type, "add bias / si", "multiply si * sw", "zero_point", "clamp", "round " + mode + " " + overflow, "clamp"});
         lists.push_back({type, "multiply si * sw / so", "zero_point", "clamp", "round " + mode + " " + overflow});
         lists.push_back({"register 20-wrap", type, "fma bias ; 0.5", "muladd si / so ; zo", "round " + mode + " " + overflow, "clamp"});
       }
-  for (const std::string& rule : {"double_away", "double_up/4/double_away", "single", "floor_up", "rndnu", "rndnu16", "q8"}) lists.push_back({"register 24-saturate", "bias bias", "fixed " + rule + " si * sw / so", "zero_point", "clamp"});
+  for (const std::string rule : {"double_away", "double_up/4/double_away", "single", "floor_up", "rndnu", "rndnu16", "q8"}) lists.push_back({"register 24-saturate", "bias bias", "fixed " + rule + " si * sw / so", "zero_point", "clamp"});
   lists.push_back({"bias64 bias", "fixed reduced si * sw / so", "zero_point", "clamp"});  // by the scalar stages
   for (const auto& [min, max] : {std::pair<std::int64_t, std::int64_t>{-128, 127}, {0, 255}, {-(std::int64_t{1} << 60), std::int64_t{1} << 60}})
     for (const auto& stages : lists) {
