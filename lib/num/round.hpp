@@ -60,8 +60,8 @@ struct RoundedInteger {
 constexpr RoundedInteger to_integer(double x, Rounding mode) {
   std::int64_t floor = static_cast<std::int64_t>(x);              // toward zero
   if (static_cast<double>(floor) > x) --floor;
-  const double cut = x - static_cast<double>(floor);              // exact: below 2^53 by Sterbenz, above there is no fraction
-  const Lost lost = cut == 0 ? Lost::nothing : cut < 0.5 ? Lost::below_half : cut == 0.5 ? Lost::half : Lost::above_half;
+  const double cut = x - static_cast<double>(floor);              // exact, by Sterbenz or without a fraction, but between -1/2 and 0
+  const Lost lost = cut == 0 ? Lost::nothing : x > -0.5 && x < 0 ? Lost::above_half : cut < 0.5 ? Lost::below_half : cut == 0.5 ? Lost::half : Lost::above_half;
   return {floor + (rounds_up(mode, lost, (floor & 1) != 0, x < 0) ? 1 : 0), lost};
 }
 
