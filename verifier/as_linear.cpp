@@ -15,19 +15,9 @@ namespace {
 /// [K, N] -> [N, K].
 Tensor turned(const Tensor& b) {
   const std::int64_t K = b.dim(0), N = b.dim(1);
-  if (K % 4 != 0) return permuted(b, {1, 0});  // lay_input() writes four channels at a time
+  if (K % 4 != 0) return permuted(b, {1, 0});  // lay_planes() writes four channels at a time
   std::vector<std::byte> bytes(static_cast<std::size_t>(K * N));
-  std::vector<std::int64_t> offsets;
-  for (std::int64_t n = 0; n < N; ++n) offsets.push_back(n * K);
-  LayJob job;
-  job.dtype = DType::uint8;  // whatever they are: bytes stay as they are
-  job.from = b.data;
-  job.channels = job.padded_channels = K;
-  job.positions = job.channel_stride = N;
-  job.position_stride = 1;
-  job.offsets = offsets.data();
-  job.to = bytes.data();
-  lay_input(job);
+  lay_planes(b.data, K, N, K, bytes.data());
   Quantization q = b.q;
   if (q.axis >= 0) q.axis = 1 - q.axis;
   return Tensor::of(b.name, b.dtype, {N, K}, std::move(q), std::move(bytes));

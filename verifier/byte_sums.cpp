@@ -9,8 +9,8 @@
 #include "lib/error.hpp"
 #include "lib/kernels/nearness.hpp"
 #include "lib/rules/sum.hpp"
-#include "reports/rounded.hpp"
 #include "verifier/code_rows.hpp"
+#include "verifier/exact_blocks.hpp"
 #include "verifier/forms.hpp"
 
 namespace lastbit {
@@ -128,7 +128,7 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
   std::vector<RivalSum> others;
   for (std::size_t k = 0; k < rivals.size(); ++k) {
     const Cell& c = rivals[k].cell;
-    if (c.rule == cell.rule && c.stages == cell.stages && c.with == cell.with) s.alike[k] = true;
+    if (same_rule(c, cell)) s.alike[k] = true;
     else if (!bytes->allows(vector_of(c))) (*options.open)[k] = true;
     else {
       try {
@@ -188,18 +188,13 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
     const Layer l = row.in_place_of(layer);
     const Real real = row.size() ? op.real(l, *result) : Real{};
     std::vector<std::int64_t> times(row.size());
+    if (wants_exact) s.exact = summary_of(measured);
     if (wants_exact && row.size()) {
       for (std::size_t i = 0; i < codes.size(); ++i) times[i] = exact_times[codes[i]];
       std::copy(exact_last.begin(), exact_last.end(), times.begin() + static_cast<std::ptrdiff_t>(body));
       const ExactSummary decided = exact_form(l, result->outputs.at("y"), real, times);
       s.exact.ties = decided.ties;
-      s.exact.not_correctly_rounded = decided.not_correctly_rounded;
-    }
-    if (wants_exact) {
-      s.exact.not_correctly_rounded += measured.wrong;
-      s.exact.max_error_lsb = rounded(measured.largest);
-      s.exact.mean_error_lsb = rounded(static_cast<double>(measured.sum) * 0x1p-30 / static_cast<double>(measured.elements));
-      s.exact.histogram.assign(measured.histogram.begin(), measured.histogram.end());
+      s.exact.not_correctly_rounded += decided.not_correctly_rounded;
     }
     if (wants_float && row.size()) {
       for (std::size_t i = 0; i < codes.size(); ++i) times[i] = near.times[codes[i]];

@@ -79,13 +79,19 @@ void ExactBlocks::decide(std::int64_t acc, std::int64_t stored, std::int64_t cha
   }
 }
 
-ExactSummary ExactBlocks::summary() const {
+ExactSummary summary_of(const NearTotals& totals) {
   ExactSummary s;
-  s.max_error_lsb = rounded(totals_.largest);
-  s.mean_error_lsb = totals_.elements ? rounded(static_cast<double>(totals_.sum) * 0x1p-30 / static_cast<double>(totals_.elements)) : 0;
+  s.max_error_lsb = rounded(totals.largest);
+  s.mean_error_lsb = totals.elements ? rounded(static_cast<double>(totals.sum) * 0x1p-30 / static_cast<double>(totals.elements)) : 0;
+  s.not_correctly_rounded = totals.wrong;
+  s.histogram.assign(totals.histogram.begin(), totals.histogram.end());
+  return s;
+}
+
+ExactSummary ExactBlocks::summary() const {
+  ExactSummary s = summary_of(totals_);
   s.ties = ties_;
-  s.not_correctly_rounded = totals_.wrong + wrong_;
-  s.histogram.assign(totals_.histogram.begin(), totals_.histogram.end());
+  s.not_correctly_rounded += wrong_;
   return s;
 }
 

@@ -25,6 +25,9 @@ RealLines real_lines(const Layer&, const RequantizeContext&);
 /// `across`: the next element is the next channel's.
 std::int64_t near_boundary(const RealLines&, const std::int32_t* acc, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near);
 
+/// What totals say, but for the elements near a boundary, which are decided one by one.
+ExactSummary summary_of(const NearTotals&);
+
 /// Adds up an ExactSummary. add() takes what is certain and finds what is near; decide() is called for each of those.
 class ExactBlocks {
  public:

@@ -19,6 +19,9 @@ struct RivalCell {
 /// As rivals() (evaluate.hpp), without a layer bound to each.
 std::shared_ptr<const std::vector<RivalCell>> rival_cells(const Layer&, const Operator&);
 
+/// Whether two cells compute alike, whatever they are named after and asked for: one rule, the same stages and parameters.
+inline bool same_rule(const Cell& a, const Cell& b) { return a.rule == b.rule && a.stages == b.stages && a.with == b.with; }
+
 /// The layer as the rival's instruction set would have it.
 Layer as_rival(const Layer&, const Operator&, const RivalCell&);
 

@@ -133,21 +133,8 @@ void depthwise(const FloatTiles& job, Finish& finish) {
   // Planes are brought side by side first.
   const std::int64_t pitch = in.channels_last ? channels : (channels + 3) / 4 * 4;
   std::vector<std::byte> turned(in.channels_last ? 0 : static_cast<std::size_t>(g.batch * I * pitch));
-  if (!in.channels_last) {
-    std::vector<std::int64_t> offsets;
-    for (std::int64_t i = 0; i < I; ++i) offsets.push_back(i * pitch);
-    LayJob lay;
-    lay.dtype = DType::uint8;  // whatever they are: bytes stay as they are
-    lay.channels = channels, lay.padded_channels = pitch;
-    lay.positions = lay.channel_stride = I;
-    lay.position_stride = 1;
-    lay.offsets = offsets.data();
-    for (std::int64_t n = 0; n < g.batch; ++n) {
-      lay.from = in.x + n * I * channels;
-      lay.to = turned.data() + n * I * pitch;
-      lay_input(lay);
-    }
-  }
+  if (!in.channels_last)
+    for (std::int64_t n = 0; n < g.batch; ++n) lay_planes(in.x + n * I * channels, channels, I, pitch, turned.data() + n * I * pitch);
   const std::byte* rows = in.channels_last ? in.x : turned.data();
   const auto source = sources(g);
   const std::uint8_t flip = is_signed(in.x_dtype) ? 0x80 : 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lib/kernels/layout.cpp"
@@ -127,6 +128,21 @@ namespace lastbit {
 HWY_EXPORT(lay_input_on);
 
 void lay_input(const LayJob& job) { HWY_DYNAMIC_DISPATCH(lay_input_on)(job); }
+
+void lay_planes(const std::byte* from, std::int64_t channels, std::int64_t positions, std::int64_t pitch, std::byte* to) {
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t i = 0; i < positions; ++i) offsets.push_back(i * pitch);
+  LayJob job;
+  job.dtype = DType::uint8;  // whatever they are: bytes stay as they are
+  job.from = from;
+  job.channels = channels;
+  job.padded_channels = pitch;
+  job.positions = job.channel_stride = positions;
+  job.position_stride = 1;
+  job.offsets = offsets.data();
+  job.to = to;
+  lay_input(job);
+}
 
 }  // namespace lastbit
 #endif

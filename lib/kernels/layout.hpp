@@ -21,6 +21,10 @@ struct LayJob {
 /// Every position's channels, those beyond `channels` zero.
 void lay_input(const LayJob&);
 
+/// Planes of bytes side by side: to[i * pitch + c] = from[c * positions + i]; `pitch` a multiple of 4, no less than `channels`; what lies between
+/// the two is 0.
+void lay_planes(const std::byte* from, std::int64_t channels, std::int64_t positions, std::int64_t pitch, std::byte* to);
+
 /// One element, widened.
 inline std::int32_t stored_value(DType d, const std::byte* p, std::int64_t i) {
   switch (d) {
