@@ -13,6 +13,7 @@
 #include "lib/dump/write.hpp"
 #include "lib/error.hpp"
 #include "verifier/evaluate.hpp"
+#include "verifier/rivals.hpp"
 
 namespace lastbit {
 namespace {
@@ -155,7 +156,7 @@ AllRules all_rules(const Workshop& w, const std::vector<Layer>& cases, bool obse
     for (auto& rival : rivals(layer, *w.op)) {
       for (const auto& label : rival.alike) computing.insert(label);
       computing.insert(rival.label);
-      if (rival.cell.rule == cell->rule && rival.cell.stages == cell->stages && rival.cell.with == cell->with) {
+      if (same_rule(rival.cell, *cell)) {
         same.insert(rival.label);
         same.insert(rival.alike.begin(), rival.alike.end());
         continue;

@@ -124,7 +124,7 @@ Form form_of(const Case& c, const Reach& reach, const RuleValues* rule, std::siz
     else f.because = "no reachable sum leaves " + std::to_string(bits) + " bits";
   } else if (cell.get("accumulator", "int32") == "int32" && !fit(reach, 32)) f.sums += "wraps at 32 bits";
   if (cell.get("pairs", "none") == "int16") {
-    if (pairs_fit(c, cell.get("pair_offset") == "128" ? 128 : 0)) f.because = "no reachable pair of products leaves 16 bits";
+    if (pairs_fit(c, pair_offset(cell))) f.because = "no reachable pair of products leaves 16 bits";
     else {  // which products meet, and what stands outside the input
       f.sums += "pairs" + std::string(cell.get("pair_offset") == "128" ? " of codes made unsigned" : "") + (cell.get("pair_outside", "zero_point") == "zero" ? ", 0 outside:" : ":");
       for (const auto& segment : pair_segments(c.base(), cell, c.geometry())) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lib/error.hpp"
+#include "lib/rules/pairs.hpp"
 #include "verifier/evaluate.hpp"
 
 namespace lastbit {
@@ -115,8 +116,8 @@ Solver::Solver(const Workshop& w, const Layer& layer) : layer_(layer) {
   const Cell& cell = cell_of(w, layer);
   if (cell.get("pairs", "none") != "int16") return;
   pairs_ = pair_segments(layer, cell, geometry_);
-  pair_offset_ = cell.get("pair_offset") == "128" ? 128 : 0;
-  pair_outside_ = cell.get("pair_outside", "zero_point") == "zero" ? 0 : in_.x_zero_point + pair_offset_;
+  pair_offset_ = pair_offset(cell);
+  pair_outside_ = pair_outside(cell, in_.x_zero_point);
   std::int64_t largest = 1;
   for (const auto v : in_.w) largest = std::max<std::int64_t>(largest, std::abs(v));
   pair_limit_ = 32767 / 2 / largest - pair_offset_;

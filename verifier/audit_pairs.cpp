@@ -86,7 +86,7 @@ void audit_pairs(const Audited& l, const LayerSums& own, const Variant& variant,
   if (!variant.cell) return;
   const auto s = sums_of(variant.layer, l.op, *variant.cell);
   if (!s || s->channels != own.channels) return;
-  const std::int64_t offset = variant.cell->get("pair_offset") == "128" ? 128 : 0;
+  const std::int64_t offset = pair_offset(*variant.cell);
   bool any = false;
   Interval64 x{s->x[0].min, s->x[0].max};
   for (const auto& range : s->x) x = {std::min(x.lo, range.min), std::max(x.hi, range.max)};
@@ -96,7 +96,7 @@ void audit_pairs(const Audited& l, const LayerSums& own, const Variant& variant,
     if (pairing.segments.empty()) continue;
     any = true;
     pairing.kinds = kinds_of_positions(part.g, pairing.source);
-    for (const auto& range : s->x) pairing.outside.push_back(variant.cell->get("pair_outside", "zero_point") == "zero" ? 0 : range.zero_point + offset);
+    for (const auto& range : s->x) pairing.outside.push_back(pair_outside(*variant.cell, range.zero_point));
     for (std::int64_t o = 0; o < s->channels && (!s->free || &part == &s->parts[0]); ++o) {  // free operands are alike in every product
       const PairsOf found = pairing.of_channel(o);
       ChannelAudit& c = a.channels[static_cast<std::size_t>(o)];

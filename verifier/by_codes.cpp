@@ -101,7 +101,7 @@ std::optional<Streamed> judge_codes(const StoredLayer& stored, const Operator& o
   CodeTrial trial(*bytes, all, table);
   for (std::size_t k = 0; k < rivals.size(); ++k) {
     const Cell& c = rivals[k].cell;
-    if (c.rule == cell.rule && c.stages == cell.stages && c.with == cell.with) {
+    if (same_rule(c, cell)) {
       s.alike[k] = true;
       continue;
     }

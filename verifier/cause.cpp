@@ -103,7 +103,7 @@ std::vector<std::pair<std::int32_t, std::int32_t>> pairs_of(const std::vector<Se
 struct PairRule {
   std::int32_t offset, outside;
   PairRule(const Cell& rule, std::int64_t x_zero_point)
-      : offset(rule.get("pair_offset") == "128" ? 128 : 0), outside(rule.get("pair_outside", "zero_point") == "zero" ? 0 : static_cast<std::int32_t>(x_zero_point) + offset) {}
+      : offset(pair_offset(rule)), outside(pair_outside(rule, x_zero_point)) {}
 };
 
 bool wraps(const Cell& rule) { return rule.get("accumulator", "int32") == "int32"; }

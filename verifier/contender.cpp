@@ -87,7 +87,7 @@ double doubt_of(const std::vector<std::string>& stages, const RequantizeContext&
 
 bool same_arithmetic(const ContenderCase& c, const RivalCell& rival) {
   const Cell& r = rival.cell;
-  if (r.rule == c.cell.rule && r.stages == c.cell.stages && r.with == c.cell.with) return true;
+  if (same_rule(r, c.cell)) return true;
   return r.rule == "accumulate" && same_sums(c, r) && r.get("bounds").empty() && r.stages == c.cell.stages;
 }
 

@@ -9,6 +9,7 @@
 #include "lib/error.hpp"
 #include "lib/profile/registry.hpp"
 #include "verifier/other_isa.hpp"
+#include "verifier/rivals.hpp"
 #include "verifier/sums.hpp"
 
 namespace lastbit {
@@ -163,7 +164,7 @@ std::vector<Rival> rivals(const Layer& layer, const Operator& op) {
       const Cell* cell = cell_for(p, op, as);
       if (!cell) continue;
       const std::string label = p.isas.empty() ? p.name : profile_label(p, isa);  // no variants: the instruction set changes nothing
-      const auto twin = std::find_if(all.begin(), all.end(), [&](const Rival& r) { return r.cell.rule == cell->rule && r.cell.stages == cell->stages && r.cell.with == cell->with; });
+      const auto twin = std::find_if(all.begin(), all.end(), [&](const Rival& r) { return same_rule(r.cell, *cell); });
       if (twin != all.end()) twin->alike.push_back(label);
       else all.push_back({label, &p, *cell, std::move(as), {}});
     }

@@ -42,7 +42,7 @@ std::vector<RivalCell> find_cells(const Layer& layer, const Operator& op) {
       const Cell* cell = cell_for(p, op, at->second);
       if (!cell) continue;
       const std::string label = p.isas.empty() ? p.name : profile_label(p, isa);  // no variants: the instruction set changes nothing
-      const auto twin = std::find_if(all.begin(), all.end(), [&](const RivalCell& r) { return r.cell.rule == cell->rule && r.cell.stages == cell->stages && r.cell.with == cell->with; });
+      const auto twin = std::find_if(all.begin(), all.end(), [&](const RivalCell& r) { return same_rule(r.cell, *cell); });
       if (twin != all.end()) twin->alike.push_back(label);
       else all.push_back({label, isa, &p, *cell, {}});
     }

@@ -115,8 +115,7 @@ class Judge {
     else {
       const Cell& c = rivals_[k].cell;
       const auto twin = std::find_if(standing_.begin(), standing_.end(), [&](const Standing& s) {
-        const Cell& other = rivals_[s.rivals[0]].cell;
-        return other.rule == c.rule && other.stages == c.stages && other.with == c.with;
+        return same_rule(rivals_[s.rivals[0]].cell, c);
       });
       if (twin != standing_.end()) twin->rivals.push_back(k);
       else standing_.push_back({{k}, nullptr, HUGE_VAL, true});
@@ -321,7 +320,7 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   Streamed s;
   s.alike.resize(options.rivals.size());
   if (options.open) options.open->assign(options.rivals.size(), false);
-  for (std::size_t k = 0; k < options.rivals.size(); ++k) s.alike[k] = options.rivals[k].cell.rule == own_cell.rule && options.rivals[k].cell.stages == own_cell.stages && options.rivals[k].cell.with == own_cell.with;
+  for (std::size_t k = 0; k < options.rivals.size(); ++k) s.alike[k] = same_rule(options.rivals[k].cell, own_cell);
   Judge judge(layer, op, cell, *plan, own, epilogue, options, s);
   if (!judge.able()) return std::nullopt;
   if (options.exact && !judge.knows_real()) return std::nullopt;

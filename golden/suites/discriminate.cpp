@@ -8,6 +8,7 @@
 #include "golden/place.hpp"
 #include "golden/proof.hpp"
 #include "lib/error.hpp"
+#include "lib/rules/pairs.hpp"
 
 namespace lastbit::suites {
 namespace {
@@ -41,7 +42,7 @@ Layer pool_of(const Workshop& w, const CaseVariant& variant, std::int64_t sample
       if (n % 4 == 0) extra.extreme(element, n % 8 == 0);
       else {
         const auto [lo, hi] = extra.reach(element);
-        extra.saturate_pairs(element, random.between(lo / 4, hi / 4), cell.get("pair_offset") == "128" ? 128 : 0, n % 2 == 0, random);
+        extra.saturate_pairs(element, random.between(lo / 4, hi / 4), pair_offset(cell), n % 2 == 0, random);
       }
     }
   return extra.layer();

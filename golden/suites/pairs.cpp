@@ -2,6 +2,7 @@
 // saturation shows. The other inputs are solved to bring the true sum back into the output's range.
 #include "golden/place.hpp"
 #include "lib/error.hpp"
+#include "lib/rules/pairs.hpp"
 #include "verifier/evaluate.hpp"
 
 namespace lastbit::suites {
@@ -23,7 +24,7 @@ Draft make(const Workshop& w) {
       if (solver.taken(element)) continue;
       const auto [lo, hi] = solver.reach(element);
       const std::int64_t from = std::clamp(staged->first_above(staged->min(), channel, lo, hi), lo, hi), to = std::clamp(staged->first_above(staged->max() - 1, channel, lo, hi), from, hi);
-      solved += solver.saturate_pairs(element, random.between(from, to), cell.get("pair_offset") == "128" ? 128 : 0, cell.get("pair_order", "flat") != "onednn", random);
+      solved += solver.saturate_pairs(element, random.between(from, to), pair_offset(cell), cell.get("pair_order", "flat") != "onednn", random);
     }
   if (solved == 0) throw Error("--suite pairs", "found no pair of products beyond int16 in this layer (inputs " + std::string(name(layer.in("x").dtype)) + ", weights " + std::string(name(layer.in("weight").dtype)) + "), expected uint8 inputs, or int8 ones that the runtime makes unsigned, with large 8-bit weights");
   d.cases.push_back(solver.layer());
