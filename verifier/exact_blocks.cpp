@@ -48,10 +48,17 @@ ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, c
   bias_by_product_ = bias && !is_float(bias->dtype) && !bias->q.quantized();
 }
 
-std::int64_t ExactBlocks::add(const std::int32_t* acc, const std::byte* stored, bool is_signed, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near) {
+std::int64_t ExactBlocks::add(NearRequest r, std::int64_t channel, std::uint16_t* near) {
   const bool one = real_.multiplier.size() == 1;
   const auto at = one ? 0 : static_cast<std::size_t>(channel);
-  return measure({acc, stored, is_signed, n, {real_.multiplier.data() + at, real_.offset.data() + at, across && !one ? 1 : 0}, real_.low, real_.high, real_.bound, std::max(doubt, real_.bound)}, near, totals_);
+  r.line.multiplier = real_.multiplier.data() + at;
+  r.line.offset = real_.offset.data() + at;
+  if (one) r.line.step = r.line.run_step = 0;
+  r.low = real_.low;
+  r.high = real_.high;
+  r.bound = real_.bound;
+  r.doubt = std::max(r.doubt, real_.bound);
+  return measure(r, near, totals_);
 }
 
 Exact ExactBlocks::real(std::int64_t acc, std::int64_t channel) const {

@@ -32,7 +32,8 @@ ExactSummary summary_of(const NearTotals&);
 class ExactBlocks {
  public:
   ExactBlocks(const Layer&, const RequantizeContext&, const RealLines&);
-  std::int64_t add(const std::int32_t* acc, const std::byte* stored, bool is_signed, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near);
+  /// Runs whose first element is of `channel`; what a request holds of real numbers is filled in here.
+  std::int64_t add(NearRequest, std::int64_t channel, std::uint16_t* near);
   void decide(std::int64_t acc, std::int64_t stored, std::int64_t channel);
   ExactSummary summary() const;
   /// The real number, exactly, in real units.

@@ -2,6 +2,7 @@
 #include "verifier/float_blocks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "lib/kernels/float_tiles.hpp"
@@ -24,7 +25,7 @@ std::int32_t quantized(float value, float scale, std::int32_t zero_point, std::i
 
 }  // namespace
 
-FloatBlocks::FloatBlocks(const Layer& layer, const StoredPlan& plan, const RealLines& real) : plan_(plan), range_(activated_range(layer, layer.out())) {
+FloatBlocks::FloatBlocks(const Layer& layer, const StoredPlan& plan, const RealLines& real) : plan_(plan), range_(activated_range(layer, layer.out())), real_(real) {
   const Geometry& g = plan.request.geometry;
   const Tensor& y = layer.out();
   if (y.q.quantized()) scale_ = y.q.scale_of(0), zero_point_ = y.q.integer_zero_point();
@@ -37,6 +38,70 @@ FloatBlocks::FloatBlocks(const Layer& layer, const StoredPlan& plan, const RealL
   for (std::size_t i = 0; i < real.multiplier.size(); ++i) size = std::max(size, static_cast<double>(g.terms()) * 383 * 383 * std::fabs(real.multiplier[i]) + std::fabs(real.offset[i]));
   const bool plain = real.known && range_.min == plan.context.min && range_.max == plan.context.max && std::abs(zero_point_) <= 255 && static_cast<float>(scale_) > 0 && std::isfinite(static_cast<float>(scale_));
   doubt_ = plain ? (size + 1024) * static_cast<double>(g.terms() + 16) * 0x1p-53 : HUGE_VAL;
+  // No product or quotient is subnormal or leaves float32.
+  const auto fits = [](double scale) { return scale >= 0x1p-40 && scale <= 0x1p20; };
+  few_ = plain && single_.alpha == 1.0f && g.terms() <= 1 << 15 && fits(single_.x_scale) && fits(scale_) && std::all_of(single_.w_scale.begin(), single_.w_scale.end(), fits);
+  for (const double b : real.offset) far_ = std::max(far_, std::fabs(b - static_cast<double>(zero_point_)));
+}
+
+bool FloatBlocks::margins(const SumBlock& b, bool scattered, Line& line, const std::int32_t*& peak) {
+  constexpr double u = 0x1p-24;
+  constexpr std::int64_t few_terms = 32;
+  const auto K = static_cast<double>(plan_.request.geometry.terms());
+  if (scattered || (!b.terms && plan_.request.geometry.terms() > few_terms)) few_ = false;
+  if (!few_) return false;
+  // Beyond |v| = 512 a clamp decides. Two roundings of the quotient, one of the scale; three of the bias and one of what it is added to.
+  const double tail = 4 * u * (512 + far_), most = 383.0 * 383;
+  const std::int64_t channels = b.terms ? (line.step ? b.length : line.run_step ? b.runs : 1) : 1, first = plan_.channel_of(b.first);
+  multiplier_.resize(static_cast<std::size_t>(channels));
+  offset_.resize(static_cast<std::size_t>(channels));
+  for (std::int64_t c = 0; c < channels; ++c) {
+    double m = 0;
+    if (b.terms) m = real_.multiplier_of(first + c);
+    else for (const double each : real_.multiplier) m = std::max(m, each);
+    const double size = b.terms ? b.terms->x_norm * b.terms->w_norm[c] : K * most;
+    multiplier_[static_cast<std::size_t>(c)] = b.peak ? 1.01 * u * K * m : 0;
+    offset_[static_cast<std::size_t>(c)] = 1.01 * u * m * size * ((b.peak ? 0.5 * static_cast<double>(b.terms->between) : K) + 6 + K * K * u) + tail;
+  }
+  line.multiplier = multiplier_.data();
+  line.offset = offset_.data();
+  if (!b.terms) line.step = line.run_step = 0;
+  peak = b.peak ? b.peak : b.acc;
+  return true;
+}
+
+void FloatBlocks::decide32(const SumBlock& b, std::int64_t run, std::int64_t i) {
+  const std::int64_t at = b.first + run * b.step + i, channel = plan_.channel_of(at);
+  if (!b.terms) {
+    float sum = 0;
+    plan_.for_each_term(at, [&](std::int64_t, std::int64_t x, std::int64_t w, bool outside) {
+      if (outside) return;
+      const float product = single_.x(x) * single_.w(channel, w);
+      sum = sum + product;
+    });
+    return count32(at, sum);
+  }
+  const bool across = plan_.order.channels_last;
+  rows_.push_back({b.terms->x + b.terms->pixels[across ? run : i], b.terms->w + (across ? i : run) * b.terms->w_stride, single_.w_scale[single_.w_scale.size() == 1 ? 0 : static_cast<std::size_t>(channel)]});
+  at_.push_back(at);
+  if (static_cast<std::int64_t>(rows_.size()) == float_rows) batch(b);
+}
+
+void FloatBlocks::done(const SumBlock& b) {
+  if (!rows_.empty()) batch(b);
+}
+
+void FloatBlocks::batch(const SumBlock& b) {
+  std::array<float, float_rows> sums;
+  float_row_sums(rows_.data(), static_cast<std::int64_t>(rows_.size()), b.terms->segments, b.terms->segment_count, b.terms->x_zero_point, single_.x_scale, sums.data());
+  for (std::size_t k = 0; k < rows_.size(); ++k) count32(at_[k], sums[k]);
+  rows_.clear();
+  at_.clear();
+}
+
+void FloatBlocks::count32(std::int64_t at, float sum) {
+  const auto zero_point = static_cast<std::int32_t>(zero_point_), low = static_cast<std::int32_t>(range_.min), high = static_cast<std::int32_t>(range_.max);
+  count_error(plan_.observed_at(at) - quantized(single_.finished(plan_.channel_of(at), sum), static_cast<float>(scale_), zero_point, low, high), summary_.mismatches, summary_.max_lsb);
 }
 
 void FloatBlocks::decide(std::int64_t at) {
@@ -50,6 +115,8 @@ void FloatBlocks::decide(std::int64_t at) {
 }
 
 FloatSummary FloatBlocks::summary() {
+  if (few_) return summary_;
+  summary_.mismatches = summary_.max_lsb = 0;
   const Geometry& g = plan_.request.geometry;
   const std::int64_t P = g.positions(), channels = plan_.order.channels;
   const auto scale = static_cast<float>(scale_);

@@ -1,7 +1,16 @@
 // float_blocks.hpp: the float form of an accumulating layer that agrees, from tensors as they are stored.
 //
-// float32 sums are made, all of them. A float64 sum lies so near the real number that only elements at a rounding boundary need one.
+// A float sum lies so near the real number that only elements at a rounding boundary need one. How near in float32 depends on how far the
+// partial sums went:
+//
+//   |float32 sum - real| <= u * sum over k of |S_k|  +  6 u * sum |x w|        u = 2^-24; S_k: the sum of the first k terms
+//   sum over k of |S_k|  <= K * peak + between / 2 * sum |x w|                 peak: of what the kernel saw every `between` terms
+//   sum |x w|            <= |x| |w|                                            Cauchy and Schwarz
+//
+// Between two looks a partial sum is nearer to one of them than half of what lies between. The sums that are seen are exact ones: those in
+// float32 differ from them by no more than K u sum |x w|. Where a kernel tells nothing of its terms, all sums are made.
 #pragma once
+#include "lib/kernels/float_tile.hpp"
 #include "lib/rules/float_products.hpp"
 #include "reports/report.hpp"
 #include "verifier/exact_blocks.hpp"
@@ -16,7 +25,14 @@ class FloatBlocks {
   /// decided, the others have the nearest value. infinite: not known.
   double doubt() const { return doubt_; }
   void decide(std::int64_t at);
-  /// With the float32 sums, made here.
+  /// How far, in LSB, the float32 form may lie from the real number: by element of the block, peak * multiplier + offset, from its first run's
+  /// first element on (steps as the block's channels go). False: not known, as in a block whose runs are of channels here and there: all sums are
+  /// made at the end.
+  bool margins(const SumBlock&, bool scattered, Line&, const std::int32_t*& peak);
+  /// The element is one of those as near as that.
+  void decide32(const SumBlock&, std::int64_t run, std::int64_t i);
+  /// After a block's last decide32().
+  void done(const SumBlock&);
   FloatSummary summary();
 
  private:
@@ -26,6 +42,15 @@ class FloatBlocks {
   std::int64_t zero_point_ = 0;
   FloatConstants<double> double_;
   FloatConstants<float> single_;
+  void batch(const SumBlock&);
+  void count32(std::int64_t at, float sum);
+
+  bool few_ = false;                       // float32 sums are made of some elements only
+  const RealLines& real_;
+  double far_ = 0;                         // the largest |bias| in LSB
+  std::vector<double> multiplier_, offset_;
+  std::vector<FloatRow> rows_;
+  std::vector<std::int64_t> at_;
   FloatSummary summary_;
 };
 

@@ -89,7 +89,7 @@ std::optional<StoredPlan> plan_of(const StoredLayer& stored, const Cell& cell) {
   const std::int64_t channels = g.groups * g.out_channels;
   p.w_zero_point = numbers.w_zero_point;
   p.observed = bytes_of(y, stored.outputs, "y", p.request.channels_last, p.held);
-  if (layer.op == "linear") p.request.channels_last = true;  // one position: runs go along the channels
+  if (g.positions() == 1) p.request.channels_last = true;  // runs go along the channels
   p.observed_signed = info(y.dtype).min < 0;
   p.order = {channels, g.positions(), p.request.channels_last};
   p.context = requantize_context(layer, cell, numbers, channels);

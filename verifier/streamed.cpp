@@ -80,8 +80,9 @@ class Judge {
     totals_.differ.reserve(64);
     request_.events = true;
     request_.observed = plan.observed;
-    if (options.exact && real_.known) exact_ = std::make_unique<ExactBlocks>(layer, plan.context, real_);
     if (options.float_form && real_.known) float_ = std::make_unique<FloatBlocks>(layer, plan, real_);
+    if ((options.exact || float_) && real_.known) exact_ = std::make_unique<ExactBlocks>(layer, plan.context, real_);  // it finds what is near, too
+    wants_exact_ = options.exact && exact_;
     for (std::size_t k = 0; k < rivals_.size(); ++k) enter(k);
   }
 
@@ -101,7 +102,7 @@ class Judge {
     result_.events = {totals_.tie, totals_.clamped, totals_.saturated, totals_.wrapped, 0, totals_.inexact_float, 0};
     result_.acc_min = totals_.acc_min;
     result_.acc_max = totals_.acc_max;
-    if (exact_) result_.exact = exact_->summary();
+    if (wants_exact_) result_.exact = exact_->summary();
     if (result_.mismatches || overflowed_) return;
     if (float_) result_.float_form = float_->summary();
     for (const auto& s : standing_)
@@ -126,6 +127,7 @@ class Judge {
   void drop_all() {
     standing_.clear();
     float_.reset();
+    if (!wants_exact_) exact_.reset();
     doubt_ = 0;
     all_ = false;
     opened_ = true;
@@ -226,28 +228,62 @@ class Judge {
       if (nearest_) nearest_->run(b, stored_.data(), again);
       else run_epilogue(*epilogue_, b, plan_.order, request_, again);
     }
-    for (std::int64_t r = 0; r < b.runs; ++r)
-      for (std::int64_t i = 0; i < b.length; i += chunk) {
-        const std::int64_t n = std::min(chunk, b.length - i), first = b.first + r * b.step + i;
-        look(b.acc + r * b.acc_step + i, other ? stored_.data() + r * b.acc_step + i : plan_.observed + first, first, n);
-      }
+    if (other) look(b, stored_.data(), b.acc_step);
+    else look(b, plan_.observed + b.first, b.step);
   }
 
-  void look(const std::int32_t* acc, const std::byte* stored, std::int64_t first, std::int64_t n) {
-    std::array<std::uint16_t, chunk> near;
-    const std::int64_t channel = plan_.channel_of(first);
+  /// A block whose elements all have the value `stored`, run r's from stored[r * stored_step] on.
+  void look(const SumBlock& b, const std::byte* stored, std::int64_t stored_step) {
+    // Runs go together where they are of one channel, or of one after the other.
+    const std::int64_t P = plan_.order.positions;
+    const bool across = plan_.order.channels_last, still = across ? b.step % plan_.order.channels == 0 : b.first % P + (b.runs - 1) * b.step + b.length <= P;
+    const bool one_by_one = b.runs > 1 && !still && (across || b.step != P);
     const double doubt = std::max(doubt_ * 1.01, real_.bound);
-    const std::int64_t found = !real_.known ? 0
-                               : exact_ ? exact_->add(acc, stored, plan_.observed_signed, channel, plan_.order.channels_last, n, doubt, near.data())
-                                      : near_boundary(real_, acc, channel, plan_.order.channels_last, n, doubt, near.data());
-    for (std::int64_t k = 0; k < found; ++k) {
-      const std::int64_t i = near[static_cast<std::size_t>(k)], at = first + i, c = plan_.channel_of(at);
-      if (exact_) exact_->decide(acc[i], StoredPlan::integer_of(stored[i], plan_.observed_signed), c);
-      if (float_ && is_near({at, c, acc[i], 0}, float_->doubt())) float_->decide(at);
-      if (!standing_.empty()) judge({at, c, acc[i], plan_.observed_at(at)}, false);
+    std::array<std::uint16_t, near_together> near;
+    NearRequest request;
+    request.is_signed = plan_.observed_signed;
+    request.acc_step = b.acc_step;
+    request.stored_step = stored_step;
+    request.doubt = doubt;
+    request.line.step = across ? 1 : 0;
+    request.line.run_step = still ? 0 : 1;
+    Line margin = request.line;
+    const std::int32_t* peak = nullptr;
+    const bool some32 = float_ && float_->margins(b, one_by_one, margin, peak);
+    for (std::int64_t from = 0; from < b.length; from += chunk) {
+      request.n = std::min(chunk, b.length - from);
+      const std::int64_t together = one_by_one || !exact_ ? 1 : near_together / request.n;
+      for (std::int64_t run = 0; run < b.runs; run += together) {
+        request.runs = std::min(together, b.runs - run);
+        request.acc = b.acc + run * b.acc_step + from;
+        request.stored = stored + run * stored_step + from;
+        const std::int64_t first = b.first + run * b.step + from, channel = plan_.channel_of(first);
+        if (some32) {
+          request.peak = peak + run * b.acc_step + from;
+          request.margin = margin;
+          request.margin.multiplier += run * margin.run_step + from * margin.step;
+          request.margin.offset += run * margin.run_step + from * margin.step;
+        }
+        const std::int64_t found = !real_.known ? 0
+                                   : exact_ ? exact_->add(request, channel, near.data())
+                                            : near_boundary(real_, request.acc, channel, across, request.n, doubt, near.data());
+        for (std::int64_t k = 0; k < found; ++k) {
+          const std::int64_t e = near[static_cast<std::size_t>(k)], r = e / request.n, i = e % request.n, at = first + r * b.step + i, c = plan_.channel_of(at);
+          const std::int32_t acc = request.acc[r * b.acc_step + i];
+          if (exact_) exact_->decide(acc, StoredPlan::integer_of(request.stored[r * stored_step + i], plan_.observed_signed), c);
+          if (float_ && is_near({at, c, acc, 0}, float_->doubt())) float_->decide(at);
+          if (some32) float_->decide32(b, run + r, from + i);
+          if (!standing_.empty()) judge({at, c, acc, plan_.observed_at(at)}, false);
+        }
+        if (all_)
+          for (std::int64_t r = 0; r < request.runs && all_; ++r)
+            for (std::int64_t i = 0; i < request.n && all_; ++i) {
+              const std::int64_t at = first + r * b.step + i;
+              judge({at, plan_.channel_of(at), request.acc[r * b.acc_step + i], plan_.observed_at(at)}, true);
+            }
+      }
     }
-    if (all_)
-      for (std::int64_t k = 0; k < n && all_; ++k) judge({first + k, plan_.channel_of(first + k), acc[k], plan_.observed_at(first + k)}, true);
+    if (some32) float_->done(b);
   }
 
   /// Whether a contender of this doubt and the layer's own stages may give the element different values.
@@ -281,7 +317,7 @@ class Judge {
   EpilogueResult totals_;
   std::vector<std::byte> stored_;
   double doubt_ = 0, own_doubt_ = 0;
-  bool all_ = false, opened_ = false, overflowed_ = false;
+  bool wants_exact_ = false, all_ = false, opened_ = false, overflowed_ = false;
 };
 
 }  // namespace
@@ -325,6 +361,7 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   if (!judge.able()) return std::nullopt;
   if (options.exact && !judge.knows_real()) return std::nullopt;
   StreamNotes notes;
+  plan->request.terms = options.float_form;
   s.kernel = stream_sums(plan->request, std::ref(judge), &notes);
   if (judge.overflowed()) return std::nullopt;  // a sum that the register does not hold
   s.pack_ms = notes.pack_seconds * 1e3;

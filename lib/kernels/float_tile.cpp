@@ -113,6 +113,44 @@ HWY_ATTR void add_float_channels_on(const std::byte* const* x, std::int64_t taps
     }
 }
 
+/// Products along the terms, sixteen by sixteen, turned so that one vector of rows is added after the other.
+HWY_ATTR void float_row_sums_on(const FloatRow* rows, std::int64_t count, const TermSegment* segments, std::int64_t segment_count, std::int32_t x_zero_point, float x_scale, float* sums) {
+  static_assert(float_rows == 16);
+  const F f;
+  const D32 d;
+  const V32 none = hn::Zero(d), zero = hn::Set(d, x_zero_point);
+  const VF scale = hn::Set(f, x_scale);
+  const hn::Rebind<std::int8_t, D32> i8;
+  alignas(64) float products[16][16] = {}, turned[16][16] = {}, total[16] = {};
+  std::int64_t w_at = 0;
+  for (std::int64_t s = 0; s < segment_count; ++s) {
+    const std::int64_t terms = segments[s].dwords * 4;
+    for (std::int64_t k = 0, n = 0; k < terms; k += 16, w_at += n) {
+      n = std::min<std::int64_t>(16, terms - k);
+      for (std::int64_t r = 0; r < count; ++r) {
+        const std::byte *x = rows[r].x + segments[s].offset + k, *w = rows[r].w + w_at;
+        std::byte last[2][16] = {};
+        if (n < 16) {
+          std::memcpy(last[0], x, static_cast<std::size_t>(n)), std::memcpy(last[1], w, static_cast<std::size_t>(n));
+          x = last[0], w = last[1];
+        }
+        const VF w_scale = hn::Set(f, rows[r].w_scale);
+        for (std::int64_t j = 0; j < 16; j += wide) {
+          const VF weight = hn::Mul(hn::ConvertTo(f, hn::PromoteTo(d, hn::LoadU(i8, reinterpret_cast<const std::int8_t*>(w + j)))), w_scale);
+          hn::StoreU(hn::Mul(dequantized(x + j, none, zero, scale), weight), f, products[r] + j);
+        }
+      }
+      transpose_dwords(reinterpret_cast<const std::int32_t*>(products), 16, (count + 3) / 4 * 4, n, reinterpret_cast<std::int32_t*>(turned), 16);
+      for (std::int64_t v = 0; v < 16; v += wide) {
+        VF sum = hn::LoadU(f, total + v);
+        for (std::int64_t j = 0; j < n; ++j) sum = hn::Add(sum, hn::LoadU(f, turned[j] + v));
+        hn::StoreU(sum, f, total + v);
+      }
+    }
+  }
+  std::copy_n(total, count, sums);
+}
+
 HWY_ATTR void compare_float_sums_on(const FloatFinish& q, const float* sums, std::int64_t count, const std::byte* observed, std::int64_t& mismatches, std::int64_t& largest) {
   const F f;
   const D32 d;
@@ -152,6 +190,7 @@ HWY_EXPORT(dequantize_packed_on);
 HWY_EXPORT(dequantize_bytes_on);
 HWY_EXPORT(add_float_products_on);
 HWY_EXPORT(add_float_channels_on);
+HWY_EXPORT(float_row_sums_on);
 HWY_EXPORT(compare_float_sums_on);
 
 void dequantize_packed(const std::byte* packed, std::int64_t dwords, const std::int32_t* zero_point, const float* scale, float* to) { HWY_DYNAMIC_DISPATCH(dequantize_packed_on)(packed, dwords, zero_point, scale, to); }
@@ -159,6 +198,9 @@ void dequantize_bytes(const std::byte* from, std::int64_t n, std::int32_t zero_p
 void add_float_products(const float* x, std::int64_t rows, std::int64_t terms, const float* w, float* sums) { HWY_DYNAMIC_DISPATCH(add_float_products_on)(x, rows, terms, w, sums); }
 void add_float_channels(const std::byte* const* x, std::int64_t taps, std::int64_t count, std::uint8_t flip, std::int32_t zero_point, float scale, const float* w, std::int64_t width, float* sums) {
   HWY_DYNAMIC_DISPATCH(add_float_channels_on)(x, taps, count, flip, zero_point, scale, w, width, sums);
+}
+void float_row_sums(const FloatRow* rows, std::int64_t count, const TermSegment* segments, std::int64_t segment_count, std::int32_t x_zero_point, float x_scale, float* sums) {
+  HWY_DYNAMIC_DISPATCH(float_row_sums_on)(rows, count, segments, segment_count, x_zero_point, x_scale, sums);
 }
 void compare_float_sums(const FloatFinish& q, const float* sums, std::int64_t count, const std::byte* observed, std::int64_t& mismatches, std::int64_t& largest) {
   HWY_DYNAMIC_DISPATCH(compare_float_sums_on)(q, sums, count, observed, mismatches, largest);

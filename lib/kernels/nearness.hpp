@@ -9,11 +9,11 @@
 
 namespace lastbit {
 
-/// Constants of a run: one channel's (step 0), or those of consecutive channels (step 1).
+/// Constants of a run: one channel's (step 0), or those of consecutive channels (step 1); from run to run, the same or the next channel's.
 struct Line {
   const double* multiplier = nullptr;
   const double* offset = nullptr;
-  int step = 0;
+  int step = 0, run_step = 0;
 };
 
 /// Added up over runs; integers only, so that their order does not matter.
@@ -24,20 +24,24 @@ struct NearTotals {
   std::array<std::int64_t, 40> histogram{};      // of stored - clamped v rounded to 6 decimals: bins of 0.05 over [-1, 1)
 };
 
+/// Runs of sums, one after the other: sum i of run r is acc[r * acc_step + i], its constants line.multiplier[r * line.run_step + i * line.step].
 struct NearRequest {
   const std::int32_t* acc = nullptr;
-  const std::byte* stored = nullptr;             // what the profile gives
+  const std::byte* stored = nullptr;             // what the profile gives: stored[r * stored_step + i]
   bool is_signed = false;                        // int8 rather than uint8
-  std::int64_t n = 0;                            // at most near_most
+  std::int64_t n = 0, runs = 1;                  // sums of a run, at most near_most; all runs: at most near_together
+  std::int64_t acc_step = 0, stored_step = 0;
   Line line;
   double low = 0, high = 255;                    // the stored range
   double bound = 0;                              // error of v
   double doubt = 0;                              // distance from a rounding boundary up to which an element is near
+  const std::int32_t* peak = nullptr;            // acc's places: with it, elements are near up to doubt + peak * margin.multiplier + margin.offset
+  Line margin;
 };
-inline constexpr std::int64_t near_most = 1024;
+inline constexpr std::int64_t near_most = 1024, near_together = 16384;
 
-/// Adds a run to the totals. Writes the positions where v lies within `doubt` of the middle between two integers to near[0...];
-/// returns how many.
+/// Adds runs to the totals. Writes the positions r * n + i where v lies within `doubt` of the middle between two integers, clamped ones
+/// beyond the first aside, to near[0...]; returns how many.
 std::int64_t measure(const NearRequest&, std::uint16_t* near, NearTotals&);
 
 /// Those positions alone, from float32 values: v = f32(f32(f32(acc) * multiplier) + offset); `doubt` holds their error too.

@@ -21,6 +21,7 @@ struct PackJob {
   std::int64_t in_channels = 0, padded_in_channels = 0, taps = 1;
   std::span<const std::int64_t> zero_point;  // none, one, or one per output channel
   std::int64_t width = 0;                    // channels of the tile, count and zeros
+  bool squares = false;                      // PackedPhase::squares is wanted
   std::vector<std::vector<std::int64_t>> phases;  // taps of each phase, in the order of its terms
 };
 
@@ -28,6 +29,8 @@ struct PackJob {
 struct PackedPhase {
   std::int64_t begin = 0, dwords = 0;        // within the packed bytes; terms / (4 or 2)
   std::vector<std::int32_t> sum;             // of w as packed (uint8 weights minus 128)
+  std::vector<std::int64_t> squares;         // of w as packed, Kind::bytes; when asked for
+  const std::byte* rows = nullptr;           // of the last phase, until the scratch is used again: [width][dwords], one channel's terms side by side
   std::vector<std::int64_t> size;            // of |w - zero point|: times the largest |x - zero point| it bounds every partial sum
 };
 

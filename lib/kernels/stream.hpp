@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/kernels/accumulate.hpp"
+#include "lib/kernels/tile.hpp"
 #include "lib/tensor/dtype.hpp"
 
 namespace lastbit {
@@ -23,6 +24,21 @@ struct StoredOperands {
   std::span<const std::int64_t> w_zero_point;  // none, one, or per output channel
 };
 
+/// Where the terms of a block's sums lie, in the order of the terms: taps ascending, channel fastest. A tap outside, or a channel that fills
+/// up a dword, has the zero point or a weight of 0.
+struct BlockTerms {
+  std::int32_t x_zero_point = 0;
+  const std::byte* x = nullptr;            // uint8, of one image
+  const std::int64_t* pixels = nullptr;    // where each of the block's positions begins in x
+  const TermSegment* segments = nullptr;
+  std::int64_t segment_count = 0;
+  const std::byte* w = nullptr;            // int8, one row a channel of the block, zero points all 0
+  std::int64_t w_stride = 0;
+  const double* w_norm = nullptr;          // of each channel: sqrt(sum w^2)
+  double x_norm = 0;                       // no position's sqrt(sum (x - zero point)^2) is larger
+  std::int64_t between = 0;                // peak looks every so many terms, or oftener
+};
+
 /// Sums of `runs` runs of `length` consecutive output elements each, in row-major order of the output: [N, O, P], or [N, P, O] when the
 /// request says channels_last. Run r begins at output element first + r * step; its sums are acc[r * acc_step ...] (or wide[...] when they
 /// may exceed int32; the other is null). A run never crosses from one channel to the next in [N, O, P], nor one position in [N, P, O].
@@ -30,12 +46,15 @@ struct SumBlock {
   std::int64_t first = 0, runs = 0, step = 0, length = 0, acc_step = 0;
   const std::int32_t* acc = nullptr;
   const std::int64_t* wide = nullptr;
+  const BlockTerms* terms = nullptr;       // when asked for, and the kernel keeps them
+  const std::int32_t* peak = nullptr;      // acc's places: how far from 0 a sum was at any look; null with terms: there were no more than `between`
 };
 
 struct StreamRequest {
   Geometry geometry;
   StoredOperands operands;
   bool channels_last = false;  // order of the output
+  bool terms = false;          // blocks say where their terms lie
 };
 
 /// What a stream can tell besides.

@@ -18,8 +18,8 @@ namespace lastbit::HWY_NAMESPACE {
 
 constexpr std::int64_t max_rows = 6;  // 6 pixels x 4 vectors = 24 accumulators of 32 registers; 6 x 2 of 16
 
-/// R pixels by V vectors of channels, from channel `at` of the tile.
-template <class K, int R, int V>
+/// R pixels by V vectors of channels, from channel `at` of the tile. `Marked`: job.marks, and no zero points of weights.
+template <class K, int R, int V, bool Marked>
 HWY_NOINLINE HWY_ATTR void product(const TileJob& job, std::int64_t first, std::int64_t at) {
   const D32 d;
   const std::byte* px[R];
@@ -47,6 +47,19 @@ HWY_NOINLINE HWY_ATTR void product(const TileJob& job, std::int64_t first, std::
         for (int v = 0; v < V; ++v) acc[r * V + v] = K::dot(acc[r * V + v], x, weight[v]);
       }
     }
+    if constexpr (Marked) {
+      LASTBIT_UNROLL
+      for (int v = 0; v < V; ++v) {
+        const std::int64_t c = at + v * static_cast<std::int64_t>(lanes);
+        const V32 mark = hn::LoadU(d, job.marks + s * job.channels + c);
+        LASTBIT_UNROLL
+        for (int r = 0; r < R; ++r) {
+          std::int32_t* peak = job.peaks + job.rows[first + r] * job.channels + c;
+          const V32 size = hn::Abs(hn::Sub(acc[r * V + v], mark));
+          hn::StoreU(s == 0 ? size : hn::Max(size, hn::LoadU(d, peak)), d, peak);
+        }
+      }
+    }
   }
   LASTBIT_UNROLL
   for (int r = 0; r < R; ++r)
@@ -59,41 +72,63 @@ HWY_NOINLINE HWY_ATTR void product(const TileJob& job, std::int64_t first, std::
     }
 }
 
-template <class K, int V>
+template <class K, int V, bool Marked>
 HWY_ATTR void column(const TileJob& job, std::int64_t at) {
   const std::int64_t tiles = (job.count + max_rows - 1) / max_rows;
   std::int64_t first = 0;
   for (std::int64_t t = 0; t < tiles; ++t) {  // balanced: 49 pixels are 5, 5, 6, ..., not 6, 6, ..., 1
     const std::int64_t rows = (job.count - first) / (tiles - t);
     switch (rows) {
-      case 1: product<K, 1, V>(job, first, at); break;
-      case 2: product<K, 2, V>(job, first, at); break;
-      case 3: product<K, 3, V>(job, first, at); break;
-      case 4: product<K, 4, V>(job, first, at); break;
-      case 5: product<K, 5, V>(job, first, at); break;
-      default: product<K, 6, V>(job, first, at); break;
+      case 1: product<K, 1, V, Marked>(job, first, at); break;
+      case 2: product<K, 2, V, Marked>(job, first, at); break;
+      case 3: product<K, 3, V, Marked>(job, first, at); break;
+      case 4: product<K, 4, V, Marked>(job, first, at); break;
+      case 5: product<K, 5, V, Marked>(job, first, at); break;
+      default: product<K, 6, V, Marked>(job, first, at); break;
     }
     first += rows;
   }
 }
 
-template <class K>
+template <class K, bool Marked>
 HWY_ATTR void products(const TileJob& job) {
   constexpr auto width = static_cast<std::int64_t>(lanes);
   std::int64_t at = 0;
   if constexpr (HWY_CAP_GE512 || HWY_ARCH_ARM_A64) {
-    for (; at + 4 * width <= job.channels; at += 4 * width) column<K, 4>(job, at);
+    for (; at + 4 * width <= job.channels; at += 4 * width) column<K, 4, Marked>(job, at);
   }
-  for (; at + 2 * width <= job.channels; at += 2 * width) column<K, 2>(job, at);
-  for (; at < job.channels; at += width) column<K, 1>(job, at);
+  for (; at + 2 * width <= job.channels; at += 2 * width) column<K, 2, Marked>(job, at);
+  for (; at < job.channels; at += width) column<K, 1, Marked>(job, at);
 }
 
 void tile_products_on(const TileJob& job) {
 #if LASTBIT_BYTES
-  if (job.kind == Kind::bytes) return products<Bytes>(job);
+  if (job.kind == Kind::bytes) return job.marks ? products<Bytes, true>(job) : products<Bytes, false>(job);
 #endif
   ensure(job.kind == Kind::words, "this instruction set multiplies int16 only");
-  products<Words>(job);
+  job.marks ? products<Words, true>(job) : products<Words, false>(job);
+}
+
+void square_sums_on(const std::byte* x, std::int64_t pixels, std::int64_t pixel_bytes, std::int64_t channels, std::int32_t zero_point, std::int64_t* sums) {
+  const D32 d;
+  const hn::Rebind<std::uint8_t, D32> d8;
+  const V32 zero = hn::Set(d, zero_point);
+  for (std::int64_t i = 0; i < pixels; ++i, x += pixel_bytes) {
+    const auto* p = reinterpret_cast<const std::uint8_t*>(x);
+    std::int64_t sum = 0, c = 0;
+    for (; c + static_cast<std::int64_t>(lanes) <= channels;) {
+      V32 part = hn::Zero(d);  // 65536 squares of at most 255 fit
+      for (const std::int64_t end = std::min(channels, c + 16384); c + static_cast<std::int64_t>(lanes) <= end; c += static_cast<std::int64_t>(lanes)) {
+        const V32 q = hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, p + c)), zero);
+        part = hn::Add(part, hn::Mul(q, q));
+      }
+      std::int32_t each[lanes];
+      hn::StoreU(part, d, each);
+      for (const std::int32_t v : each) sum += v;
+    }
+    for (; c < channels; ++c) sum += std::int64_t{p[c] - zero_point} * (p[c] - zero_point);
+    sums[i] = sum;
+  }
 }
 
 void tile_row_sums_on(const TileJob& job, std::int32_t* sums) {
@@ -124,10 +159,14 @@ HWY_AFTER_NAMESPACE();
 namespace lastbit {
 
 HWY_EXPORT(tile_products_on);
+HWY_EXPORT(square_sums_on);
 HWY_EXPORT(tile_row_sums_on);
 HWY_EXPORT(transpose_tile_on);
 
 void tile_products(const TileJob& job) { HWY_DYNAMIC_DISPATCH(tile_products_on)(job); }
+void square_sums(const std::byte* x, std::int64_t pixels, std::int64_t pixel_bytes, std::int64_t channels, std::int32_t zero_point, std::int64_t* sums) {
+  HWY_DYNAMIC_DISPATCH(square_sums_on)(x, pixels, pixel_bytes, channels, zero_point, sums);
+}
 void tile_row_sums(const TileJob& job, std::int32_t* sums) { HWY_DYNAMIC_DISPATCH(tile_row_sums_on)(job, sums); }
 void transpose_tile(const std::int32_t* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns, std::int32_t* to, std::int64_t to_stride) {
   HWY_DYNAMIC_DISPATCH(transpose_tile_on)(from, from_stride, rows, columns, to, to_stride);

@@ -29,6 +29,8 @@ struct TileJob {
   const std::int32_t* w_zero_point = nullptr;  // [channels] or null: subtracts w_zero_point[c] * row_sums[i]
   const std::int32_t* row_sums = nullptr; // [count]
   std::int32_t* out = nullptr;
+  const std::int32_t* marks = nullptr;    // [segments][channels] or null: what the sums are, after each segment, where those of the numbers would be 0
+  std::int32_t* peaks = nullptr;          // with marks, out's places: the largest |sum - mark| after any segment
 };
 
 /// out = start + sum of x * w - w_zero_point * row_sum, modulo 2^32.
@@ -36,6 +38,9 @@ void tile_products(const TileJob&);
 
 /// sums[i] = sum of pixel i's x over all segments, modulo 2^32 (kind, x, pixels, count, segments of the job).
 void tile_row_sums(const TileJob&, std::int32_t* sums);
+
+/// sums[i] = sum of (x - zero_point)^2 over the first `channels` bytes of pixel i.
+void square_sums(const std::byte* x, std::int64_t pixels, std::int64_t pixel_bytes, std::int64_t channels, std::int32_t zero_point, std::int64_t* sums);
 
 /// to[c][r] = from[r][c], dwords.
 void transpose_tile(const std::int32_t* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns, std::int32_t* to, std::int64_t to_stride);

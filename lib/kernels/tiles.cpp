@@ -6,15 +6,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/pack.hpp"
 #include "lib/kernels/tiling.hpp"
+#include "lib/num/int.hpp"
 
 namespace lastbit {
 namespace {
 
+constexpr std::int64_t between_marks = 32;                              // dwords: 128 terms
 constexpr std::int64_t images_at_once = std::int64_t{32} << 20;        // bytes of laid-out inputs per round over the weights
 
 /// A phase's terms as contiguous runs; none longer than `longest` dwords.
@@ -36,16 +40,40 @@ std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int6
 struct Tiles : Tiling {
   std::int64_t x_size, chunk;                        // dwords of raw products that int32 holds whatever they are
   std::vector<std::vector<TermSegment>> segments;    // of each phase
+  std::vector<TermSegment> marked;                   // where blocks say where their terms lie: none longer than between_marks
+  std::vector<double> norms;                         // [images][blocks]: BlockTerms::x_norm
   StreamNotes& notes;
 
   Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, s), x_size(range.x_size), notes(n) {
     if (taps.size() == 1 && kind == Kind::bytes) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
     chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
     for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, padded_channels * element_bytes / 4, chunk));
+    if (request.terms && kind == Kind::bytes && taps.size() == 1) marked = segments_of(taps[0], pixel_bytes, padded_channels / 4, between_marks);
   }
+  void measure(const std::byte* x, std::int64_t images);
+  std::vector<std::int32_t> marks_of(const PackedPhase&, const std::vector<std::int32_t>& start, std::int64_t width) const;
   void tile(std::int64_t group, std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t from, std::int64_t images, const std::byte* x);
   void run();
 };
+
+/// The largest sqrt(sum (x - zero point)^2) of a block's positions.
+void Tiles::measure(const std::byte* x, std::int64_t images) {
+  std::vector<std::int64_t> squares(static_cast<std::size_t>(plan.padded_positions()));
+  norms.clear();
+  for (std::int64_t n = 0; n < images; ++n) {
+    square_sums(x + n * image_bytes, plan.padded_positions(), pixel_bytes, g.in_channels, static_cast<std::int32_t>(x_zero), squares.data());
+    for (std::size_t b = 0; b + 1 < blocks.first.size(); ++b) {
+      std::int64_t largest = 0;
+      for (std::int64_t p = blocks.first[b]; p < blocks.first[b + 1]; ++p) {
+        const std::int64_t at = blocks.offsets[static_cast<std::size_t>(p)] / pixel_bytes;
+        std::int64_t sum = 0;
+        for (const auto& t : taps[0]) sum += squares[static_cast<std::size_t>(at + t.offset)];
+        largest = std::max(largest, sum);
+      }
+      norms.push_back(std::sqrt(static_cast<double>(largest)));
+    }
+  }
+}
 
 void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t from, std::int64_t images, const std::byte* x) {
   const auto began = std::chrono::steady_clock::now();
@@ -63,6 +91,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   pack.taps = g.taps();
   pack.zero_point = in.w_zero_point;
   pack.width = width;
+  pack.squares = !marked.empty();
   for (const auto& phase : taps) {
     pack.phases.emplace_back();
     for (const auto& t : phase) pack.phases.back().push_back(t.tap);
@@ -93,6 +122,14 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   notes.pack_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
   const std::vector<std::int32_t> none(static_cast<std::size_t>(width));
+  std::optional<BlockTerms> terms;
+  std::vector<double> w_norm;
+  std::vector<std::int32_t> marks;  // after each segment: the zero point's part of the sums so far
+  if (!marked.empty() && narrow && !corrected) {
+    for (const auto v : packed[0].squares) w_norm.push_back(std::sqrt(static_cast<double>(v)));
+    terms = BlockTerms{static_cast<std::int32_t>(x_zero), nullptr, nullptr, marked.data(), static_cast<std::int64_t>(marked.size()), packed[0].rows, packed[0].dwords * 4, w_norm.data(), 0, between_marks * 4};
+    if (packed[0].dwords > between_marks) marks = marks_of(packed[0], start[0], width);
+  }
   for (std::int64_t n = 0; n < images; ++n)
     for (std::size_t b = 0; b + 1 < blocks.first.size(); ++b) {
       const std::int64_t position = blocks.first[b], pixels = blocks.first[b + 1] - position;
@@ -113,6 +150,12 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
         job.w = w + packed[p].begin;
         job.channels = width;
         job.out = sums;
+        if (!marks.empty()) {
+          job.segments = marked.data();
+          job.segment_count = static_cast<std::int64_t>(marked.size());
+          job.marks = marks.data();
+          job.peaks = memory.peaks.get<std::int32_t>(pixels * width);
+        }
         if (corrected) {
           auto* row_sums = sums + pixels * width;
           tile_row_sums(job, row_sums);
@@ -139,17 +182,37 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
         if (kind == Kind::bytes)
           for (std::int64_t i = 0; i < run.count; ++i)
             for (std::int64_t c = 0; c < count; ++c) {
-              const std::int64_t z = zero[static_cast<std::size_t>(c)], terms = static_cast<std::int64_t>(taps[p].size()) * g.in_channels;
-              wide[job.rows[i] * width + c] += terms * x_zero * z - x_zero * packed[p].sum[static_cast<std::size_t>(c)] - (corrected ? z * job.row_sums[i] : 0);
+              const std::int64_t z = zero[static_cast<std::size_t>(c)], of_phase = static_cast<std::int64_t>(taps[p].size()) * g.in_channels;
+              wide[job.rows[i] * width + c] += of_phase * x_zero * z - x_zero * packed[p].sum[static_cast<std::size_t>(c)] - (corrected ? z * job.row_sums[i] : 0);
             }
       }
       if (wide && std::all_of(wide, wide + pixels * width, [](std::int64_t v) { return v >= -int32_max - 1 && v <= int32_max; })) {
         std::transform(wide, wide + pixels * width, sums, [](std::int64_t v) { return static_cast<std::int32_t>(v); });
         hand_out(sums, nullptr, width, from + n, channel, count, position, pixels);
       } else {
-        hand_out(narrow ? sums : nullptr, wide, width, from + n, channel, count, position, pixels);
+        if (terms) {
+          terms->x = x + n * image_bytes;
+          terms->pixels = &blocks.offsets[static_cast<std::size_t>(position)];
+          terms->x_norm = norms[static_cast<std::size_t>(n) * (blocks.first.size() - 1) + b];
+        }
+        hand_out(narrow ? sums : nullptr, wide, width, from + n, channel, count, position, pixels, terms ? &*terms : nullptr, marks.empty() ? nullptr : memory.peaks.get<std::int32_t>(pixels * width));
       }
     }
+}
+
+/// [segments][width]: raw sums begin with start, and a number x - zero point adds x w - zero point w.
+std::vector<std::int32_t> Tiles::marks_of(const PackedPhase& packed, const std::vector<std::int32_t>& start, std::int64_t width) const {
+  std::vector<std::int32_t> marks(marked.size() * static_cast<std::size_t>(width));
+  for (std::int64_t c = 0; c < width; ++c) {
+    const auto* w = reinterpret_cast<const std::int8_t*>(packed.rows) + c * packed.dwords * 4;
+    std::int64_t sum = 0;
+    for (std::size_t s = 0; s < marked.size(); ++s) {
+      if (x_zero)
+        for (std::int64_t k = 0; k < marked[s].dwords * 4; ++k) sum += *w++;
+      marks[s * static_cast<std::size_t>(width) + static_cast<std::size_t>(c)] = wrap32(start[static_cast<std::size_t>(c)] + x_zero * sum);
+    }
+  }
+  return marks;
 }
 
 void Tiles::run() {
@@ -165,6 +228,7 @@ void Tiles::run() {
         for (std::int64_t i = 0; i < images; ++i) lay(n + i, group, laid + i * image_bytes);
         x = laid;
       }
+      if (!marked.empty()) measure(x, images);
       for (std::int64_t o = 0; o < O; o += full) {
         const std::int64_t count = std::min(full, O - o);
         tile(group, o, count, (count + lanes - 1) / lanes * lanes, n, images, x);

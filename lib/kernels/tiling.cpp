@@ -127,7 +127,8 @@ void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {
   lay_input(job);
 }
 
-void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count) const {
+void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count, const BlockTerms* terms,
+                      const std::int32_t* peak) const {
   const std::int64_t O = g.groups * g.out_channels, P = g.positions();
   SumBlock block;
   if (request.channels_last) {
@@ -146,6 +147,11 @@ void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::in
       auto* turned = memory.turned.get<std::int32_t>(channels * count);
       transpose_tile(acc, width, count, channels, turned, count);
       acc = turned;
+      if (peak) {
+        auto* peaks = memory.peaks_turned.get<std::int32_t>(channels * count);
+        transpose_tile(peak, width, count, channels, peaks, count);
+        peak = peaks;
+      }
     } else {
       auto* turned = memory.wide_turned.get<std::int64_t>(channels * count);
       for (std::int64_t c = 0; c < channels; ++c)
@@ -155,6 +161,8 @@ void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::in
   }
   block.acc = acc;
   block.wide = wide;
+  block.terms = terms;
+  block.peak = peak;
   sink(block);
 }
 

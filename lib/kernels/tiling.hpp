@@ -17,7 +17,7 @@ inline constexpr std::int64_t int32_max = std::numeric_limits<std::int32_t>::max
 
 /// One thread's memory, used again for every layer.
 struct Memory {
-  Scratch x, w, rows, sums, turned, wide, wide_turned;
+  Scratch x, w, rows, sums, turned, wide, wide_turned, peaks, peaks_turned;
 };
 
 /// Positions of one image in the order in which blocks take them: pixel offsets sorted by phase inside each block.
@@ -54,8 +54,9 @@ struct Tiling {
 
   /// One image's channels of one group.
   void lay(std::int64_t n, std::int64_t group, std::byte* to) const;
-  /// Sums [position][width] of `count` positions and `channels` channels; acc or wide.
-  void hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count) const;
+  /// Sums [position][width] of `count` positions and `channels` channels; acc or wide. With terms: what SumBlock says of them.
+  void hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count,
+                const BlockTerms* terms = nullptr, const std::int32_t* peak = nullptr) const;
 };
 
 }  // namespace lastbit
