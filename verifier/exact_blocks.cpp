@@ -43,17 +43,15 @@ std::int64_t near_boundary(const RealLines& real, const std::int32_t* acc, std::
   return find_near(acc, n, real.multiplier32.data() + at, real.offset32.data() + at, across && !one ? 1 : 0, static_cast<float>(doubt) * 1.0001f + real.bound32, near);
 }
 
-ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, const RealLines& real) : context_(context), real_(real) {
+ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, const RealLines& real, std::int64_t channels) : context_(context), real_(real) {
+  for (std::int64_t c = 0; c < channels; ++c) multiplier_.push_back(real.multiplier_of(c)), offset_.push_back(real.offset_of(c));
   const Tensor* bias = layer.find("bias");
   bias_by_product_ = bias && !is_float(bias->dtype) && !bias->q.quantized();
 }
 
 std::int64_t ExactBlocks::add(NearRequest r, std::int64_t channel, std::uint16_t* near) {
-  const bool one = real_.multiplier.size() == 1;
-  const auto at = one ? 0 : static_cast<std::size_t>(channel);
-  r.line.multiplier = real_.multiplier.data() + at;
-  r.line.offset = real_.offset.data() + at;
-  if (one) r.line.step = r.line.run_step = 0;
+  r.line.multiplier = multiplier_.data() + channel;
+  r.line.offset = offset_.data() + channel;
   r.low = real_.low;
   r.high = real_.high;
   r.bound = real_.bound;

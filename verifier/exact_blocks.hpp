@@ -31,7 +31,7 @@ ExactSummary summary_of(const NearTotals&);
 /// Adds up an ExactSummary. add() takes what is certain and finds what is near; decide() is called for each of those.
 class ExactBlocks {
  public:
-  ExactBlocks(const Layer&, const RequantizeContext&, const RealLines&);
+  ExactBlocks(const Layer&, const RequantizeContext&, const RealLines&, std::int64_t channels);
   /// Runs whose first element is of `channel`; what a request holds of real numbers is filled in here.
   std::int64_t add(NearRequest, std::int64_t channel, std::uint16_t* near);
   void decide(std::int64_t acc, std::int64_t stored, std::int64_t channel);
@@ -42,6 +42,7 @@ class ExactBlocks {
  private:
   const RequantizeContext& context_;
   const RealLines& real_;
+  std::vector<double> multiplier_, offset_; // of every channel
   bool bias_by_product_ = false;            // an integer bias without a scale of its own: si * sw
   NearTotals totals_;
   std::int64_t ties_ = 0, wrong_ = 0;

@@ -52,20 +52,16 @@ bool FloatBlocks::margins(const SumBlock& b, bool scattered, Line& line, const s
   if (!few_) return false;
   // Beyond |v| = 512 a clamp decides. Two roundings of the quotient, one of the scale; three of the bias and one of what it is added to.
   const double tail = 4 * u * (512 + far_), most = 383.0 * 383;
-  const std::int64_t channels = b.terms ? (line.step ? b.length : line.run_step ? b.runs : 1) : 1, first = plan_.channel_of(b.first);
+  const std::int64_t channels = line.step ? b.length : line.run_step ? b.runs : 1, first = plan_.channel_of(b.first);
   multiplier_.resize(static_cast<std::size_t>(channels));
   offset_.resize(static_cast<std::size_t>(channels));
   for (std::int64_t c = 0; c < channels; ++c) {
-    double m = 0;
-    if (b.terms) m = real_.multiplier_of(first + c);
-    else for (const double each : real_.multiplier) m = std::max(m, each);
-    const double size = b.terms ? b.terms->x_norm * b.terms->w_norm[c] : K * most;
+    const double m = real_.multiplier_of(first + c), size = b.terms ? b.terms->x_norm * b.terms->w_norm[c] : K * most;
     multiplier_[static_cast<std::size_t>(c)] = b.peak ? 1.01 * u * K * m : 0;
     offset_[static_cast<std::size_t>(c)] = 1.01 * u * m * size * ((b.peak ? 0.5 * static_cast<double>(b.terms->between) : K) + 6 + K * K * u) + tail;
   }
   line.multiplier = multiplier_.data();
   line.offset = offset_.data();
-  if (!b.terms) line.step = line.run_step = 0;
   peak = b.peak ? b.peak : b.acc;
   return true;
 }

@@ -81,7 +81,7 @@ class Judge {
     request_.events = true;
     request_.observed = plan.observed;
     if (options.float_form && real_.known) float_ = std::make_unique<FloatBlocks>(layer, plan, real_);
-    if ((options.exact || float_) && real_.known) exact_ = std::make_unique<ExactBlocks>(layer, plan.context, real_);  // it finds what is near, too
+    if ((options.exact || float_) && real_.known) exact_ = std::make_unique<ExactBlocks>(layer, plan.context, real_, plan.order.channels);  // it finds what is near, too
     wants_exact_ = options.exact && exact_;
     for (std::size_t k = 0; k < rivals_.size(); ++k) enter(k);
   }

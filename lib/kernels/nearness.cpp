@@ -43,28 +43,6 @@ HWY_ATTR HWY_INLINE std::int64_t note(T d, M mask, std::int64_t from, std::uint1
   return n;
 }
 
-/// Sums' values: of a vector's lower (upper) half of int32 lanes, from element i of a run on.
-struct OfSums {
-  const NearRequest& r;
-  const double *m, *a;
-  const std::int32_t* acc;
-  explicit OfSums(const NearRequest& request) : r(request), m(r.line.multiplier), a(r.line.offset), acc(r.acc) {}
-  void run(std::int64_t k) { acc = r.acc + k * r.acc_step, m = r.line.multiplier + k * r.line.run_step, a = r.line.offset + k * r.line.run_step; }
-  HWY_ATTR HWY_INLINE hn::Vec<D> at(std::int64_t i) const {
-    const D d;
-    const auto multiplier = r.line.step ? hn::LoadU(d, m + i) : hn::Set(d, m[0]), offset = r.line.step ? hn::LoadU(d, a + i) : hn::Set(d, a[0]);
-    return hn::Add(hn::Mul(hn::PromoteTo(d, hn::LoadU(DI(), acc + i)), multiplier), offset);
-  }
-  /// Lanes beyond `valid` are anything.
-  HWY_ATTR HWY_INLINE hn::Vec<D> part(std::int64_t i, std::int64_t valid) const {
-    std::int32_t sums[16] = {};
-    double ms[16] = {}, as[16] = {};
-    for (std::int64_t k = 0; k < valid; ++k) sums[k] = acc[i + k], ms[k] = m[r.line.step * (i + k)], as[k] = a[r.line.step * (i + k)];
-    const D d;
-    return hn::Add(hn::Mul(hn::PromoteTo(d, hn::LoadU(DI(), sums)), hn::LoadU(d, ms)), hn::LoadU(d, as));
-  }
-};
-
 /// As many bytes as T has lanes, as numbers.
 template <class T, class Stored>
 HWY_ATTR HWY_INLINE hn::Vec<T> numbers(const std::byte* at) {
@@ -82,138 +60,156 @@ struct OfBytes {
     const auto set = [](double v) HWY_ATTR { return hn::Set(T(), static_cast<hn::TFromD<T>>(v)); };
     return hn::Add(hn::Mul(numbers<T, A>(a), set(s.a_step)), hn::Add(hn::Mul(numbers<T, B>(b), set(s.b_step)), set(s.offset)));
   }
-  void run(std::int64_t) {}
+  const OfBytes& run(std::int64_t) const { return *this; }
   HWY_ATTR HWY_INLINE hn::Vec<T> at(std::int64_t i) const { return of(s.a + i, s.b + i); }
   HWY_ATTR HWY_INLINE hn::Vec<T> part(std::int64_t i, std::int64_t valid) const {
     std::byte a[32] = {}, b[32] = {};
     std::memcpy(a, s.a + i, static_cast<std::size_t>(valid)), std::memcpy(b, s.b + i, static_cast<std::size_t>(valid));
     return of(a, b);
   }
+  double one(std::int64_t, std::int64_t i) const {
+    const auto v = [](auto as, std::byte byte) { return static_cast<double>(static_cast<decltype(as)>(std::to_integer<std::uint8_t>(byte))); };
+    return v(A{}, s.a[i]) * s.a_step + (v(B{}, s.b[i]) * s.b_step + s.offset);
+  }
 };
 
-/// Of runs: what changes from vector to vector, and what does not. `Marked`: elements have margins of their own.
-template <class Stored, bool Marked>
-class Measure {
- public:
-  HWY_ATTR Measure(const NearRequest& r, std::uint16_t* near, std::uint8_t* bins) : r_(r), near_(near), bins_(bins), largest_(hn::Zero(D())), sum_(hn::Zero(D64())) {}
-
-  /// The elements from i of run k on that a vector of int32 holds; `lower` and `upper`: their values.
-  HWY_ATTR HWY_INLINE void whole(std::int64_t k, std::int64_t i, hn::Vec<D> lower, hn::Vec<D> upper, const std::byte* stored) {
+/// Constants of the elements from i of a run on: whole vectors, and the last few ones' copies.
+template <bool Across>
+struct Constants {
+  const double *m, *a;
+  Constants(const Line& line, std::int64_t run) : m(line.multiplier + run * line.run_step), a(line.offset + run * line.run_step) {}
+  HWY_ATTR HWY_INLINE hn::Vec<D> line(hn::Vec<D> x, std::int64_t i) const {
     const D d;
-    const D32 d32;
-    const auto all = hn::FirstN(d, static_cast<std::size_t>(wide));
-    const auto a = half(k * r_.n + i, lower, numbers<D, Stored>(stored), doubt(k, i), all), b = half(k * r_.n + i + wide, upper, numbers<D, Stored>(stored + wide), doubt(k, i + wide), all);
-    put_bins(hn::ConcatEven(d32, hn::BitCast(d32, b), hn::BitCast(d32, a)), 2 * wide);
+    if constexpr (Across) return hn::Add(hn::Mul(x, hn::LoadU(d, m + i)), hn::LoadU(d, a + i));
+    else return hn::Add(hn::Mul(x, hn::Set(d, m[0])), hn::Set(d, a[0]));
   }
-  HWY_ATTR void part(std::int64_t k, std::int64_t i, std::int64_t valid, hn::Vec<D> v, const std::byte* stored) {
-    const D32 d32;
-    std::byte bytes[32] = {};
-    std::memcpy(bytes, stored, static_cast<std::size_t>(valid));
-    const auto a = hn::BitCast(d32, half(k * r_.n + i, v, numbers<D, Stored>(bytes), doubt_of(k, i, valid), hn::FirstN(D(), static_cast<std::size_t>(valid))));
-    put_bins(hn::ConcatEven(d32, a, a), valid);
+};
+HWY_ATTR HWY_INLINE hn::Vec<D> widened(const std::int32_t* p) { return hn::PromoteTo(D(), hn::LoadU(DI(), p)); }
+
+/// Values of sums, or of bytes: v.of(run, i) for whole vectors.
+template <bool Across>
+struct OfSums {
+  const NearRequest& r;
+  struct Run {
+    Constants<Across> c;
+    const std::int32_t* acc;
+    HWY_ATTR HWY_INLINE hn::Vec<D> at(std::int64_t i) const { return c.line(widened(acc + i), i); }
+  };
+  Run run(std::int64_t k) const { return {Constants<Across>(r.line, k), r.acc + k * r.acc_step}; }
+  double one(std::int64_t k, std::int64_t i) const {
+    const std::int64_t c = k * r.line.run_step + i * r.line.step;
+    return static_cast<double>(r.acc[k * r.acc_step + i]) * r.line.multiplier[c] + r.line.offset[c];
   }
-  HWY_ATTR std::int64_t finish(NearTotals& totals) const {
-    double largest[16];
-    std::int64_t sum[16];
-    hn::StoreU(largest_, D(), largest);
-    hn::StoreU(sum_, D64(), sum);
-    for (std::int64_t k = 0; k < wide; ++k) totals.largest = std::max(totals.largest, largest[k]), totals.sum += sum[k];
-    totals.elements += count_;
-    totals.wrong += wrong_;
-    return found_;
+};
+
+/// Which elements lie near a boundary, and which of the others are wrong: v clamped to one beyond the range. Seldom called.
+template <class M>
+HWY_ATTR HWY_NOINLINE void look(const NearRequest& r, std::int64_t at, hn::Vec<D> v, hn::Vec<D> q, hn::Vec<D> doubt, M valid, std::uint16_t* near, std::int64_t& found, std::int64_t& wrong) {
+  const D d;
+  const auto low = hn::Set(d, r.low), high = hn::Set(d, r.high), one = hn::Set(d, 1.0);
+  const auto inside = hn::Min(hn::Max(v, hn::Sub(low, one)), hn::Add(high, one)), whole = nearest(d, inside), away = hn::Sub(hn::Set(d, 0.5), hn::Abs(hn::Sub(inside, whole)));
+  found += note(d, hn::And(valid, hn::Le(away, doubt)), at, near + found);
+  wrong += static_cast<std::int64_t>(hn::CountTrue(d, hn::And(valid, hn::And(hn::Gt(away, hn::Set(d, r.bound)), hn::Ne(hn::Min(hn::Max(whole, low), high), q)))));
+}
+
+/// Counts by bin; tables take turns, so that equal bins in a row do not wait for each other.
+class Bins {
+ public:
+  static constexpr std::int64_t room = 2048;
+  std::int32_t* next(std::int64_t n, NearTotals& totals) {
+    if (held_ + n > room) flush(totals);
+    held_ += n;
+    return bins_ + held_ - n;
+  }
+  void flush(NearTotals& totals) {
+    std::uint32_t counts[8][40] = {};
+    std::int64_t i = 0;
+    for (; i + 8 <= held_; i += 8)
+      for (std::int64_t k = 0; k < 8; ++k) ++counts[k][bins_[i + k]];
+    for (; i < held_; ++i) ++counts[0][bins_[i]];
+    for (std::size_t k = 0; k < 40; ++k)
+      for (const auto& table : counts) totals.histogram[k] += table[k];
+    held_ = 0;
   }
 
  private:
-  /// How near a boundary the elements from i of run k on are looked at.
-  HWY_ATTR HWY_INLINE hn::Vec<D> doubt(std::int64_t k, std::int64_t i) const {
-    const D d;
-    if constexpr (!Marked) return hn::Set(d, r_.doubt);
-    const Line& line = r_.margin;
-    const double *m = line.multiplier + k * line.run_step, *a = line.offset + k * line.run_step;
-    return widened(r_.peak + k * r_.acc_step + i, line.step ? hn::LoadU(d, m + i) : hn::Set(d, m[0]), line.step ? hn::LoadU(d, a + i) : hn::Set(d, a[0]));
-  }
-  HWY_ATTR hn::Vec<D> doubt_of(std::int64_t k, std::int64_t i, std::int64_t valid) const {
-    const D d;
-    if constexpr (!Marked) return hn::Set(d, r_.doubt);
-    const Line& line = r_.margin;
-    std::int32_t peak[16] = {};
-    double m[16] = {}, a[16] = {};
-    for (std::int64_t e = 0; e < valid; ++e) {
-      const std::int64_t at = k * line.run_step + line.step * (i + e);
-      peak[e] = r_.peak[k * r_.acc_step + i + e], m[e] = line.multiplier[at], a[e] = line.offset[at];
-    }
-    return widened(peak, hn::LoadU(d, m), hn::LoadU(d, a));
-  }
-  HWY_ATTR HWY_INLINE hn::Vec<D> widened(const std::int32_t* peak, hn::Vec<D> m, hn::Vec<D> a) const {
-    const D d;
-    return hn::Add(hn::Set(d, r_.doubt), hn::Add(hn::Mul(hn::PromoteTo(d, hn::LoadU(DI(), peak)), m), a));
-  }
-  /// Returns the error in millionths, to the nearest, in the low halves of its lanes.
-  HWY_ATTR HWY_INLINE hn::Vec<D> half(std::int64_t at, hn::Vec<D> v, hn::Vec<D> q, hn::Vec<D> doubt, hn::Mask<D> valid) {
-    const D d;
-    const D64 d64;
-    const auto low = hn::Set(d, r_.low), high = hn::Set(d, r_.high), turn = hn::Set(d, 0x1.8p52), middle = hn::Set(d, 0.5);
+  std::int32_t bins_[room + 64];  // a vector may be written past the last
+  std::int64_t held_ = 0;
+};
+
+/// `Marked`: elements have margins of their own. `Across`: constants go from element to element.
+template <class Stored, bool Marked, bool Across, class Values>
+HWY_ATTR std::int64_t run(const NearRequest& r, const Values& values, std::uint16_t* near, NearTotals& totals) {
+  const D d;
+  const D32 d32;
+  const D64 d64;
+  const F f;
+  const auto low = hn::Set(d, r.low), high = hn::Set(d, r.high), turn = hn::Set(d, 0x1.8p52), middle = hn::Set(d, 0.5), doubt = hn::Set(d, r.doubt), units = hn::Set(d, 0x1p30), millions = hn::Set(d, 1e6);
+  const auto center = hn::Set(d, 0.5 * (r.low + r.high)), reach = hn::Set(d, 0.5 * (r.high - r.low) + 0.5);
+  const auto all = hn::FirstN(d, static_cast<std::size_t>(wide));
+  auto largest = hn::Zero(d);
+  auto sum = hn::Zero(d64);
+  std::int64_t found = 0, wrong = 0;
+  Bins bins;
+  // Returns the error in millionths, to the nearest, in the low halves of its lanes.
+  const auto half = [&](std::int64_t at, hn::Vec<D> v, hn::Vec<D> q, hn::Vec<D> near_by, hn::Mask<D> valid) HWY_ATTR {
     const auto error = hn::IfThenElseZero(valid, hn::Sub(q, hn::Min(hn::Max(v, low), high))), size = hn::Abs(error);
     // An element as near as that to a boundary is as far from the stored integer, whichever it is; but where a clamp decides, at the first
     // boundary beyond.
-    const auto beyond = hn::Sub(hn::Abs(hn::Sub(v, hn::Set(d, 0.5 * (r_.low + r_.high)))), hn::Set(d, 0.5 * (r_.high - r_.low) + 0.5));
-    const auto outside = hn::Le(hn::Abs(beyond), hn::Set(d, r_.doubt));
-    const auto close = hn::Or(hn::Ge(size, hn::Sub(middle, doubt)), outside);
-    if (HWY_UNLIKELY(!hn::AllFalse(d, close))) look(at, v, q, doubt, valid);
-    largest_ = hn::Max(largest_, size);
+    const auto outside = hn::Le(hn::Abs(hn::Sub(hn::Abs(hn::Sub(v, center)), reach)), doubt);
+    if (HWY_UNLIKELY(!hn::AllFalse(d, hn::Or(hn::Ge(size, hn::Sub(middle, near_by)), outside)))) look(r, at, v, q, near_by, valid, near, found, wrong);
+    largest = hn::Max(largest, size);
     // Integers in a float64's last bits: |error| <= 2^17.
-    const auto units = hn::BitCast(d64, hn::Add(hn::Mul(error, hn::Set(d, 0x1p30)), turn));
-    sum_ = hn::Add(sum_, hn::Sub(units, hn::BitCast(d64, turn)));
-    return hn::Add(hn::Mul(error, hn::Set(d, 1e6)), turn);
-  }
-  HWY_ATTR HWY_NOINLINE void look(std::int64_t at, hn::Vec<D> v, hn::Vec<D> q, hn::Vec<D> doubt, hn::Mask<D> valid) {
-    const D d;
-    const auto low = hn::Set(d, r_.low), high = hn::Set(d, r_.high), one = hn::Set(d, 1.0);
-    const auto inside = hn::Min(hn::Max(v, hn::Sub(low, one)), hn::Add(high, one)), whole = nearest(d, inside), away = hn::Sub(hn::Set(d, 0.5), hn::Abs(hn::Sub(inside, whole)));
-    found_ += note(d, hn::And(valid, hn::Le(away, doubt)), at, near_ + found_);
-    wrong_ += static_cast<std::int64_t>(hn::CountTrue(d, hn::And(valid, hn::And(hn::Gt(away, hn::Set(d, r_.bound)), hn::Ne(hn::Min(hn::Max(whole, low), high), q)))));
-  }
-  /// Bins of 50000 millionths from -1000000 on. (e + 0.5) * 2e-5 lies 1e-5 from an integer, and errs by less.
-  HWY_ATTR HWY_INLINE void put_bins(V32 millionths, std::int64_t n) {
-    const D32 d32;
-    const F f;
-    const auto e = hn::Min(hn::Max(hn::Add(millionths, hn::Set(d32, 1000000)), hn::Zero(d32)), hn::Set(d32, 1999999));
-    const auto bin = hn::ConvertTo(d32, hn::Mul(hn::Add(hn::ConvertTo(f, e), hn::Set(f, 0.5f)), hn::Set(f, 2e-5f)));
-    const hn::Rebind<std::uint8_t, D32> bytes;
-    hn::StoreU(hn::DemoteTo(bytes, bin), bytes, bins_ + count_);
-    count_ += n;
-  }
-
-  const NearRequest& r_;
-  std::uint16_t* near_;
-  std::uint8_t* bins_;
-  hn::Vec<D> largest_;
-  hn::Vec<D64> sum_;
-  std::int64_t wrong_ = 0, found_ = 0, count_ = 0;
-};
-
-template <class Stored, bool Marked, class Values>
-HWY_ATTR std::int64_t run(const NearRequest& r, Values values, std::uint16_t* near, NearTotals& totals) {
-  thread_local std::uint8_t bins[near_together + 64];
-  Measure<Stored, Marked> measured(r, near, bins);
+    sum = hn::Add(sum, hn::Sub(hn::BitCast(d64, hn::Add(hn::Mul(error, units), turn)), hn::BitCast(d64, turn)));
+    return hn::BitCast(d32, hn::Add(hn::Mul(error, millions), turn));
+  };
+  // Bins of 50000 millionths from -1000000 on: floor((e + 1000000.5) / 50000), which lies 1e-5 from an integer; half an LSB less is rounded.
+  const auto put = [&](V32 lower, V32 upper, std::int64_t n) HWY_ATTR {
+    const V32 e = hn::Min(hn::Max(hn::ConcatEven(d32, upper, lower), hn::Set(d32, -1000000)), hn::Set(d32, 999999));
+    const auto bin = hn::Add(hn::Add(hn::Mul(hn::ConvertTo(f, e), hn::Set(f, 2e-5f)), hn::Set(f, 19.50001f)), hn::Set(f, 0x1.8p23f));
+    hn::StoreU(hn::And(hn::BitCast(d32, bin), hn::Set(d32, 63)), d32, bins.next(n, totals));
+  };
+  const std::int64_t n = r.n;
   for (std::int64_t k = 0; k < r.runs; ++k) {
-    values.run(k);
+    const auto value = values.run(k);
     const std::byte* stored = r.stored + k * r.stored_step;
+    const Constants<Across> margin(r.margin, Marked ? k : 0);
+    const std::int32_t* peak = Marked ? r.peak + k * r.acc_step : nullptr;
+    const auto near_by = [&](std::int64_t i) HWY_ATTR {
+      if constexpr (Marked) return hn::Add(doubt, margin.line(widened(peak + i), i));
+      else return doubt;
+    };
     std::int64_t i = 0;
-    for (; i + 2 * wide <= r.n; i += 2 * wide) measured.whole(k, i, values.at(i), values.at(i + wide), stored + i);
-    for (; i < r.n; i += wide) {
-      const std::int64_t valid = std::min(wide, r.n - i);
-      measured.part(k, i, valid, values.part(i, valid), stored + i);
+    for (; i + 2 * wide <= n; i += 2 * wide) {
+      const V32 a = half(k * n + i, value.at(i), numbers<D, Stored>(stored + i), near_by(i), all);
+      const V32 b = half(k * n + i + wide, value.at(i + wide), numbers<D, Stored>(stored + i + wide), near_by(i + wide), all);
+      put(a, b, 2 * wide);
+    }
+    for (; i < n; i += wide) {  // the last ones, one by one in the first lane
+      const std::int64_t valid = std::min(wide, n - i);
+      double v[16] = {}, q[16] = {}, by[16] = {};
+      for (std::int64_t e = 0; e < valid; ++e) {
+        v[e] = values.one(k, i + e);
+        q[e] = static_cast<double>(static_cast<Stored>(std::to_integer<std::uint8_t>(stored[i + e])));
+        by[e] = r.doubt;
+        if constexpr (Marked) {
+          const std::int64_t c = k * r.margin.run_step + (i + e) * r.margin.step;
+          by[e] += static_cast<double>(peak[i + e]) * r.margin.multiplier[c] + r.margin.offset[c];
+        }
+      }
+      const V32 a = half(k * n + i, hn::LoadU(d, v), hn::LoadU(d, q), hn::LoadU(d, by), hn::FirstN(d, static_cast<std::size_t>(valid)));
+      put(a, a, valid);
     }
   }
-  const std::int64_t n = r.n * r.runs;
-  std::uint32_t counts[4][40] = {};
-  std::int64_t i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (std::int64_t k = 0; k < 4; ++k) ++counts[k][bins[i + k]];
-  for (; i < n; ++i) ++counts[0][bins[i]];
-  for (std::size_t k = 0; k < 40; ++k) totals.histogram[k] += std::int64_t{counts[0][k]} + counts[1][k] + counts[2][k] + counts[3][k];
-  return measured.finish(totals);
+  bins.flush(totals);
+  double sizes[16];
+  std::int64_t sums[16];
+  hn::StoreU(largest, d, sizes);
+  hn::StoreU(sum, d64, sums);
+  for (std::int64_t k = 0; k < wide; ++k) totals.largest = std::max(totals.largest, sizes[k]), totals.sum += sums[k];
+  totals.elements += n * r.runs;
+  totals.wrong += wrong;
+  return found;
 }
 
 template <class A, class B, class Stored>
@@ -258,12 +254,15 @@ HWY_ATTR std::int64_t of_types(bool a, bool b, bool stored, const G& f) {
 }  // namespace
 
 HWY_ATTR std::int64_t measure_sums(const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
-  if (r.peak) return r.is_signed ? run<I8, true>(r, OfSums(r), near, totals) : run<U8, true>(r, OfSums(r), near, totals);
-  return r.is_signed ? run<I8, false>(r, OfSums(r), near, totals) : run<U8, false>(r, OfSums(r), near, totals);
+  const auto with = [&]<class Stored, bool Marked>() HWY_ATTR {
+    return r.line.step ? run<Stored, Marked, true>(r, OfSums<true>{r}, near, totals) : run<Stored, Marked, false>(r, OfSums<false>{r}, near, totals);
+  };
+  if (r.peak) return r.is_signed ? with.template operator()<I8, true>() : with.template operator()<U8, true>();
+  return r.is_signed ? with.template operator()<I8, false>() : with.template operator()<U8, false>();
 }
 
 HWY_ATTR std::int64_t measure_bytes(const ByteSums& s, const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
-  return of_types(s.a_signed, s.b_signed, r.is_signed, [&]<class A, class B, class Stored>() { return run<Stored, false>(r, OfBytes<D, A, B>{s}, near, totals); });
+  return of_types(s.a_signed, s.b_signed, r.is_signed, [&]<class A, class B, class Stored>() { return run<Stored, false, false>(r, OfBytes<D, A, B>{s}, near, totals); });
 }
 
 HWY_ATTR std::int64_t compare_sums(const ByteSums& s, const NearRequest& r, std::uint16_t* near, ByteSumTotals& totals) {

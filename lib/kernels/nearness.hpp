@@ -36,7 +36,7 @@ struct NearRequest {
   double bound = 0;                              // error of v
   double doubt = 0;                              // distance from a rounding boundary up to which an element is near
   const std::int32_t* peak = nullptr;            // acc's places: with it, elements are near up to doubt + peak * margin.multiplier + margin.offset
-  Line margin;
+  Line margin;                                   // its steps are the line's
 };
 inline constexpr std::int64_t near_most = 1024, near_together = 16384;
 
