@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "lib/kernels/float_tiles.hpp"
+#include "lib/kernels/signed_sums.hpp"
+#include "lib/kernels/layout.hpp"
 #include "lib/num/round.hpp"
 
 namespace lastbit {
@@ -39,8 +41,9 @@ FloatBlocks::FloatBlocks(const Layer& layer, const StoredPlan& plan, const RealL
   const bool plain = real.known && range_.min == plan.context.min && range_.max == plan.context.max && std::abs(zero_point_) <= 255 && static_cast<float>(scale_) > 0 && std::isfinite(static_cast<float>(scale_));
   doubt_ = plain ? (size + 1024) * static_cast<double>(g.terms() + 16) * 0x1p-53 : HUGE_VAL;
   // No product or quotient is subnormal or leaves float32.
-  const auto fits = [](double scale) { return scale >= 0x1p-40 && scale <= 0x1p20; };
-  few_ = plain && single_.alpha == 1.0f && g.terms() <= 1 << 15 && fits(single_.x_scale) && fits(scale_) && std::all_of(single_.w_scale.begin(), single_.w_scale.end(), fits);
+  const auto fits = [](double scale) { return scale >= 0x1p-90 && scale <= 0x1p60; };
+  few_ = plain && single_.alpha == 1.0f && g.terms() <= 1 << 15 && fits(single_.x_scale) && fits(scale_) &&
+         std::all_of(single_.w_scale.begin(), single_.w_scale.end(), [&](double scale) { return fits(scale) && fits(single_.x_scale * scale); });
   for (const double b : real.offset) far_ = std::max(far_, std::fabs(b - static_cast<double>(zero_point_)));
 }
 
@@ -51,12 +54,13 @@ bool FloatBlocks::margins(const SumBlock& b, bool scattered, Line& line, const s
   if (scattered || (!b.terms && plan_.request.geometry.terms() > few_terms)) few_ = false;
   if (!few_) return false;
   // Beyond |v| = 512 a clamp decides. Two roundings of the quotient, one of the scale; three of the bias and one of what it is added to.
-  const double tail = 4 * u * (512 + far_), most = 383.0 * 383;
+  const double tail = 4 * u * (512 + far_);
+  if (!b.terms && size_.empty()) size_ = sizes();
   const std::int64_t channels = line.step ? b.length : line.run_step ? b.runs : 1, first = plan_.channel_of(b.first);
   multiplier_.resize(static_cast<std::size_t>(channels));
   offset_.resize(static_cast<std::size_t>(channels));
   for (std::int64_t c = 0; c < channels; ++c) {
-    const double m = real_.multiplier_of(first + c), size = b.terms ? b.terms->x_norm * b.terms->w_norm[c] : K * most;
+    const double m = real_.multiplier_of(first + c), size = b.terms ? b.terms->x_norm * b.terms->w_norm[c] : size_[static_cast<std::size_t>(first + c)];
     multiplier_[static_cast<std::size_t>(c)] = b.peak ? 1.01 * u * K * m : 0;
     offset_[static_cast<std::size_t>(c)] = 1.01 * u * m * size * ((b.peak ? 0.5 * static_cast<double>(b.terms->between) : K) + 6 + K * K * u) + tail;
   }
@@ -64,6 +68,19 @@ bool FloatBlocks::margins(const SumBlock& b, bool scattered, Line& line, const s
   line.offset = offset_.data();
   peak = b.peak ? b.peak : b.acc;
   return true;
+}
+
+/// What sum |x w| of a channel is at most, whatever its x.
+std::vector<double> FloatBlocks::sizes() const {
+  const StoredOperands& in = plan_.request.operands;
+  const bool negative = is_signed(in.x_dtype);  // a byte, whatever a narrower type may hold
+  const std::int64_t terms = plan_.request.geometry.terms(), most = std::max(std::abs((negative ? -128 : 0) - in.x_zero_point), std::abs((negative ? 127 : 255) - in.x_zero_point));
+  std::vector<double> sizes;
+  for (std::int64_t o = 0; o < plan_.order.channels; ++o) {
+    const SignedSums w = signed_sums(in.w_dtype, in.w + o * terms, terms, static_cast<std::int32_t>(plan_.w_zero_point_of(o)));
+    sizes.push_back(static_cast<double>(most * (w.positive - w.negative)));
+  }
+  return sizes;
 }
 
 void FloatBlocks::decide32(const SumBlock& b, std::int64_t run, std::int64_t i) {

@@ -44,11 +44,13 @@ class FloatBlocks {
   FloatConstants<float> single_;
   void batch(const SumBlock&);
   void count32(std::int64_t at, float sum);
+  std::vector<double> sizes() const;
 
   bool few_ = false;                       // float32 sums are made of some elements only
   const RealLines& real_;
   double far_ = 0;                         // the largest |bias| in LSB
   std::vector<double> multiplier_, offset_;
+  std::vector<double> size_;               // of every channel, where blocks tell nothing of their terms
   std::vector<FloatRow> rows_;
   std::vector<std::int64_t> at_;
   FloatSummary summary_;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "lib/kernels/layout.hpp"
+#include "lib/kernels/signed_sums.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lib/kernels/pack.cpp"
@@ -37,19 +38,6 @@ HWY_ATTR void turn_row(const PackJob& job, std::int64_t channel, std::uint8_t* t
       transpose16x16(r);
       for (std::int64_t i = 0; i < std::min<std::int64_t>(16, job.taps - t); ++i) hn::StoreU(r[i], d, to + (t + i) * stride + c);
     }
-}
-
-std::int64_t squares_of(const std::int8_t* row, std::int64_t count) {
-  std::int64_t total = 0;
-  for (std::int64_t i = 0; i < count; i += 4096) {
-    std::int32_t part = 0;
-    for (std::int64_t k = i; k < std::min(count, i + 4096); ++k) {
-      const std::int16_t w = row[k];
-      part += w * w;
-    }
-    total += part;
-  }
-  return total;
 }
 
 HWY_ATTR void sums_of(const std::int8_t* row, std::int64_t count, std::int32_t zero, std::int32_t& sum, std::int64_t& size) {
@@ -88,7 +76,6 @@ HWY_ATTR void pack_phase(const PackJob& job, const std::vector<std::int64_t>& ta
       auto& size = phase.size[static_cast<std::size_t>(o)];
       const auto moved = static_cast<std::int32_t>(zero - flip);
       sums_of(reinterpret_cast<const std::int8_t*>(row), terms, moved, phase.sum[static_cast<std::size_t>(o)], size);
-      if (job.squares) phase.squares[static_cast<std::size_t>(o)] = squares_of(reinterpret_cast<const std::int8_t*>(row), terms);
       size -= std::abs(moved) * (padded - C) * static_cast<std::int64_t>(taps.size());  // the zeros between C and padded are no terms
     } else {
       auto* row = reinterpret_cast<std::int16_t*>(rows + o * stride);
@@ -139,7 +126,7 @@ std::vector<PackedPhase> pack_weights(const PackJob& job, std::byte* to, Scratch
     packed[p].dwords = dwords(job, p);
     packed[p].sum.assign(static_cast<std::size_t>(job.width), 0);
     packed[p].size.assign(static_cast<std::size_t>(job.width), 0);
-    if (job.squares) packed[p].squares.assign(static_cast<std::size_t>(job.width), 0);
+    if (job.squares) packed[p].squares.resize(static_cast<std::size_t>(job.width));
     at += packed[p].dwords * job.width * 4;
     largest = std::max(largest, packed[p].dwords);
   }
@@ -148,6 +135,8 @@ std::vector<PackedPhase> pack_weights(const PackJob& job, std::byte* to, Scratch
   for (std::size_t p = 0; p < packed.size(); ++p)
     HWY_DYNAMIC_DISPATCH(pack_phase)(job, job.phases[p], packed[p], to, memory, reinterpret_cast<std::uint8_t*>(memory + rows));
   packed.back().rows = memory;
+  if (job.squares)
+    for (std::int64_t o = 0; o < job.count; ++o) packed.back().squares[static_cast<std::size_t>(o)] = square_sum(memory + o * packed.back().dwords * 4, packed.back().dwords * 4);
   return packed;
 }
 

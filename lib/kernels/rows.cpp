@@ -5,11 +5,14 @@
 #include "lib/kernels/rows.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/row_dots.hpp"
 #include "lib/kernels/scratch.hpp"
+#include "lib/kernels/signed_sums.hpp"
 
 namespace lastbit {
 namespace {
@@ -30,7 +33,7 @@ bool rows_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
 }
 
 void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind, const std::function<void(const SumBlock&)>& sink) {
-  thread_local Scratch laid, sums, narrow;
+  thread_local Scratch laid, sums, narrow, peaks;
   const Geometry& g = request.geometry;
   const StoredOperands& in = request.operands;
   const bool bytes = kind == Kind::bytes;
@@ -63,6 +66,15 @@ void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind
   const std::int64_t int32_max = std::numeric_limits<std::int32_t>::max(), per = vector / element;
   const std::int64_t exact = bytes ? 65792 : int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size), chunk = std::max<std::int64_t>(per, exact / per * per);
   std::vector<std::int32_t> zeros(static_cast<std::size_t>(block_channels));
+  std::vector<double> w_norm(static_cast<std::size_t>(block_channels));
+  const bool tells = request.terms && bytes && flip == 0 && K % 4 == 0 && std::all_of(in.w_zero_point.begin(), in.w_zero_point.end(), [](std::int64_t z) { return z == 0; });
+  const TermSegment whole{0, K / 4};
+  BlockTerms terms{static_cast<std::int32_t>(xz), x, offsets.data(), &whole, 1, nullptr, K, w_norm.data(), 0, K};
+  if (tells) {
+    std::vector<std::int64_t> squares(static_cast<std::size_t>(rows));
+    square_sums(x, rows, x_stride, K, static_cast<std::int32_t>(xz), squares.data());
+    terms.x_norm = std::sqrt(static_cast<double>(*std::max_element(squares.begin(), squares.end())));
+  }
   for (std::int64_t o = 0; o < O; o += block_channels) {
     const std::int64_t channels = std::min(block_channels, O - o);
     auto* out = sums.get<std::int64_t>((rows + 1) * channels);
@@ -101,6 +113,14 @@ void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind
     block.acc_step = channels;
     block.acc = fits ? acc : nullptr;
     block.wide = fits ? nullptr : out;
+    if (tells && fits) {
+      auto* peak = peaks.get<std::int32_t>(rows * channels);
+      for (std::int64_t i = 0; i < rows * channels; ++i) peak[i] = static_cast<std::int32_t>(std::min(std::abs(std::int64_t{acc[i]}), int32_max));
+      for (std::int64_t c = 0; c < channels; ++c) w_norm[static_cast<std::size_t>(c)] = std::sqrt(static_cast<double>(square_sum(in.w + (o + c) * K, K)));
+      terms.w = in.w + o * K;
+      block.terms = &terms;
+      block.peak = peak;
+    }
     sink(block);
   }
 }

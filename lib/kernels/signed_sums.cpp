@@ -35,6 +35,21 @@ SignedSums add_up_bytes(bool is_signed, const std::byte* w, std::int64_t n, std:
   return is_signed ? add_up(reinterpret_cast<const std::int8_t*>(w), n, zero_point) : add_up(reinterpret_cast<const std::uint8_t*>(w), n, zero_point);
 }
 
+std::int64_t add_up_squares(const std::int8_t* w, std::int64_t n) {
+  constexpr std::int64_t chunk = 4096;
+  std::int64_t sum = 0;
+  for (std::int64_t from = 0; from < n; from += chunk) {
+    const std::int64_t to = std::min(n, from + chunk);
+    std::int32_t some = 0;
+    for (std::int64_t i = from; i < to; ++i) {
+      const std::int16_t v = w[i];  // 16 bits: no plain loop here may look like an 8-bit dot product (dot-inl.h)
+      some += v * v;
+    }
+    sum += some;
+  }
+  return sum;
+}
+
 }  // namespace lastbit::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -42,8 +57,11 @@ HWY_AFTER_NAMESPACE();
 namespace lastbit {
 
 HWY_EXPORT(add_up_bytes);
+HWY_EXPORT(add_up_squares);
 
 SignedSums signed_sums(DType dtype, const std::byte* w, std::int64_t n, std::int32_t zero_point) { return HWY_DYNAMIC_DISPATCH(add_up_bytes)(info(dtype).min < 0, w, n, zero_point); }
+
+std::int64_t square_sum(const std::byte* w, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(add_up_squares)(reinterpret_cast<const std::int8_t*>(w), n); }
 
 }  // namespace lastbit
 #endif
