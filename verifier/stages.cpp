@@ -18,7 +18,9 @@ std::vector<std::string> fixed_stages(const Case& c, const std::string& rule, co
   return {c.has_float_bias() ? "bias bias / (si * sw)" : "bias bias", "fixed " + rule + " " + multiplier, "zero_point", "clamp"};
 }
 
-bool staged(const Case& c) { return c.accumulates() || (c.cell.rule == "stages" && c.port == "y" && !c.cell.stages.empty()); }
+bool sums_in_stages(const Case& c) { return c.cell.rule == "per_step" || (c.cell.rule == "per_token" && c.layer.in("weight").q.group_size == 0); }
+
+bool staged(const Case& c) { return c.accumulates() || (!c.cell.stages.empty() && ((c.cell.rule == "stages" && c.port == "y") || sums_in_stages(c))); }
 
 Stages zero_point_inside(const Stages& before) {
   const int round = find_stage(before, "round"), zero = find_stage(before, "zero_point");

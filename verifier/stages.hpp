@@ -18,8 +18,11 @@ std::vector<std::string> fixed_stages(const Case&, const std::string& rule, cons
 Stages zero_point_inside(const Stages&);
 Stages zero_point_outside(const Stages&);
 
-/// Whether stages say how the layer requantizes: it accumulates, or its cell's rule is "stages" (mul, requantize, ...).
+/// Whether stages say how the layer requantizes: it accumulates, or its cell's rule is "stages" (mul, requantize, ...), or it sums
+/// in parts.
 bool staged(const Case&);
+/// Whether many sums inside the layer go through its stages: of every step of a recurrent layer, of every row by its own scale.
+bool sums_in_stages(const Case&);
 /// A suspect that changes the stages alone: on the accumulators, or by running the operator again.
 Suspect staged_suspect(const Case&, std::string name, std::string sentence, Stages stages, int rank = 10);
 /// The same by an edit of the stages, so that it goes together with another.

@@ -95,18 +95,24 @@ void check_layer(const Layer& layer) {
   if (lstm) expect_shape(layer, "c_n", layer.in("c").shape);
 }
 
-/// One linear_dynamic: rows of x times a weight of the layer.
-RecurrentLinear linear_of(const Layer& layer, const Cell& cell, const Tensor& x, const std::string& weight, const std::string& bias) {
+/// One linear_dynamic: rows of x times a weight of the layer; of the first `rows` alone where they are fewer.
+RecurrentLinear linear_of(const Layer& layer, const Cell& cell, const Tensor& x, const std::string& weight, const std::string& bias, std::optional<std::int64_t> rows = {}) {
   Layer part;
   part.name = layer.name, part.op = "linear_dynamic", part.place = layer.place, part.producer = layer.producer, part.facts = layer.facts;
   if (layer.attributes.has("reduce_range")) part.attributes.values["reduce_range"] = layer.attributes.boolean("reduce_range");
   part.attributes.place = layer.place;
   part.inputs = {{"x", x}, {"weight", layer.in(weight)}};
   if (layer.find(bias)) part.inputs["bias"] = layer.in(bias);
+  DynamicInput quantized = quantize_dynamic_input(part, cell, x);
   Shape shape = x.shape;
+  if (rows && x.dim(-1) > 0 && *rows * x.dim(-1) < x.size()) {
+    shape = {*rows, x.dim(-1)};
+    quantized.q.resize(static_cast<std::size_t>(count(shape)));
+    part.inputs["x"] = Tensor::of_floats(x.name, shape, std::vector<float>(quantized.q.size()));
+  }
   shape.back() = layer.in(weight).dim(0);
   part.outputs["y"] = Tensor::of_floats("y", shape, std::vector<float>(static_cast<std::size_t>(count(shape))));
-  Layer plain = static_layer(part, quantize_dynamic_input(part, cell, x), part.op);
+  Layer plain = static_layer(part, quantized, part.op);
   const Geometry g = linear_geometry(plain);
   AccumulationInput operands = read_operands(plain, g);
   return {std::move(plain), cell.with.count("product") && amx_takes(g) ? with_product(cell) : cell, g, std::move(operands)};
@@ -114,7 +120,7 @@ RecurrentLinear linear_of(const Layer& layer, const Cell& cell, const Tensor& x,
 
 std::vector<float> results(const RecurrentLinear& l) { return run_accumulation(l.layer, l.cell, l.geometry, l.operands, l.layer.out().shape).outputs.at("y").f; }
 
-RecurrentLinear linear_of_x(const Layer& layer, const Cell& cell) { return linear_of(layer, cell, layer.in("x"), "weight_ih", "bias_ih"); }
+RecurrentLinear linear_of_x(const Layer& layer, const Cell& cell, std::optional<std::int64_t> rows = {}) { return linear_of(layer, cell, layer.in("x"), "weight_ih", "bias_ih", rows); }
 RecurrentLinear linear_of_h(const Layer& layer, const Cell& cell, const Sizes& s, const std::vector<float>& hidden) {
   return linear_of(layer, cell, Tensor::of_floats("h", {s.N, s.H}, hidden), "weight_hh", "bias_hh");
 }
@@ -129,21 +135,19 @@ std::vector<float> hidden_before(const Layer& layer, const Sizes& s, std::int64_
   return hidden;
 }
 
+using Ranges = std::vector<std::pair<std::size_t, FloatRange>>;     // of elements of y
+
+/// The first `steps` steps: what they write to y, and what is handed on after the last.
 template <bool lstm>
-Result run_layer(const Layer& layer, const Cell& cell) {
-  const Sizes s = sizes_of(layer, lstm ? 4 : 3);
+Ranges run_steps(const Layer& layer, const Cell& cell, const Sizes& s, std::int64_t steps, std::vector<FloatRange>& at_end, std::vector<FloatRange>& memory) {
   const std::int64_t G = (lstm ? 4 : 3) * s.H;
-  const auto ih = results(linear_of_x(layer, cell));
+  const bool in_order = !s.batch_first || s.N == 1;                 // rows of a step lie together, those of the first step first
+  const auto ih = results(linear_of_x(layer, cell, in_order ? std::optional(steps * s.N) : std::nullopt));
   auto hidden = layer.in("h").f32();
-  std::vector<FloatRange> memory;
   if (lstm) for (const float c : layer.in("c").f32()) memory.push_back({c, c});
-  Result r;
-  r.kernel = "float";
-  Computed& y = r.outputs["y"] = float_output(s.y());
-  Computed last = float_output(layer.in("h").shape), last_c = last;
-  std::vector<FloatRange> at_end(hidden.size());
-  std::vector<std::pair<std::size_t, FloatRange>> all;
-  for (std::int64_t t = 0; t < s.T; ++t) {
+  for (const float h : hidden) at_end.push_back({h, h});
+  Ranges all;
+  for (std::int64_t t = 0; t < steps; ++t) {
     const auto hh = results(linear_of_h(layer, cell, s, hidden));
     for (std::int64_t n = 0; n < s.N; ++n)
       for (std::int64_t k = 0; k < s.H; ++k) {
@@ -160,12 +164,21 @@ Result run_layer(const Layer& layer, const Cell& cell) {
         }
         all.emplace_back(s.at(t, n, k, s.H), at_end[i]);
       }
-    hidden = hidden_before(layer, s, t + 1);
+    if (t + 1 < steps) hidden = hidden_before(layer, s, t + 1);
   }
-  if (s.T == 0)
-    for (std::size_t i = 0; i < hidden.size(); ++i) at_end[i] = {hidden[i], hidden[i]};
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [i, range] : all) put(y, static_cast<std::int64_t>(i), range);
+  return all;
+}
+
+template <bool lstm>
+Result run_layer(const Layer& layer, const Cell& cell) {
+  const Sizes s = sizes_of(layer, lstm ? 4 : 3);
+  Result r;
+  r.kernel = "float";
+  Computed& y = r.outputs["y"] = float_output(s.y());
+  Computed last = float_output(layer.in("h").shape), last_c = last;
+  std::vector<FloatRange> at_end, memory;
+  for (const auto& [i, range] : run_steps<lstm>(layer, cell, s, s.T, at_end, memory)) put(y, static_cast<std::int64_t>(i), range);
   for (std::size_t i = 0; i < at_end.size(); ++i) put(last, static_cast<std::int64_t>(i), at_end[i]);
   r.outputs["h_n"] = std::move(last);
   if (lstm) {
@@ -246,6 +259,14 @@ RecurrentLinear recurrent_linear(const Layer& layer, const Cell& cell, std::opti
   if (!step) return linear_of_x(layer, cell);
   const Sizes s = sizes_of(layer, layer.op == "lstm_dynamic" ? 4 : 3);
   return linear_of_h(layer, cell, s, hidden_before(layer, s, *step));
+}
+
+std::vector<std::pair<std::size_t, FloatRange>> recurrent_first_step(const Layer& layer, const Cell& cell) {
+  const bool lstm = layer.op == "lstm_dynamic";
+  const Sizes s = sizes_of(layer, lstm ? 4 : 3);
+  std::vector<FloatRange> at_end, memory;
+  const std::int64_t steps = std::min<std::int64_t>(s.T, 1);
+  return lstm ? run_steps<true>(layer, cell, s, steps, at_end, memory) : run_steps<false>(layer, cell, s, steps, at_end, memory);
 }
 
 RecurrentElement recurrent_element(const Layer& layer, const Cell& cell, const std::string& output, std::int64_t element) {

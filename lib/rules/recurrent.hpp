@@ -1,6 +1,8 @@
 // recurrent.hpp: dynamic LSTM and GRU layers, one direction, and their gates alone.
 #pragma once
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "lib/rules/accumulation.hpp"
 #include "lib/rules/float_sum.hpp"
@@ -24,6 +26,9 @@ struct RecurrentLinear {
 };
 /// `step`: whose hidden state; none: of x.
 RecurrentLinear recurrent_linear(const Layer&, const Cell&, std::optional<std::int64_t> step);
+
+/// The first step of a layer alone: elements of y with their ranges. x is quantized over all steps, as ever.
+std::vector<std::pair<std::size_t, FloatRange>> recurrent_first_step(const Layer&, const Cell&);
 
 /// What one element of a recurrent operator is made from, by gate: what came from the input and from the hidden state.
 struct RecurrentElement {

@@ -72,7 +72,7 @@ class Layer:
 
     @property
     def y(self):
-        return self.outs["y"]
+        return self.outs["y" if "y" in self.outs or "h_out" not in self.outs else "h_out"]
 
     def activation(self):
         return self.attributes.get("activation", "none")
@@ -108,16 +108,17 @@ class Altered:
         self.used.add(name)
         return name
 
-    def add(self, layer, name, values, port="y"):
-        """`values` in the default order."""
-        out = layer.outs[port]
-        member = f"{len(self.layers):05d}"
-        dtype = out.q.dtype
-        self.arrays[member] = np.ascontiguousarray(out.stored(np.asarray(values).astype(dtype)))
-        self.tensors[f"{name}.y"] = {**out.entry, "file": f"faults.npz#{member}"}
-        outputs = {port: f"{name}.y"}
+    def add(self, layer, name, values):
+        """`values` in the default order: of y, or by port."""
+        outputs = {}
+        for port, v in (values if isinstance(values, dict) else {"y": values}).items():
+            out = layer.outs[port]
+            member = f"{len(self.layers):05d}.{port}"
+            self.arrays[member] = np.ascontiguousarray(out.stored(np.asarray(v).astype(out.q.dtype)))
+            self.tensors[f"{name}.{port}"] = {**out.entry, "file": f"faults.npz#{member}"}
+            outputs[port] = f"{name}.{port}"
         for key, value in layer.entry["outputs"].items():
-            if key != port:
+            if key not in outputs:
                 outputs[key] = f"{name}.{key}"
                 self.tensors[f"{name}.{key}"] = self.dump.top["tensors"][value]
         self.layers.append({**layer.entry, "name": name, "outputs": outputs,
@@ -125,7 +126,7 @@ class Altered:
 
     def carry(self, tensor):
         """A layer that hands on a tensor as it is, so that the dump has it."""
-        if self.dump.top["tensors"][tensor]["dtype"] not in LIMITS or any(t == tensor for e in self.layers for t in e["inputs"].values()):
+        if any(t == tensor for e in self.layers for t in e["inputs"].values()):
             return None
         shape = list(self.dump.array(self.dump.top["tensors"][tensor]["file"]).shape)
         name = f"carrier/{tensor}"

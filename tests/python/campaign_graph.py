@@ -75,6 +75,8 @@ def misfed(layer):
             yield f"input:{name}", fed(layer, port, tensor.q)
             if (tensor.scale, tensor.zero) != (own.scale, own.zero):
                 yield f"input:{name}", fed(layer, port, tensor.q, tensor)
+    if layer.op.endswith("_norm") and "bias" in layer.ins:
+        yield "bias:dropped", fed(layer, "bias", 0 * layer.ins["bias"].q)
     t = layer.ins.get("x")
     if t is None or t.q.dtype.kind not in "iu" or t.q.ndim < 3 or t.q.shape[1] < 2 or not layer.op.startswith(IMAGES):
         return

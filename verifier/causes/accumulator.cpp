@@ -7,8 +7,10 @@
 #include <unordered_map>
 
 #include "lib/num/int.hpp"
+#include "verifier/altered.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/float_sums.hpp"
+#include "verifier/stages.hpp"
 
 namespace lastbit::causes {
 namespace {
@@ -97,10 +99,29 @@ std::vector<Suspect> of_float_sums(const Case& c) {
   return all;
 }
 
+/// Sums inside a layer that is run anew: every one complete, before its stages.
+std::vector<Suspect> of_runs(const Case& c) {
+  std::vector<Suspect> all;
+  if (!sums_in_stages(c)) return all;
+  std::int64_t most = 0;
+  for (const auto& port : weight_ports(c)) most = std::max(most, c.layer.in(port).dim(-1) * 255 * 255);
+  for (int bits = narrowest; bits < std::min(widest, bits_of(most)); ++bits)
+    for (const bool saturates : {false, true}) {
+      const std::string model = std::to_string(bits) + (saturates ? "-saturate" : "-wrap");
+      const auto held = [stage = "register " + model](const Stages& before) {
+        Stages s = before;
+        s.insert(s.begin(), stage);
+        return s;
+      };
+      all.push_back(staged_suspect(c, "accumulator:" + model, "The accumulator has " + std::to_string(bits) + " bits and " + (saturates ? "saturates" : "wraps") + " when the sum is complete.", held));
+    }
+  return all;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (FloatSums::applies(c)) return of_float_sums(c);
-  if (!c.accumulates()) return all;
+  if (!c.accumulates()) return of_runs(c);
   const bool integer_bias = c.layer.find("bias") && std::any_of(c.cell.stages.begin(), c.cell.stages.end(), is_bias);
   const int alone = bits_needed(c.accumulators());
   int with_bias = alone;

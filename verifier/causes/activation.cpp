@@ -19,6 +19,11 @@ std::vector<Suspect> suspects(const Case& c) {
         all.push_back(suspect(c, "activation:before-bias", "Negative accumulators became 0 before the bias was added.",
                               {.context = [](RequantizeContext& context) { context.activation = "none"; }, .accumulator = [](std::int64_t acc, std::int64_t) { return std::max<std::int64_t>(acc, 0); }}));
     }
+    if (!c.accumulates()) {
+      Layer without = c.layer;
+      without.attributes.values["activation"] = std::string("none");
+      all.push_back(rerun_suspect(c, "activation:missing", "The fused activation was not applied.", std::move(without)));
+    }
     return all;
   }
   Layer without = c.layer;

@@ -5,6 +5,7 @@
 
 #include "lib/error.hpp"
 #include "lib/num/round.hpp"
+#include "verifier/altered.hpp"
 #include "verifier/cause.hpp"
 
 namespace lastbit::causes {
@@ -80,14 +81,22 @@ OtherOperands operands_with(const Case& c, const std::string& port, const Layer&
   return r;
 }
 
+/// Ports that earlier layers feed: x, what cat joins (x0, x1, ...), both operands, states and sums of recurrent layers, a table's rows.
+bool is_activation(const std::string& port) {
+  static const std::set<std::string> ports{"x", "a", "b", "h", "c", "ih", "hh", "indices"};
+  return ports.count(port) > 0 || (port.size() > 1 && port[0] == 'x' && std::all_of(port.begin() + 1, port.end(), [](char d) { return d >= '0' && d <= '9'; }));
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
+  std::vector<Suspect> aliases;
   const std::vector<std::string> names = by_distance(c);
   for (const auto& [port, name] : c.entry.inputs) {
-    if (port != "x" && port != "a" && port != "b") continue;
+    if (!is_activation(port)) continue;
     const Tensor& own = c.layer.in(port);
     const bool sums = c.sums_over(port) && &c.base() == &c.layer;
     std::size_t tried = 0;
+    std::vector<std::pair<Tensor, std::size_t>> distinct;           // and where the suspects that read it begin
     for (const auto& tensor : names) {
       if (tried >= (sums ? most_summed : most_run)) break;
       if (tensor == name || tensor == c.entry.outputs.at(c.port) || c.dump.tensors().at(tensor).dtype != own.dtype) continue;
@@ -99,13 +108,25 @@ std::vector<Suspect> suspects(const Case& c) {
       } catch (const Error&) {
         continue;
       }
-      if (t.shape != own.shape) continue;
+      if (t.shape != own.shape || same_tensor(t, own)) continue;
+      const std::string sentence = "The layer read tensor \"" + tensor + "\" instead of \"" + name + "\" as " + port;
+      // The same numbers under another name cost nothing: nobody can tell which of the two was read.
+      if (const auto twin = std::find_if(distinct.begin(), distinct.end(), [&](const auto& d) { return same_tensor(d.first, t); }); twin != distinct.end()) {
+        const std::size_t end = twin + 1 == distinct.end() ? all.size() : (twin + 1)->second;
+        for (std::size_t k = twin->second; k < end; ++k) {
+          Suspect same = all[k];
+          same.sentence = sentence + same.sentence.substr(same.sentence.find(" as " + port) + 4 + port.size());
+          same.name = "input:" + tensor;
+          aliases.push_back(std::move(same));
+        }
+        continue;
+      }
+      distinct.emplace_back(t, all.size());
       ++tried;
       Layer with_own_qparams = c.layer;
       with_own_qparams.inputs.at(port) = t;
       Layer with_declared = with_own_qparams;
       with_declared.inputs.at(port).q = own.q;
-      const std::string sentence = "The layer read tensor \"" + tensor + "\" instead of \"" + name + "\" as " + port;
       const auto add = [&](const std::string& words, const Layer& layer) {
         const bool other_multiplier = port == "b" && layer.in(port).q.scale != own.q.scale;  // operands alone know a's scale
         all.push_back(sums && !other_multiplier ? suspect(c, "input:" + tensor, sentence + words, {.input = operands_with(c, port, layer)}, 20) : rerun_suspect(c, "input:" + tensor, sentence + words, layer, 20));
@@ -118,6 +139,7 @@ std::vector<Suspect> suspects(const Case& c) {
       }
     }
   }
+  std::move(aliases.begin(), aliases.end(), std::back_inserter(all));
   return all;
 }
 

@@ -1,4 +1,7 @@
 // offset: codes of one signedness were read as the other, off by 128.
+#include <algorithm>
+
+#include "verifier/altered.hpp"
 #include "verifier/cause.hpp"
 
 namespace lastbit::causes {
@@ -26,9 +29,13 @@ OtherOperands of_side(bool left, Reading r) { return left ? OtherOperands({.x = 
 
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
+  const auto weights = weight_ports(c);
+  if (weights.size() > 1)
+    add_edited(c, all, weights, "offset:128", "The weight's codes were read 128 off (signed as unsigned, or the other way).", [](const Tensor& t) { return info(t.dtype).bits == 8 ? moved(t, 128) : t; });
   for (const auto& [port, t] : c.layer.inputs) {
+    if (weights.size() > 1 && std::find(weights.begin(), weights.end(), port) != weights.end()) continue;
     if (c.accumulates() && port == "x" && is_float(t.dtype)) continue;
-    if (is_float(t.dtype) || info(t.dtype).bits > 16 || info(t.dtype).bits < 8 || (port == "weight" && !c.accumulates()) || port == "bias") continue;
+    if (is_float(t.dtype) || info(t.dtype).bits > 16 || info(t.dtype).bits < 8 || port == "bias") continue;
     const std::int32_t half = info(t.dtype).bits == 8 ? 128 : 32768;
     const auto add = [&, &name = port, &tensor = t](std::int32_t by, const std::string& more) {
       const std::string sentence = "The codes of \"" + name + "\" were read " + std::to_string(by) + " off" + more;

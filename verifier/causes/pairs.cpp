@@ -4,8 +4,21 @@
 namespace lastbit::causes {
 namespace {
 
+/// Recurrent layers, run anew: their operands are those of linear layers.
+std::vector<Suspect> of_steps(const Case& c) {
+  const bool paired = c.cell.get("pairs", "none") == "int16";
+  const auto with = [&](const char* pairs) {
+    Cell other = c.cell;
+    other.with["pairs"] = pairs, other.with["pair_order"] = "flat", other.with["pair_outside"] = "zero_point";
+    return [&c, other](const std::vector<std::int64_t>& elements) { return c.rerun(c.layer, other, elements); };
+  };
+  if (paired) return {{"pairs:none", "Products are summed exactly: no pair saturates to int16.", 10, with("none"), true}};
+  return {{"pairs:int16", "Pairs of products saturate to int16 (vpmaddubsw), channel by channel.", 10, with("int16"), true}};
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
+  if (c.cell.rule == "per_step") return of_steps(c);
   if (!c.accumulates() || info(c.right().dtype).bits != 8 || info(c.left().dtype).bits != 8) return all;
   if (c.cell.get("pairs", "none") == "int16") {
     Cell exact = c.cell;

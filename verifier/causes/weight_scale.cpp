@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lib/num/round.hpp"
+#include "verifier/altered.hpp"
 #include "verifier/cause.hpp"
 
 namespace lastbit::causes {
@@ -57,9 +58,45 @@ Suspect along_inputs(const Case& c) {
           true};
 }
 
+/// Layers that are run anew: scales of channels (rows of a table), or of groups of weights within them, [O, G].
+std::vector<Suspect> of_runs(const Case& c) {
+  std::vector<Suspect> all;
+  const auto ports = weight_ports(c);
+  using Taken = std::function<std::int64_t(std::int64_t o, std::int64_t g, std::int64_t O, std::int64_t G)>;  // whose scale stands for that of o, g
+  const auto add = [&](const char* name, const char* sentence, const Taken& from, int rank = 10) {
+    add_edited(c, all, ports, name, sentence, [&from](const Tensor& t) {
+      Tensor r = t;
+      const auto n = static_cast<std::int64_t>(t.q.scale.size());
+      const std::int64_t G = t.q.group_size > 0 ? (t.dim(-1) + t.q.group_size - 1) / t.q.group_size : 1, O = n / std::max<std::int64_t>(G, 1);
+      if (n < 2 || O * G != n) return r;
+      for (std::int64_t i = 0; i < n; ++i) r.q.scale[static_cast<std::size_t>(i)] = t.q.scale_of(from(i / G, i % G, O, G));
+      return r;
+    }, rank);
+  };
+  using I = std::int64_t;
+  add("weight-scale:per-tensor", "Every channel uses the first channel's weight scale.", [](I, I g, I, I) { return g; });
+  add("weight-scale:per-tensor", "Every group of a channel uses the channel's first scale.", [](I o, I, I, I G) { return o * G; });
+  add("weight-scale:per-tensor", "Every weight uses the first scale.", [](I, I, I, I) { return I{0}; }, 11);
+  add("weight-scale:shifted", "Every channel uses the weight scale of the channel before it.", [](I o, I g, I O, I G) { return (o + O - 1) % O * G + g; });
+  add("weight-scale:shifted", "Every channel uses the weight scale of the channel before it; the first keeps its own.", [](I o, I g, I, I G) { return std::max<I>(o - 1, 0) * G + g; });
+  add("weight-scale:shifted", "Every channel uses the weight scale of the channel after it.", [](I o, I g, I O, I G) { return (o + 1) % O * G + g; });
+  add("weight-scale:shifted", "Every channel uses the weight scale of the channel after it; the last keeps its own.", [](I o, I g, I O, I G) { return std::min(o + 1, O - 1) * G + g; });
+  if (std::none_of(ports.begin(), ports.end(), [&](const auto& port) { return c.layer.in(port).q.group_size > 0; })) return all;
+  add("weight-scale:shifted", "Every group uses the scale of the group before it.", [](I o, I g, I, I G) { return o * G + (g + G - 1) % G; });
+  add("weight-scale:shifted", "Every group uses the scale of the group before it; the first of a channel keeps its own.", [](I o, I g, I, I G) { return o * G + std::max<I>(g - 1, 0); });
+  add("weight-scale:shifted", "Every group uses the scale of the group after it.", [](I o, I g, I, I G) { return o * G + (g + 1) % G; });
+  add("weight-scale:shifted", "Every group uses the scale of the group after it; the last of a channel keeps its own.", [](I o, I g, I, I G) { return o * G + std::min(g + 1, G - 1); });
+  add("weight-scale:shifted", "Every group uses the scale before its own in memory.", [](I o, I g, I O, I G) { return (o * G + g + O * G - 1) % (O * G); }, 11);
+  add("weight-scale:shifted", "Every group uses the scale after its own in memory.", [](I o, I g, I O, I G) { return (o * G + g + 1) % (O * G); }, 11);
+  add("weight-scale:wrong-axis", "The scales of channels and groups were read with groups first.", [](I o, I g, I O, I) { return g * O + o; });
+  add("weight-scale:wrong-axis", "The scales, groups first in memory, were read with channels first.", [](I o, I g, I O, I G) { return (o * G + g) % O * G + (o * G + g) / O; });
+  return all;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
-  if (!c.accumulates() || c.right().q.scale.size() < 2) return all;
+  if (!c.accumulates()) return of_runs(c);
+  if (c.right().q.scale.size() < 2) return all;
   const auto add = [&](const char* name, const char* sentence, std::function<std::size_t(std::size_t, std::size_t)> from) {
     all.push_back(suspect(c, name, sentence, {.context = [from](RequantizeContext& context) {
                             const auto before = context.channels;
