@@ -15,6 +15,7 @@
 #include "lib/error.hpp"
 #include "reports/words.hpp"
 #include "verifier/cause.hpp"
+#include "verifier/steps.hpp"
 #include "verifier/two_causes.hpp"
 #include "verifier/two_values.hpp"
 
@@ -365,8 +366,10 @@ void attribute(const Case& c, LayerReport& report) {
 
   if (!cover.left.empty()) {
     std::string sentence;
-    if (const std::string name = place_of(c, cover.left, sentence); !name.empty()) {
-      CauseFound f{.name = name, .explains = 0, .of = static_cast<std::int64_t>(c.differing.size()), .sentence = sentence + " It stays unexplained.", .next = {}, .group = {}, .deciding = {stored_index(c.observed, cover.left.front())}};
+    const auto own = cover.causes.empty() ? wrong_by_themselves(c) : cover.left;
+    if (const std::string name = own.empty() ? "" : place_of(c, own, sentence); !name.empty()) {
+      if (own.size() < cover.left.size()) sentence += " The other " + std::to_string(cover.left.size() - own.size()) + " that differ start from there.";
+      CauseFound f{.name = name, .explains = 0, .of = static_cast<std::int64_t>(c.differing.size()), .sentence = sentence + " It stays unexplained.", .next = {}, .group = {}, .deciding = {stored_index(c.observed, own.front())}};
       f.next = next_command(c, f.deciding[0]);
       report.causes.push_back(std::move(f));
     }

@@ -277,3 +277,24 @@ TEST_CASE("causes in a table of rows that do not fill their last byte are found,
       {"weight-scale:per-tensor", f([](F& x) { x.scale_of = 2; })},
   });
 }
+
+TEST_CASE("one wrong element of a step is told from those of later steps that start from it", "[verifier][causes]") {
+  const Dump dump = Dump::open(std::string(LASTBIT_TEST_DATA) + "/runtimes/pytorch-2.13/fbgemm/avx512_vnni/rnn");
+  DumpToWrite copy;
+  copy.producer = dump.producer(), copy.profile = "pytorch-fbgemm";
+  for (const auto& entry : dump.layers())
+    if (entry.name == "lstm0") {
+      Layer l = dump.bind(entry);
+      auto y = l.out().f32();
+      y[1] += 0.5f;
+      l.outputs.at("y") = Tensor::of_floats("moved", l.out().shape, y);
+      copy.layers.push_back(std::move(l));
+    }
+  const auto layers = verified(std::move(copy));
+  REQUIRE(layers.size() == 1);
+  CHECK(layers[0].mismatches > 1);
+  REQUIRE_FALSE(layers[0].causes.empty());
+  CHECK(layers[0].causes[0].name == "position:element");
+  CHECK(layers[0].causes[0].deciding == std::vector<std::vector<std::int64_t>>{{0, 0, 1}});
+  CHECK(layers[0].causes[0].sentence.find("start from there") != std::string::npos);
+}
