@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/num/sign.hpp"
 #include "reports/rounded.hpp"
 
 namespace lastbit {
@@ -65,6 +66,19 @@ Exact ExactBlocks::real(std::int64_t acc, std::int64_t channel) const {
   return Exact(acc) * scale * Exact(n.at("alpha")) + Exact(n.at("bias")) * (bias_by_product_ ? scale : Exact(n.at("sb")));
 }
 
+int ExactBlocks::side_of(std::int64_t acc, std::int64_t channel, double floor) {
+  const auto c = context_.channels.size() == 1 ? 0 : static_cast<std::size_t>(channel);
+  if (factors_.empty()) factors_.resize(context_.channels.size());
+  auto& f = factors_[c];
+  if (!f) {
+    const Names& n = context_.channels[c];
+    f = {{{n.at("si"), n.at("sw"), n.at("alpha")}, bias_by_product_ ? std::array{n.at("bias"), n.at("si"), n.at("sw")} : std::array{n.at("bias"), n.at("sb"), 1.0}, n.at("so"), n.at("zo")}};
+  }
+  const Product all[] = {{static_cast<double>(acc), f->product[0], f->product[1], f->product[2]}, {f->bias[0], f->bias[1], f->bias[2], 1}, {-floor - 0.5, f->scale, 1, 1}, {f->zero_point, f->scale, 1, 1}};
+  if (const auto sign = sign_of_sum(all)) return *sign;
+  return real(acc, channel).compare_middle((Exact(floor) + Exact(0.5) - Exact(f->zero_point)) * Exact(f->scale));
+}
+
 void ExactBlocks::decide(std::int64_t acc, std::int64_t stored, std::int64_t channel) {
   const double v = static_cast<double>(acc) * real_.multiplier_of(channel) + real_.offset_of(channel), floor = std::floor(v);
   if (std::fabs(v - floor - 0.5) > real_.bound) return;  // add() has counted it
@@ -74,13 +88,12 @@ void ExactBlocks::decide(std::int64_t acc, std::int64_t stored, std::int64_t cha
     wrong_ += q != inside(v);
     return;
   }
-  const Names& n = of(context_, channel);
-  const Exact boundary = (Exact(floor) + Exact(0.5) - Exact(n.at("zo"))) * Exact(n.at("so")), exact = real(acc, channel);
-  if (exact.same_point(boundary)) {
+  const int side = side_of(acc, channel, floor);
+  if (side == 0) {
     ++ties_;
     wrong_ += inside(floor) != q && inside(floor + 1) != q;
   } else {
-    wrong_ += inside(exact.compare_middle(boundary) < 0 ? floor : floor + 1) != q;
+    wrong_ += inside(side < 0 ? floor : floor + 1) != q;
   }
 }
 

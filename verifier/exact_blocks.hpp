@@ -1,5 +1,7 @@
 // exact_blocks.hpp: the exact form of an accumulating layer, a run of sums at a time.
 #pragma once
+#include <array>
+#include <optional>
 #include <vector>
 
 #include "lib/kernels/nearness.hpp"
@@ -42,6 +44,14 @@ class ExactBlocks {
  private:
   const RequantizeContext& context_;
   const RealLines& real_;
+  /// -1, 0, 1: the real number lies below floor + 1/2, there, above.
+  int side_of(std::int64_t acc, std::int64_t channel, double floor);
+
+  struct Factors {
+    std::array<double, 3> product, bias;
+    double scale, zero_point;
+  };
+  std::vector<std::optional<Factors>> factors_;
   std::vector<double> multiplier_, offset_; // of every channel
   bool bias_by_product_ = false;            // an integer bias without a scale of its own: si * sw
   NearTotals totals_;

@@ -5,6 +5,8 @@
 #include <boost/multiprecision/cpp_bin_float.hpp>
 #include <boost/multiprecision/cpp_int.hpp>
 
+#include <variant>
+
 #include "lib/error.hpp"
 
 namespace lastbit {
@@ -14,18 +16,43 @@ using Rational = mp::cpp_rational;
 using Integer = mp::cpp_int;
 using Real = mp::number<mp::cpp_bin_float<400, mp::digit_base_2>, mp::et_off>;
 
-struct Exact::Data {
+/// m * 2^e, m odd or 0 * 2^0: sums and products of scales and integers, without a greatest common divisor.
+struct Dyadic {
+  Integer m;
+  std::int64_t e = 0;
+  bool operator==(const Dyadic& b) const { return e == b.e && m == b.m; }
+};
+struct Interval {
   Rational lo, hi;
+};
+struct Exact::Data {
+  std::variant<Dyadic, Interval> v;
 };
 
 namespace {
 
-Rational rational(double v) {
+Dyadic reduced(Integer m, std::int64_t e) {
+  if (m == 0) return {};
+  const auto zeros = static_cast<std::int64_t>(mp::lsb(m < 0 ? Integer(-m) : m));
+  if (zeros) m >>= zeros;
+  return {std::move(m), e + zeros};
+}
+Dyadic dyadic(double v) {
   ensure(std::isfinite(v), "an exact value must be finite");
   int e = 0;
   const auto m = static_cast<std::int64_t>(std::ldexp(std::frexp(v, &e), 53));
-  e -= 53;
-  return e >= 0 ? Rational(Integer(m) << e) : Rational(Integer(m), Integer(1) << -e);
+  return reduced(Integer(m), e - 53);
+}
+/// Both as multiples of one power of two.
+std::pair<Integer, Integer> aligned(const Dyadic& a, const Dyadic& b, std::int64_t& e) {
+  e = std::min(a.e, b.e);
+  return {a.m << (a.e - e), b.m << (b.e - e)};
+}
+Rational rational(const Dyadic& d) { return d.e >= 0 ? Rational(d.m << d.e) : Rational(d.m, Integer(1) << -d.e); }
+Interval interval(const Exact& x) {
+  if (const auto* i = std::get_if<Interval>(&x.data().v)) return *i;
+  const Rational point = rational(std::get<Dyadic>(x.data().v));
+  return {point, point};
 }
 Real real(const Rational& r) { return Real(mp::numerator(r)) / Real(mp::denominator(r)); }
 
@@ -38,7 +65,7 @@ Rational rational(const Real& x) {
   return e >= 0 ? Rational(m << e) : Rational(m, Integer(1) << -e);
 }
 
-Exact make(Rational lo, Rational hi) { return Exact(std::make_unique<Exact::Data>(Exact::Data{std::move(lo), std::move(hi)})); }
+Exact make(Rational lo, Rational hi) { return Exact(std::make_unique<Exact::Data>(Exact::Data{Interval{std::move(lo), std::move(hi)}})); }
 
 /// f is monotone and given at 400 bits.
 template <class F>
@@ -48,7 +75,8 @@ Exact monotone(const Exact& x, F f) {
     const Real slack = ldexp(mp::abs(v), -300) + ldexp(Real(1), -1000);
     return rational(v + side * slack);
   };
-  return make(widened(x.data().lo, -1), widened(x.data().hi, 1));
+  const Interval i = interval(x);
+  return make(widened(i.lo, -1), widened(i.hi, 1));
 }
 
 Integer floor_of(const Rational& r) {
@@ -57,13 +85,17 @@ Integer floor_of(const Rational& r) {
   if (n < 0 && q * d != n) --q;
   return q;
 }
-Rational middle(const Exact& x) { return (x.data().lo + x.data().hi) / 2; }
+Rational middle(const Exact& x) {
+  const Interval i = interval(x);
+  return (i.lo + i.hi) / 2;
+}
+const Dyadic* point_of(const Exact& x) { return std::get_if<Dyadic>(&x.data().v); }
 
 }  // namespace
 
 Exact::Exact() : data_(std::make_unique<Data>()) {}
-Exact::Exact(double v) : data_(std::make_unique<Data>(Data{rational(v), rational(v)})) {}
-Exact::Exact(std::int64_t v) : data_(std::make_unique<Data>(Data{Rational(v), Rational(v)})) {}
+Exact::Exact(double v) : data_(std::make_unique<Data>(Data{dyadic(v)})) {}
+Exact::Exact(std::int64_t v) : data_(std::make_unique<Data>(Data{reduced(Integer(v), 0)})) {}
 Exact::Exact(const Exact& b) : data_(std::make_unique<Data>(*b.data_)) {}
 Exact::Exact(Exact&&) noexcept = default;
 Exact& Exact::operator=(const Exact& b) { return *data_ = *b.data_, *this; }
@@ -71,34 +103,64 @@ Exact& Exact::operator=(Exact&&) noexcept = default;
 Exact::Exact(std::unique_ptr<Data> d) : data_(std::move(d)) {}
 Exact::~Exact() = default;
 
-bool Exact::is_point() const { return data_->lo == data_->hi; }
+bool Exact::is_point() const {
+  const auto* i = std::get_if<Interval>(&data_->v);
+  return !i || i->lo == i->hi;
+}
 Exact& Exact::operator+=(const Exact& b) {
-  const bool point = is_point() && b.is_point();
-  data_->lo += b.data_->lo;
-  if (point) data_->hi = data_->lo; else data_->hi += b.data_->hi;
+  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) {
+    std::int64_t e = 0;
+    auto [m, n] = aligned(*x, *y, e);
+    m += n;
+    data_->v = reduced(std::move(m), e);
+    return *this;
+  }
+  const Interval x = interval(*this), y = interval(b);
+  data_->v = Interval{x.lo + y.lo, x.hi + y.hi};
   return *this;
 }
 Exact& Exact::operator-=(const Exact& b) { return *this += -b; }
 Exact& Exact::operator*=(const Exact& b) {
-  if (is_point() && b.is_point()) {
-    data_->lo *= b.data_->lo;
-    data_->hi = data_->lo;
+  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) {
+    data_->v = x->m == 0 || y->m == 0 ? Dyadic{} : Dyadic{x->m * y->m, x->e + y->e};
     return *this;
   }
-  const Rational p[] = {data_->lo * b.data_->lo, data_->lo * b.data_->hi, data_->hi * b.data_->lo, data_->hi * b.data_->hi};
-  data_->lo = *std::min_element(p, p + 4);
-  data_->hi = *std::max_element(p, p + 4);
+  const Interval x = interval(*this), y = interval(b);
+  if (is_point() && b.is_point()) {
+    const Rational product = x.lo * y.lo;
+    data_->v = Interval{product, product};
+    return *this;
+  }
+  const Rational p[] = {x.lo * y.lo, x.lo * y.hi, x.hi * y.lo, x.hi * y.hi};
+  data_->v = Interval{*std::min_element(p, p + 4), *std::max_element(p, p + 4)};
   return *this;
 }
 Exact& Exact::operator/=(const Exact& b) {
-  ensure(b.data_->lo > 0 || b.data_->hi < 0, "division by an exact value that may be zero");
-  return *this *= make(1 / b.data_->hi, 1 / b.data_->lo);
+  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y && (y->m == 1 || y->m == -1)) {
+    data_->v = x->m == 0 ? Dyadic{} : Dyadic{x->m * y->m, x->e - y->e};
+    return *this;
+  }
+  const Interval y = interval(b);
+  ensure(y.lo > 0 || y.hi < 0, "division by an exact value that may be zero");
+  return *this *= make(1 / y.hi, 1 / y.lo);
 }
-Exact Exact::operator-() const { return make(-data_->hi, -data_->lo); }
+Exact Exact::operator-() const {
+  if (const Dyadic* x = point_of(*this)) return Exact(std::make_unique<Data>(Data{Dyadic{-x->m, x->e}}));
+  const Interval x = interval(*this);
+  return make(-x.hi, -x.lo);
+}
 
-bool Exact::certainly_less(const Exact& b) const { return data_->hi < b.data_->lo; }
-bool Exact::same_point(const Exact& b) const { return is_point() && b.is_point() && data_->lo == b.data_->lo; }
+bool Exact::certainly_less(const Exact& b) const { return interval(*this).hi < interval(b).lo; }
+bool Exact::same_point(const Exact& b) const {
+  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) return *x == *y;
+  return is_point() && b.is_point() && interval(*this).lo == interval(b).lo;
+}
 int Exact::compare_middle(const Exact& b) const {
+  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) {
+    std::int64_t e = 0;
+    const auto [m, n] = aligned(*x, *y, e);
+    return m < n ? -1 : m == n ? 0 : 1;
+  }
   const Rational x = middle(*this), y = middle(b);
   return x < y ? -1 : x == y ? 0 : 1;
 }
@@ -108,7 +170,7 @@ double Exact::to_double() const {
   return static_cast<double>(real(m));
 }
 std::int64_t Exact::floor() const {
-  const Integer f = floor_of(data_->lo), limit = Integer(1) << 62;
+  const Integer f = floor_of(interval(*this).lo), limit = Integer(1) << 62;
   return static_cast<std::int64_t>(f > limit ? limit : f < -limit ? Integer(-limit) : f);
 }
 std::string Exact::fraction() const {
@@ -155,7 +217,8 @@ Exact erf(const Exact& x) {
     return 2 * sum / mp::sqrt(pi);
   };
   const Rational slack(Integer(1), Integer(1) << 120);  // the series cancels: at |x| <= 12 its terms stay below 2^205
-  return make(rational(at(real(x.data().lo))) - slack, rational(at(real(x.data().hi))) + slack);
+  const Interval i = interval(x);
+  return make(rational(at(real(i.lo))) - slack, rational(at(real(i.hi))) + slack);
 }
 
 Exact min(const Exact& a, const Exact& b) { return b < a ? b : a; }
