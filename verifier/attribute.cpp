@@ -16,6 +16,7 @@
 #include "reports/words.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/steps.hpp"
+#include "verifier/ties.hpp"
 #include "verifier/two_causes.hpp"
 #include "verifier/two_values.hpp"
 
@@ -209,19 +210,30 @@ std::string place_of(const Case& c, const std::vector<std::int64_t>& left, std::
     return "[" + s + "]";
   };
   const auto first = stored_index(c.observed, left.front());
+  // Values of 4 and 2 bits share a byte: one that is corrupted has all of them.
+  const int bits = info(c.observed.dtype).bits;
+  const std::int64_t in_byte = bits < 8 ? 8 / bits : 1;
+  const auto one_byte = [&](const std::vector<std::int64_t>& places) {
+    return std::all_of(places.begin(), places.end(), [&](std::int64_t i) { return i / in_byte == places.front() / in_byte; });
+  };
+  if (left.size() > 1 && left.size() < static_cast<std::size_t>(c.size()) && one_byte(left))
+    return sentence = "The wrong elements, " + list(first) + " to " + list(stored_index(c.observed, left.back())) + ", share a byte: a corrupted value rather than a rule.", "position:element";
   if (left.size() == 1) return sentence = "One element alone is wrong, at " + list(first) + ": a corrupted value rather than a rule.", "position:element";
-  std::set<std::int64_t> rows, channels;  // of two at most: more are "several"
+  std::set<std::int64_t> rows, channels, columns;  // of two at most: more are "several"; columns: of bytes
   const std::int64_t width = c.observed.rank() ? c.observed.dim(-1) : 1;
   std::int64_t inner = 1;
   for (std::int64_t a = 2; a < c.observed.rank(); ++a) inner *= c.observed.dim(a);
   for (const auto i : left) {
     if (rows.size() < 2) rows.insert(i / width);
+    if (columns.size() < 2) columns.insert(i % width / in_byte);
     if (c.observed.rank() >= 2 && channels.size() < 2) channels.insert(i / inner % c.observed.dim(1));
   }
   if (rows.size() == 1 && c.observed.rank() >= 1 && c.size() > width) return sentence = "All wrong elements lie in the row of " + list(first) + ".", "position:row";
   if (static_cast<std::int64_t>(left.size()) < c.size() && left.back() == c.size() - 1 && left.back() - left.front() + 1 == static_cast<std::int64_t>(left.size()))
     return sentence = "The wrong elements are the last " + std::to_string(left.size()) + " in memory, from " + list(first) + " on: a tail.", "position:tail";
   if (channels.size() == 1 && c.observed.dim(1) > 1) return sentence = "All wrong elements lie in channel " + std::to_string(*channels.begin()) + ".", "position:channel";
+  if (in_byte > 1 && columns.size() == 1 && c.observed.rank() == 2 && width % in_byte == 0 && width > in_byte)
+    return sentence = "All wrong elements lie in channels " + std::to_string(*columns.begin() * in_byte) + " to " + std::to_string(*columns.begin() * in_byte + in_byte - 1) + ", which share bytes.", "position:channel";
   return "";
 }
 
@@ -348,11 +360,18 @@ void attribute(const Case& c, LayerReport& report) {
   const bool enough = c.accumulates() && c.size() > small && std::any_of(clean.begin(), clean.end(), all_explained);
   for (const auto& s : costly)
     if (s.run && !enough) consider(s);
-  std::stable_sort(clean.begin(), clean.end(), [](const Tried& a, const Tried& b) {
-    return a.explained.size() != b.explained.size() ? a.explained.size() > b.explained.size() : a.suspect.rank != b.suspect.rank ? a.suspect.rank < b.suspect.rank : a.suspect.name < b.suspect.name;
-  });
-
-  Cover cover = covered(c, clean);
+  const auto cover_of_clean = [&] {
+    std::stable_sort(clean.begin(), clean.end(), [](const Tried& a, const Tried& b) {
+      return a.explained.size() != b.explained.size() ? a.explained.size() > b.explained.size() : a.suspect.rank != b.suspect.rank ? a.suspect.rank < b.suspect.rank : a.suspect.name < b.suspect.name;
+    });
+    return covered(c, clean);
+  };
+  Cover cover = cover_of_clean();
+  if (!cover.left.empty()) {
+    const std::size_t exact = clean.size();
+    for (const auto& s : either_side_of_boundaries(c, costly)) consider(s);
+    if (clean.size() > exact) cover = cover_of_clean();
+  }
   // Two at once, every element by both, rather than some elements by one and the rest by another.
   if (!cover.left.empty() || cover.causes.size() > 1) {
     std::vector<Suspect> all = std::move(cheap);
@@ -361,6 +380,9 @@ void attribute(const Case& c, LayerReport& report) {
     const bool in_one_place = !c.accumulates() && !place_of(c, c.differing, place).empty();
     if (const auto two = c.accumulates() ? explain_by_two(c, all) : in_one_place ? std::nullopt : explain_values_by_two(c, all)) cover = covered_by(c, *two);
   }
+  // One element (or byte) that a rule explains may as well be a corrupted one: nothing else tells.
+  std::string alone;
+  if (cover.left.empty() && cover.causes.size() == 1 && c.size() > 1 && place_of(c, c.differing, alone) == "position:element") cover.causes[0].group.push_back("position:element");
   for (auto& cause : cover.causes) report.causes.push_back(std::move(cause));
   report.unexplained += static_cast<std::int64_t>(cover.left.size()) - static_cast<std::int64_t>(c.differing.size());
 

@@ -121,7 +121,8 @@ def judge(planted, layer):
     """found, first, explained."""
     causes = layer["causes"]
     if planted.startswith("position:"):
-        return (bool(causes) and causes[0]["name"].startswith(("position:",)),) * 2 + (layer["unexplained"] == layer["mismatches"],)
+        place = bool(causes) and any(n.startswith("position:") for n in names_of(causes[0]))
+        return place, place, place and (layer["unexplained"] == layer["mismatches"] or not causes[0]["name"].startswith("position:"))
     if " + " in planted:
         wanted = planted.split(" + ")
         ok = len(causes) == 2 and all(any(any(same(w, n) for n in names_of(c)) for c in causes) for w in wanted)

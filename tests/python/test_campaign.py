@@ -14,7 +14,7 @@ from runtimes import need_program
 DATA = Path(__file__).parents[1] / "data" / "runtimes"
 FAMILIES = {
     "pytorch-2.13/fbgemm/avx512_vnni": ("conv2d", "linear", "elementwise", "conv_transpose2d", "dynamic", "dynamic2", "norm", "norm2", "pool2", "shuffle", "upsample",
-                                        "rnn", "embedding", "int4_weight_only"),
+                                        "rnn", "embedding", "int4_weight_only", "lowbit"),
     "pytorch-2.13/onednn/avx512_vnni": ("conv2d", "ties", "fused", "dynamic2"),
     "pytorch-2.13/qnnpack/avx512_vnni": ("conv1d", "linear", "pool", "dynamic"),
     "pytorch-1.13/onednn/avx512_vnni": ("linear",),
