@@ -125,6 +125,7 @@ Result run_mlas(const Layer& layer, const Cell& cell) {
   for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = static_cast<float>(std::exp((static_cast<double>(i) - 255 + shift) * static_cast<double>(sx)));
   const float steps = std::floor(1.0f / static_cast<float>(out.q.scale_of(0)));
   const std::int64_t zo = out.q.integer_zero_point();
+  const Range range = stored_range(out);
   const auto stored = [&](float v, Events& events) -> std::int32_t {
     std::int64_t n = is_signed ? std::numeric_limits<std::int32_t>::min() : 0;
     if (v < 0x1p31f) {
@@ -134,9 +135,9 @@ Result run_mlas(const Layer& layer, const Cell& cell) {
     } else {
       events |= event::saturated;
     }
-    const std::int64_t moved = wrap32(n + zo), lo = is_signed ? -128 : 0, hi = is_signed ? 127 : 255;
-    if (moved < lo || moved > hi) events |= event::clamped;
-    return static_cast<std::int32_t>(std::clamp(moved, lo, hi));
+    const std::int64_t moved = wrap32(n + zo);
+    if (moved < range.min || moved > range.max) events |= event::clamped;
+    return static_cast<std::int32_t>(std::clamp(moved, range.min, range.max));
   };
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
