@@ -117,8 +117,14 @@ void FloatBlocks::count32(std::int64_t at, float sum) {
   count_error(plan_.observed_at(at) - quantized(single_.finished(plan_.channel_of(at), sum), static_cast<float>(scale_), zero_point, low, high), summary_.mismatches, summary_.max_lsb);
 }
 
-void FloatBlocks::decide(std::int64_t at) {
+void FloatBlocks::decide(std::int64_t at, std::int32_t acc) {
   const std::int64_t channel = plan_.channel_of(at);
+  const double v = static_cast<double>(acc) * real_.multiplier_of(channel) + real_.offset_of(channel);
+  if (std::fabs(v - std::floor(v) - 0.5) > doubt_ * 1.01 + real_.bound) {  // the nearest value, which the layer's own stages may have missed
+    const double nearest = std::floor(std::clamp(v, -0x1p30, 0x1p30) + 0.5);
+    count_error(plan_.observed_at(at) - std::clamp(static_cast<std::int64_t>(nearest), range_.min, range_.max), summary_.float64_mismatches, summary_.float64_max_lsb);
+    return;
+  }
   double sum = 0;
   plan_.for_each_term(at, [&](std::int64_t, std::int64_t x, std::int64_t w, bool outside) {
     if (!outside) sum += double_.x(x) * double_.w(channel, w);

@@ -24,7 +24,8 @@ class FloatBlocks {
   /// How far, in LSB, the float64 form may lie from the real number where no clamp decides: elements nearer to a boundary are to be
   /// decided, the others have the nearest value. infinite: not known.
   double doubt() const { return doubt_; }
-  void decide(std::int64_t at);
+  /// The element is one of those, or as near as the layer's own stages may err.
+  void decide(std::int64_t at, std::int32_t acc);
   /// How far, in LSB, the float32 form may lie from the real number: by element of the block, peak * multiplier + offset, from its first run's
   /// first element on (steps as the block's channels go). False: not known, as in a block whose runs are of channels here and there: all sums are
   /// made at the end.

@@ -271,7 +271,7 @@ class Judge {
           const std::int64_t e = near[static_cast<std::size_t>(k)], r = e / request.n, i = e % request.n, at = first + r * b.step + i, c = plan_.channel_of(at);
           const std::int32_t acc = request.acc[r * b.acc_step + i];
           if (exact_) exact_->decide(acc, StoredPlan::integer_of(request.stored[r * stored_step + i], plan_.observed_signed), c);
-          if (float_ && is_near({at, c, acc, 0}, float_->doubt())) float_->decide(at);
+          if (float_ && is_near({at, c, acc, 0}, float_->doubt())) float_->decide(at, acc);
           if (some32) float_->decide32(b, run + r, from + i);
           if (!standing_.empty()) judge({at, c, acc, plan_.observed_at(at)}, false);
         }
