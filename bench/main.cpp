@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
     }
   }
   try {
-    return mode == "--check" ? check() : mode == "--causes" ? (causes_table(timed_layers()) ? 0 : 1) : mode == "--serve" ? serve(folder) : table();
+    return mode == "--check" ? check() : mode == "--causes" ? (causes_table(causes_layers()) ? 0 : 1) : mode == "--serve" ? serve(folder) : table();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "lastbit_bench: %s\n", e.what());
     return 2;
