@@ -101,7 +101,7 @@ Form form_of(const Case& c, const Reach& reach, const RuleValues* rule, std::siz
   const Change* is = applies ? rule->changes[k].get() : &own;
   if (rule && !applies && bits_in(rule->name) && !fit(reach, *bits_in(rule->name) - 2)) {
     // No candidate leaves the register here, an input may: a register after the sum is the same stage in every case.
-    const auto other = std::find_if(rule->changes.begin(), rule->changes.end(), [](const auto& change) { return change && change->edit && !change->sum; });
+    const auto other = std::find_if(rule->changes.begin(), rule->changes.end(), [](const auto& change) { return change && !change->held.empty() && !change->sum; });
     if (other == rule->changes.end()) return f;
     is = other->get();
   }

@@ -25,8 +25,9 @@ namespace {
 
 constexpr std::size_t sample_size = 96, probe_size = 8, near_misses_kept = 3, causes_kept = 4;
 constexpr int profile_rank = 50;
+constexpr std::size_t judged_at_once = 128;
 constexpr std::int64_t small = 4096;      // elements of a layer that is always computed in full
-constexpr std::int64_t first_block = 1024, most_products = 200000;
+constexpr std::int64_t first_block = 1024, summed_at_once = 32, most_products = 200000;
 
 /// Elements spread over a list, first and last among them.
 std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::size_t n) {
@@ -54,6 +55,12 @@ std::vector<std::int64_t> spread_outside(const std::vector<std::int64_t>& list, 
   return some;
 }
 
+bool all_equal(const double* a, const double* b, std::size_t n) {
+  bool equal = true;
+  for (std::size_t i = 0; i < n; ++i) equal &= a[i] == b[i];
+  return equal;
+}
+
 struct Tried {
   Suspect suspect;
   std::vector<std::int64_t> explained;  // differing elements reproduced; when not `whole`, those of the sample
@@ -62,6 +69,7 @@ struct Tried {
   std::int64_t tried = 0, differing = 0;  // elements, and those of them that differ
   double share = 0;                     // right elements among those tried
   bool whole = false;                   // all elements were tried
+  bool counted = true;                  // else `broken` has the first alone
   /// Breaks nothing, and speaks for more of the difference than against it: what is left may have another cause.
   bool plausible() const { return whole && broken == 0 && !explained.empty() && static_cast<std::int64_t>(explained.size()) > contradicted; }
 };
@@ -104,16 +112,25 @@ class Trial {
     }
   }
 
-  /// The same on all elements, block by block as long as it is plausible, or to the end.
-  std::optional<Tried> in_full(Tried t, bool to_the_end = false) const {
+  /// The same on all elements, block by block as long as it is plausible, or to the end. `count`: a block that breaks something is judged
+  /// whole, too.
+  std::optional<Tried> in_full(Tried t, bool to_the_end = false, bool count = false) const {
     Tried full = t;
     full.explained.clear();
+    full.explained.reserve(case_.differing.size());
     full.broken = full.contradicted = 0;
     const std::vector<double>& observed = case_.observed_values();
     std::size_t next = 0;
     std::int64_t right = 0;
     const auto judge = [&](std::int64_t from, std::span<const double> v) {
       for (std::size_t k = 0; k < v.size(); ++k) {
+        if (const std::size_t end = std::min(k + judged_at_once, v.size()); k % judged_at_once == 0 && all_equal(&v[k], &observed[static_cast<std::size_t>(from) + k], end - k)) {
+          const auto first = case_.differing.begin() + static_cast<std::ptrdiff_t>(next), last = std::lower_bound(first, case_.differing.end(), from + static_cast<std::int64_t>(end));
+          full.explained.insert(full.explained.end(), first, last);
+          right += static_cast<std::int64_t>(end - k), next = static_cast<std::size_t>(last - case_.differing.begin());
+          k = end - 1;
+          continue;
+        }
         const std::int64_t i = from + static_cast<std::int64_t>(k);
         const bool differs = next < case_.differing.size() && case_.differing[next] == i;
         next += differs;
@@ -130,9 +147,13 @@ class Trial {
       Values block;
       std::int64_t taken = first_block;
       for (std::int64_t from = 0; from < case_.size(); from += std::exchange(taken, 4 * taken)) {
-        block.resize(static_cast<std::size_t>(std::min(taken, case_.size() - from)));
-        case_.part(whole, from, block);
-        judge(from, block);
+        const std::int64_t end = std::min(from + taken, case_.size()), step = change->sum ? summed_at_once : taken;
+        for (std::int64_t first = from; first < end; first += step) {
+          block.resize(static_cast<std::size_t>(std::min(step, end - first)));
+          case_.part(whole, first, block);
+          judge(first, block);
+          if (full.broken > 0 && !count) return t.broken = 1, t.counted = false, t;
+        }
         if (full.broken > 0 || full.contradicted >= std::max<std::int64_t>(1, static_cast<std::int64_t>(full.explained.size()))) return t.broken = full.broken, t;
       }
     } else {
@@ -321,8 +342,10 @@ void add_near_misses(const Case& c, const Trial& trial, std::vector<Tried> near,
   for (const auto& cause : report.causes) names.insert(cause.name), names.insert(cause.group.begin(), cause.group.end());
   std::vector<Tried> best;
   for (auto& t : near)
-    if (best.size() < near_misses_kept && names.insert(t.suspect.name).second)
+    if (best.size() < near_misses_kept && names.insert(t.suspect.name).second) {
+      if (!t.counted) t.broken = trial.in_full(t, false, true)->broken;
       if (auto full = t.whole || c.size() > small ? std::optional(std::move(t)) : trial.in_full(std::move(t), true)) best.push_back(std::move(*full));
+    }
   std::stable_sort(best.begin(), best.end(), [](const Tried& a, const Tried& b) { return a.share > b.share; });
   for (const auto& t : best) {
     CauseFound f = found(c, t, static_cast<std::int64_t>(t.explained.size()));

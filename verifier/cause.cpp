@@ -2,6 +2,7 @@
 #include "verifier/cause.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "lib/error.hpp"
@@ -13,6 +14,7 @@
 #include "lib/rules/pairs.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/recurrent.hpp"
+#include "verifier/code_parts.hpp"
 #include "verifier/evaluate.hpp"
 #include "verifier/sum_stage.hpp"
 #include "verifier/stored_plan.hpp"
@@ -92,6 +94,20 @@ void read_product(const Layer& layer, Geometry& g, AccumulationInput& in) {
   in.x_scale = a.q.quantized() ? a.q.scale_of(0) : 1;
 }
 
+/// n numbers of an operand from a place on, `step` apart.
+void read_numbers(const Reading& reading, const OperandView& own, std::int64_t from, std::int64_t step, std::int64_t n, std::int32_t* to) {
+  if (reading.number) {
+    for (std::int64_t k = 0; k < n; ++k) to[k] = reading.number(from + k * step);
+    return;
+  }
+  if (reading.place)
+    for (std::int64_t k = 0; k < n; ++k) to[k] = own(reading.place(from + k * step));
+  else
+    own.copy(from, step, n, to);
+  if (reading.value)
+    for (std::int64_t k = 0; k < n; ++k) to[k] = reading.value(to[k]);
+}
+
 /// Pairs of products, whatever the segments that they come in.
 std::vector<std::pair<std::int32_t, std::int32_t>> pairs_of(const std::vector<Segment>& segments) {
   std::vector<std::pair<std::int32_t, std::int32_t>> all;
@@ -122,8 +138,11 @@ bool has_accumulator(const Layer& l, const Cell& cell, const std::string& port) 
 }  // namespace
 
 Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o, const Profile& p, const Cell& c, const Computed& x, const std::string& at, const Comparison& comparison)
-    : dump(d), entry(e), layer(l), op(o), profile(p), cell(at == "y" ? with_sum(l, c) : c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing) {
-  if (!has_accumulator(l, cell, port)) return;
+    : dump(d), entry(e), layer(l), op(o), profile(p), cell(at == "y" ? with_sum(l, c) : c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing), real_(std::make_shared<Reals>()) {
+  if (!has_accumulator(l, cell, port)) {
+    if (port == "y") parts_ = CodeParts::of(l, o);
+    return;
+  }
   auto a = std::make_shared<Accumulation>();
   if (l.op == "matmul") {
     a->input.emplace();
@@ -207,13 +226,64 @@ std::int64_t Case::zero_point_of(const std::vector<std::int64_t>& of_channels, s
   return of_channels.size() == 1 ? of_channels[0] : of_channels[static_cast<std::size_t>(slot(element) / geometry().positions() % (geometry().groups * geometry().out_channels))];
 }
 
-const Real& Case::real_values() const {
-  if (!*real_) {
-    Result result;
-    result.outputs[port] = expected;
-    *real_ = op.real(layer, result);
+/// What is kept of the layer's own real values: of all elements, and of some; each refers to the layer that it was made of.
+struct Case::Reals {
+  struct Kept {
+    Layer layer;
+    std::shared_ptr<const CodePart> part;
+    std::shared_ptr<const Real> real;
+  };
+  std::vector<std::shared_ptr<const Kept>> own;
+  std::optional<bool> fractions;
+  struct Other {  // of layers that live as long as they are asked for
+    const Layer* of;
+    std::vector<std::int64_t> elements;
+    RealPart values;
+  };
+  std::vector<Other> others;
+};
+
+std::size_t Case::RealPart::place(std::size_t k) const { return part ? part->at[k] : k; }
+std::size_t Case::RealPart::size(std::int64_t elements) const { return part ? part->row.size() : static_cast<std::size_t>(elements); }
+
+Case::RealPart Case::real_values(const Layer& of, const std::vector<std::int64_t>& elements) const {
+  constexpr std::size_t own_kept = 8, others_kept_whole = 3;
+  const bool own = &of == &layer;
+  for (const auto& k : real_->others)
+    if (k.of == &of && (k.elements == elements || (!k.values.part && !has_parts()))) return k.values;
+  const auto part = parts_ ? parts_->part(of, 1, elements) : nullptr;
+  if (own)
+    for (const auto& k : real_->own)
+      if (k->part == part) return {{k, k->real.get()}, part};
+  const auto kept = std::make_shared<Reals::Kept>(Reals::Kept{part ? part->row.in_place_of(of) : of, part, nullptr});
+  Result result;
+  if (!part && own) result.outputs[port] = expected;
+  kept->real = std::make_shared<const Real>(op.real(kept->layer, result));
+  const RealPart values{{kept, kept->real.get()}, part};
+  if (own) {
+    if (real_->own.size() >= own_kept) real_->own.erase(real_->own.begin());
+    real_->own.push_back(kept);
+  } else {
+    if (real_->others.size() >= others_kept_whole) real_->others.erase(real_->others.begin());
+    real_->others.push_back({&of, elements, values});
   }
-  return **real_;
+  return values;
+}
+
+bool Case::has_fractions(const Layer& of) const {
+  const bool own = &of == &layer;
+  if (own && real_->fractions) return *real_->fractions;
+  const auto is_fraction = [&](const RealPart& values, std::size_t n) -> std::optional<bool> {
+    if (!values.real->exact || values.real->f64.size() != values.size(size())) return false;
+    for (std::size_t k = 0; k < n; ++k)
+      if (const std::size_t at = values.place(k); std::isfinite(values.real->f64[at])) return values.real->exact(static_cast<std::int64_t>(at)).is_point();
+    return std::nullopt;
+  };
+  std::optional<bool> fractions;
+  if (has_parts()) fractions = is_fraction(real_values(of, {0}), 1);
+  if (!fractions) fractions = is_fraction(real_values(of, {}), static_cast<std::size_t>(size())).value_or(false);
+  if (own) real_->fractions = fractions;
+  return *fractions;
 }
 
 bool Case::is_open(std::int64_t element) const {
@@ -316,22 +386,48 @@ bool Case::has_padding() const {
   return *known;
 }
 
+void Case::read_terms(const OtherOperands::Readings& in, std::int64_t element, std::int32_t outside, SlotTerms& to) const {
+  const Geometry& g = geometry();
+  const std::int64_t C = g.in_channels, I = g.in_positions(), T = g.taps();
+  to.x.resize(static_cast<std::size_t>(T * C)), to.w.resize(to.x.size()), to.outside.clear();
+  for_each_tap(g, slot(element), [&](std::int64_t t, std::int64_t at_x, std::int64_t at_w) {
+    std::int32_t *x = &to.x[static_cast<std::size_t>(t * C)], *w = &to.w[static_cast<std::size_t>(t * C)];
+    if (at_x < 0) std::fill_n(x, C, outside), to.outside.push_back(t);
+    else read_numbers(in.x, x_, at_x, I, C, x);
+    read_numbers(in.w, w_, at_w, T, C, w);
+  });
+}
+
+bool Case::terms_fit() const {
+  const auto inside = [](const Tensor& t, std::int64_t zero_point) { return zero_point >= info(t.dtype).min && zero_point <= info(t.dtype).max; };
+  const auto& of_w = numbers().w_zero_point;
+  return info(left().dtype).bits + info(right().dtype).bits <= 26 && inside(left(), numbers().x_zero_point) && std::all_of(of_w.begin(), of_w.end(), [&](std::int64_t z) { return inside(right(), z); });
+}
+
+void Case::terms(std::int64_t element, std::vector<std::int32_t>& products) const {
+  thread_local SlotTerms at;
+  const auto xz = static_cast<std::int32_t>(numbers().x_zero_point), wz = static_cast<std::int32_t>(zero_point_of(numbers().w_zero_point, element));
+  read_terms({}, element, xz, at);
+  products.resize(at.x.size());
+  for (std::size_t k = 0; k < products.size(); ++k) products[k] = (at.x[k] - xz) * (at.w[k] - wz);
+}
+
 /// One element's sum of products, and what the saturation of pairs adds to it.
 std::int64_t Case::sum_at(const Cell& rule, const OtherOperands& other, const std::vector<Segment>& segments, std::int64_t element) const {
   static const OtherOperands::Readings as_they_are;
+  thread_local SlotTerms at;
   const auto& in = other ? *other : as_they_are;
   const std::int64_t xz = in.x_zero_point.value_or(numbers().x_zero_point), wz = zero_point_of(in.w_zero_point ? *in.w_zero_point : numbers().w_zero_point, element), C = geometry().in_channels;
-  const PairRule pairs(rule, xz);
-  std::vector<std::int64_t> products(segments.empty() ? 0 : static_cast<std::size_t>(geometry().terms()));
+  read_terms(in, element, static_cast<std::int32_t>(xz), at);
   std::int64_t sum = 0;
-  for_each_place(geometry(), slot(element), [&](std::int64_t t, std::int64_t c, std::int64_t at_x, std::int64_t at_w) {
-    const std::int64_t w = in.w(at_w, w_), x = at_x < 0 ? xz : in.x(at_x, x_);
-    sum += (x - xz) * (w - wz);
-    if (!products.empty()) products[static_cast<std::size_t>(t * C + c)] = (at_x < 0 ? pairs.outside : x + pairs.offset) * w;
-  });
+  for (std::size_t k = 0; k < at.x.size(); ++k) sum += (at.x[k] - xz) * (at.w[k] - wz);
+  if (segments.empty()) return wraps(rule) ? wrap32(sum) : sum;
+  const PairRule pairs(rule, xz);
+  for (const auto t : at.outside) std::fill_n(at.x.begin() + static_cast<std::ptrdiff_t>(t * C), C, pairs.outside - pairs.offset);
+  const auto product = [&](std::int32_t k) { return (std::int64_t{at.x[static_cast<std::size_t>(k)]} + pairs.offset) * at.w[static_cast<std::size_t>(k)]; };
   for (const auto& s : segments)
     for (std::size_t k = 0; k + 1 < s.size(); k += 2) {
-      const std::int64_t p = products[static_cast<std::size_t>(s[k])] + products[static_cast<std::size_t>(s[k + 1])];
+      const std::int64_t p = product(s[k]) + product(s[k + 1]);
       sum += saturate(p, 16) - p;
     }
   return wraps(rule) ? wrap32(sum) : sum;
@@ -457,15 +553,27 @@ Finisher Case::finisher_of(const Change& change, const std::vector<std::int64_t>
   return changes_constants(change) ? anew(context_of(change, own->kept)) : bound(stages, own->bind);
 }
 
+namespace {
+
+bool is_bias(const std::string& stage) { return stage.rfind("bias ", 0) == 0 || stage.rfind("bias64 ", 0) == 0; }
+
+Stages with_held(Stages stages, const std::vector<Held>& held) {
+  for (const Held& h : held)
+    stages.insert(h.after_bias ? std::find_if_not(stages.begin(), stages.end(), is_bias) : stages.begin(), "register " + std::to_string(h.bits) + (h.saturates ? "-saturate" : "-wrap"));
+  return stages;
+}
+
+}  // namespace
+
 Stages Case::stages_of(const Change& change) const {
-  if (port == "accumulator") return change.edit ? change.edit({}) : Stages{};  // nothing comes after the sum
+  if (port == "accumulator") return with_held(change.edit ? change.edit({}) : Stages{}, change.held);  // nothing comes after the sum
   Stages stages = change.stages ? *change.stages : change.cell ? change.cell->stages : cell.stages;
   if (!accumulation_->added.empty() && sum_stage(stages) == static_cast<std::ptrdiff_t>(stages.size())) {  // another cell's, as the operator takes it
     Cell other = change.cell ? *change.cell : cell;
     other.stages = std::move(stages);
     stages = with_sum(layer, std::move(other)).stages;
   }
-  return change.edit ? change.edit(stages) : stages;
+  return with_held(change.edit ? change.edit(stages) : std::move(stages), change.held);
 }
 
 float Case::summed(bool fused_once, float convolution, std::int64_t element) const {
@@ -578,6 +686,24 @@ bool fits_first_step(const Layer& layer, const Cell& cell) {
 
 }  // namespace
 
+/// Element by element, what its combination of codes came to.
+Values Case::values_of(const CodePart& part, const Result& result, const std::vector<std::int64_t>& elements) const {
+  const Computed& c = result.outputs.at(port);
+  std::vector<const Interval*> open(c.undefined.empty() ? 0 : c.q.size());
+  for (const auto& u : c.undefined) open[static_cast<std::size_t>(u.index)] = &u;
+  Values v(part.at.size());
+  if (open.empty()) {
+    for (std::size_t k = 0; k < v.size(); ++k) v[k] = static_cast<double>(c.q[part.at[k]]);
+    return v;
+  }
+  for (std::size_t k = 0; k < v.size(); ++k) {
+    v[k] = static_cast<double>(c.q[part.at[k]]);
+    if (!open[part.at[k]]) continue;
+    if (const double o = observed_value(elements.empty() ? static_cast<std::int64_t>(k) : elements[k]); o >= open[part.at[k]]->lo && o <= open[part.at[k]]->hi) v[k] = o;
+  }
+  return v;
+}
+
 Values Case::rerun(const Layer& other, const Cell& with, const std::vector<std::int64_t>& elements) const {
   try {
     check_declared(other, op);
@@ -587,6 +713,8 @@ Values Case::rerun(const Layer& other, const Cell& with, const std::vector<std::
   }
   if (with.rule == "per_step" && !fits_first_step(other, with)) return {};
   ++cost_->runs;
+  if (const auto part = parts_ ? parts_->part(other, vector_of(with), elements) : nullptr)
+    if (const auto result = part->row.computed(op, with, other)) return values_of(*part, *result, elements);
   const Result result = op.run(other, other.op == "conv2d_add" ? without_sum(with) : with);
   const auto it = result.outputs.find(port);
   if (it == result.outputs.end()) return {};
@@ -626,18 +754,27 @@ Suspect operands_suspect(const Case& c, std::string name, std::string sentence, 
   return c.accumulates() ? suspect(c, std::move(name), std::move(sentence), {.input = std::move(operands)}, rank) : rerun_suspect(c, std::move(name), std::move(sentence), layer(), rank);
 }
 
+namespace {
+
+bool changes_sums(const Change& c) { return static_cast<bool>(c.input) || c.sum || c.cell; }
+
+}  // namespace
+
+bool combine(const Change& a, const Change& b) { return !(changes_sums(a) && changes_sums(b)) && !(a.stages && b.stages) && !(a.accumulator && b.accumulator); }
+
 std::optional<Change> combined(const Change& a, const Change& b) {
-  const auto sums = [](const Change& c) { return static_cast<bool>(c.input) || c.sum || c.cell; };
-  if ((sums(a) && sums(b)) || (a.stages && b.stages)) return std::nullopt;
+  if (!combine(a, b)) return std::nullopt;
+  const auto sums = changes_sums;
   Change both = sums(a) ? a : b;  // operands, sums and cell of one
   const Change& other = sums(a) ? b : a;
   both.across_channels = a.across_channels || b.across_channels;
   if (other.stages) both.stages = other.stages;
+  both.held = a.held;
+  both.held.insert(both.held.end(), b.held.begin(), b.held.end());
   if (both.edit && other.edit) both.edit = [first = a.edit, second = b.edit](const Stages& s) { return second(first(s)); };
   else if (other.edit) both.edit = other.edit;
   if (both.context && other.context) both.context = [first = a.context, second = b.context](RequantizeContext& c) { first(c), second(c); };
   else if (other.context) both.context = other.context;
-  if (both.accumulator && other.accumulator) return std::nullopt;
   if (other.accumulator) both.accumulator = other.accumulator;
   return both;
 }
@@ -648,6 +785,7 @@ Suspect rerun_suspect(const Case& c, std::string name, std::string sentence, Lay
   const auto other = std::make_shared<const Layer>(std::move(layer));
   Suspect s{std::move(name), std::move(sentence), rank,
             [&c, other, kept](const std::vector<std::int64_t>& e) -> Values {
+              if (!*kept && c.has_parts() && !e.empty()) return c.rerun(*other, c.cell, e);
               if (!*kept) *kept = c.rerun(*other, c.cell, {});
               if (e.empty() || (*kept)->empty()) return **kept;
               Values v;

@@ -21,10 +21,20 @@ bool same_value(double a, double b);
 
 using Stages = std::vector<std::string>;
 
+struct CodePart;
+class CodeParts;
+
+/// A narrower register as a stage of its own: under the sum, or under the sum with the integer bias.
+struct Held {
+  int bits;
+  bool saturates, after_bias;
+};
+
 /// What a suspect changes in a layer that accumulates. Unset: as the profile has it.
 struct Change {
   std::optional<Stages> stages{};                                     // all stages anew
   std::function<Stages(const Stages&)> edit{};                        // then altered: two edits go together
+  std::vector<Held> held{};                                           // then put in, one before the other: the last is the first that a sum meets
   std::optional<Cell> cell{};                                         // other pairs or registers
   OtherOperands input{};                                              // other operands
   std::function<void(RequantizeContext&)> context{};                  // other scales, bias, zero point, range
@@ -101,6 +111,9 @@ class Case {
   void operands(std::int64_t element, F f) const {
     for_each_place(geometry(), slot(element), [&, x = x_, w = w_](std::int64_t, std::int64_t, std::int64_t at_x, std::int64_t at_w) { f(at_x < 0 ? 0 : x(at_x), w(at_w), at_x < 0); });
   }
+  /// Whether every product fits 30 bits; then those of an element, in the same order.
+  bool terms_fit() const;
+  void terms(std::int64_t element, std::vector<std::int32_t>& products) const;
   /// Of the weights that an element is made with.
   std::int64_t zero_point_of(const std::vector<std::int64_t>& of_channels, std::int64_t element) const;
 
@@ -145,10 +158,21 @@ class Case {
   double finished(const Finisher&, std::int64_t acc, std::int64_t place, std::int64_t element) const;
   /// Every stage with its value.
   std::vector<TraceStep> trace(std::int64_t acc, std::int64_t element) const;
-  /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run).
+  /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run, except where has_parts()).
   Values rerun(const Layer&, const Cell&, const std::vector<std::int64_t>& elements) const;
-  /// The operator's real values (it has some: op.real). Computed once.
-  const Real& real_values() const;
+  /// Whether a few elements can be run without the others.
+  bool has_parts() const { return parts_ != nullptr; }
+  /// Real values of the operator (it has some: op.real) on a layer like this one. Its own are computed once.
+  struct RealPart {
+    std::shared_ptr<const Real> real;
+    std::shared_ptr<const CodePart> part;                           // null: of all elements, each at its own place
+    /// Of the k-th element asked for, or of element k of all; and how many there must be.
+    std::size_t place(std::size_t k) const;
+    std::size_t size(std::int64_t elements) const;
+  };
+  RealPart real_values(const Layer&, const std::vector<std::int64_t>& elements) const;
+  /// Whether they are fractions: exponentials and roots have no ties that a runtime could see, and their exact values cost most.
+  bool has_fractions(const Layer&) const;
   /// Counted so far.
   const Cost& cost() const { return *cost_; }
 
@@ -158,13 +182,17 @@ class Case {
   std::vector<std::int64_t> sums_by(const Cell&) const;
   using Bounds = std::pair<std::int64_t, std::int64_t>;
   Bounds range_by(const Cell&) const;
+  Values values_of(const CodePart&, const Result&, const std::vector<std::int64_t>& elements) const;
   bool has_own_scale(const Change&) const;                          // of x
   AccumulationInput numbers_by(const OtherOperands&) const;
   RequantizeContext constants_of(const Change&, const std::vector<std::int64_t>& channels) const;
   std::string registers_of(const Cell&, bool pairs) const;
   std::shared_ptr<const std::vector<std::int64_t>> whole_sums(const Change&) const;
+  void read_terms(const OtherOperands::Readings&, std::int64_t element, std::int32_t outside, SlotTerms&) const;
   std::shared_ptr<Cost> cost_ = std::make_shared<Cost>();
-  std::shared_ptr<std::optional<Real>> real_ = std::make_shared<std::optional<Real>>();
+  struct Reals;
+  std::shared_ptr<Reals> real_;
+  std::shared_ptr<CodeParts> parts_;
   std::shared_ptr<Accumulation> accumulation_;
   OperandView x_, w_;
   std::shared_ptr<std::vector<double>> observed_ = std::make_shared<std::vector<double>>();
@@ -181,7 +209,7 @@ struct Suspect {
   bool run = false;                                                 // another profile's whole operator: tried last of all
   // In a layer that does not accumulate, so that two go together:
   std::shared_ptr<const Layer> layer{};                             // the layer it runs on, by the profile's arithmetic; or
-  std::function<Values(const Layer&)> arithmetic{};                 // how it computes any layer
+  std::function<Values(const Layer&, const std::vector<std::int64_t>& elements)> arithmetic{};  // how it computes any layer
 };
 
 /// One family: what it suspects of a case. Returns nothing where it does not apply.
@@ -197,7 +225,9 @@ const std::vector<Cause>& all_causes();
 /// that agreed. Fills causes, near_misses and unexplained of the report.
 void attribute(const Case&, LayerReport&);
 
-/// Two changes of an accumulating layer at once; none when both replace the same thing.
+/// Whether two changes of an accumulating layer go together: not when both replace the same thing.
+bool combine(const Change&, const Change&);
+/// Both at once; none when they do not.
 std::optional<Change> combined(const Change&, const Change&);
 
 // What several families use.

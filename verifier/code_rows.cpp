@@ -67,9 +67,9 @@ std::vector<std::uint32_t> occurring(const CodeBytes& s) {
   return codes;
 }
 
-CodeRow::CodeRow(const CodeBytes& s, std::vector<std::uint32_t> codes) : codes_(std::move(codes)) {
-  const auto whole = static_cast<std::size_t>(code_row);
-  const std::size_t filled = (codes_.size() + whole - 1) / whole * whole, rest = static_cast<std::size_t>(s.n - s.body);
+CodeRow::CodeRow(const CodeBytes& s, std::vector<std::uint32_t> codes, std::int64_t filled_to, bool last) : codes_(std::move(codes)) {
+  const auto whole = static_cast<std::size_t>(filled_to);
+  const std::size_t filled = (codes_.size() + whole - 1) / whole * whole, rest = last ? static_cast<std::size_t>(s.n - s.body) : 0;
   const auto put = [&](std::vector<std::uint8_t>& to, int shift, const std::uint8_t* tail) {
     to.reserve(filled + rest);
     for (std::size_t i = 0; i < filled; ++i) to.push_back(static_cast<std::uint8_t>(codes_[std::min(i, codes_.size() - 1)] >> shift));
@@ -78,7 +78,7 @@ CodeRow::CodeRow(const CodeBytes& s, std::vector<std::uint32_t> codes) : codes_(
   put(a_, s.b ? 8 : 0, s.a);
   if (s.b) put(b_, 0, s.b);
   y_.resize(filled);
-  y_.insert(y_.end(), s.y + s.body, s.y + s.n);
+  y_.insert(y_.end(), s.y + s.body, s.y + s.body + rest);
   body_ = filled;
 }
 

@@ -34,10 +34,11 @@ std::vector<std::uint32_t> occurring(const CodeBytes&);
 /// By code: the value, and in the higher byte what happened on the way.
 using CodeTable = std::vector<std::uint16_t>;
 
-/// Elements in a row: combinations of codes, filled up to whole rows, then the layer's own last elements.
+/// Elements in a row: combinations of codes, filled up to whole rows, then the layer's own last elements. Or filled up to whole vectors,
+/// and without those.
 class CodeRow {
  public:
-  CodeRow(const CodeBytes&, std::vector<std::uint32_t> codes);
+  CodeRow(const CodeBytes&, std::vector<std::uint32_t> codes, std::int64_t filled_to = code_row, bool last = true);
   std::size_t size() const { return a_.size(); }
   std::size_t body() const { return body_; }
   const std::vector<std::uint32_t>& codes() const { return codes_; }

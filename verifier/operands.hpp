@@ -55,20 +55,43 @@ struct OperandView {
     const auto v = std::to_integer<std::uint8_t>(bytes[i]);
     return is_signed ? static_cast<std::int8_t>(v) : v;
   }
+  /// to[k] = number from + k * step.
+  void copy(std::int64_t from, std::int64_t step, std::int64_t n, std::int32_t* to) const {
+    const auto all = [&](const auto* v) {
+      for (std::int64_t k = 0; k < n; ++k) to[k] = v[from + k * step];
+    };
+    if (wide) all(wide);
+    else if (is_signed) all(reinterpret_cast<const std::int8_t*>(bytes));
+    else all(reinterpret_cast<const std::uint8_t*>(bytes));
+  }
 };
 
-/// f(tap, channel, place of x or -1 outside, place of w) over the products of a slot, taps ascending, channel fastest; places as in Operands.
+/// The operands of one slot's products, taps ascending, channel fastest: as they are stored, a tap outside with what it is taken for.
+struct SlotTerms {
+  std::vector<std::int32_t> x, w;
+  std::vector<std::int64_t> outside;  // taps
+};
+
+/// f(tap, place of x or -1 outside, place of w) over the taps of a slot, channel 0; every further channel's x lies in_positions() on, its w taps() on.
 template <class F>
-void for_each_place(const Geometry& g, std::int64_t slot, F f) {
+void for_each_tap(const Geometry& g, std::int64_t slot, F f) {
   const std::int64_t P = g.positions(), I = g.in_positions(), C = g.in_channels, O = g.groups * g.out_channels, T = g.taps();
   const std::int64_t p = slot % P, o = slot / P % O, n = slot / P / O, group = o / g.out_channels;
   const std::int64_t ow = p % g.out[2], oh = p / g.out[2] % g.out[1], od = p / g.out[2] / g.out[1];
   for (std::int64_t t = 0; t < T; ++t) {
     const auto d = g.source(0, od, t / (g.kernel[1] * g.kernel[2])), h = g.source(1, oh, t / g.kernel[2] % g.kernel[1]), w = g.source(2, ow, t % g.kernel[2]);
     const bool outside = d < 0 || h < 0 || w < 0;
-    const std::int64_t at = (d * g.in[1] + h) * g.in[2] + w;
-    for (std::int64_t c = 0; c < C; ++c) f(t, c, outside ? -1 : ((n * g.groups + group) * C + c) * I + at, (o * C + c) * T + t);
+    f(t, outside ? -1 : (n * g.groups + group) * C * I + (d * g.in[1] + h) * g.in[2] + w, o * C * T + t);
   }
+}
+
+/// f(tap, channel, place of x or -1 outside, place of w) over the products of a slot, taps ascending, channel fastest; places as in Operands.
+template <class F>
+void for_each_place(const Geometry& g, std::int64_t slot, F f) {
+  const std::int64_t I = g.in_positions(), T = g.taps();
+  for_each_tap(g, slot, [&](std::int64_t t, std::int64_t x, std::int64_t w) {
+    for (std::int64_t c = 0; c < g.in_channels; ++c) f(t, c, x < 0 ? -1 : x + c * I, w + c * T);
+  });
 }
 
 }  // namespace lastbit

@@ -27,54 +27,75 @@ double error_of(const RealForm& form, double scaled) { return (form.single ? err
 
 double nearest(double v) { return static_cast<double>(rne(std::clamp(v, -0x1p60, 0x1p60))); }
 
-bool mostly_integers(const Case& c, const Real& real, const RealForm& form) {
-  std::int64_t whole = 0;
+bool mostly_integers(const Case& c, const Layer& of, const RealForm& form) {
   const std::int64_t n = std::min(asked, c.size());
-  for (std::int64_t k = 0; k < n; ++k) {
-    const std::int64_t i = k * (c.size() - 1) / std::max<std::int64_t>(1, n - 1);
-    const double scaled = form.scaled(real, static_cast<std::size_t>(i), c.observed.scale_at(i));
+  std::vector<std::int64_t> elements;
+  for (std::int64_t k = 0; k < n; ++k) elements.push_back(k * (c.size() - 1) / std::max<std::int64_t>(1, n - 1));
+  const auto real = c.real_values(of, c.has_parts() ? elements : std::vector<std::int64_t>{});
+  std::int64_t whole = 0;
+  for (std::size_t k = 0; k < elements.size(); ++k) {
+    const double scaled = form.scaled(*real.real, real.place(c.has_parts() ? k : static_cast<std::size_t>(elements[k])), c.observed.scale_at(elements[k]));
     whole += std::abs(scaled - nearest(scaled)) <= (form.single ? error_f32 : error_f64) * std::abs(scaled);  // next to nothing is not zero
   }
   return 4 * whole > 3 * n;
 }
 
-/// A value that every mode rounds as the exact one: far from any boundary (a half) the float64 itself, else the boundary or a
-/// quarter beside it.
-double decided(const Real& real, std::int64_t i, double so, double scaled) {
-  const double boundary = nearest(2 * scaled) / 2;
-  if (std::abs(scaled - boundary) > error_of(real_forms[3], scaled)) return scaled;
-  const int side = (real.exact(i) / Exact(so)).compare_middle(Exact(boundary));
-  return boundary + 0.25 * side;
-}
+/// Stored, and for a directed rounding what the same value a little smaller or larger comes to.
+struct StoredReal {
+  double value, low, high;
+};
 
 }  // namespace
 
-Values rounded_real_values(const Case& c, const Layer& layer, const Real& real, const RealRounding& how, const std::vector<std::int64_t>& elements) {
+Values rounded_real_values(const Case& c, const Layer& layer, const Layer& of, const RealRounding& how, const std::vector<std::int64_t>& elements) {
   const Tensor& y = layer.out(c.port);
   const Range range = activated_range(layer, y);
+  const auto part = c.real_values(of, elements);
+  const Real& real = *part.real;
   Values v;
-  if (static_cast<std::int64_t>(real.f32.size()) != c.size() || static_cast<std::int64_t>(real.f64.size()) != c.size()) return v;
-  // Values that are no fractions (exponentials, roots) have no ties that a runtime could see, and cost most.
-  const auto finite = std::find_if(real.f64.begin(), real.f64.end(), [](double x) { return std::isfinite(x); });
-  const bool exact = how.form->exact && real.exact && finite != real.f64.end() && real.exact(finite - real.f64.begin()).is_point();
-  const bool either_side = is_directed(how.mode) && !mostly_integers(c, real, *how.form);
-  const auto one = [&](std::int64_t i) {
-    const double zo = y.zero_point_at(i), near = how.form->scaled(real, static_cast<std::size_t>(i), y.scale_at(i));
-    const double scaled = exact && std::isfinite(near) ? decided(real, i, y.scale_at(i), near) : near;
-    if (scaled != scaled) return c.expected_value(i);
-    const auto stored = [&](double x) {
+  if (real.f32.size() != part.size(c.size()) || real.f64.size() != part.size(c.size())) return v;
+  const bool either_side = is_directed(how.mode) && !mostly_integers(c, of, *how.form);
+  std::optional<bool> fractions;
+  // A value that every mode rounds as the exact one: far from any boundary (a half) the float64 itself, else the boundary or a
+  // quarter beside it.
+  const auto decided = [&](std::size_t at, double so, double scaled) {
+    if (!how.form->exact || !std::isfinite(scaled)) return scaled;
+    const double boundary = nearest(2 * scaled) / 2;
+    if (std::abs(scaled - boundary) > error_of(real_forms[3], scaled)) return scaled;
+    if (!fractions) fractions = c.has_fractions(of);
+    if (!*fractions) return scaled;
+    const int side = (real.exact(static_cast<std::int64_t>(at)) / Exact(so)).compare_middle(Exact(boundary));
+    return boundary + 0.25 * side;
+  };
+  const auto stored = [&](std::size_t at, std::int64_t i) -> StoredReal {
+    const double zo = y.zero_point_at(i), scaled = decided(at, y.scale_at(i), how.form->scaled(real, at, y.scale_at(i)));
+    const auto as = [&](double x) {
       const double sum = how.form->single ? static_cast<double>(static_cast<float>(x) + static_cast<float>(zo)) : x + zo;
       const std::int64_t whole = to_integer(std::clamp(how.inside ? sum : x, -0x1p60, 0x1p60), how.mode).value + (how.inside ? 0 : static_cast<std::int64_t>(zo));
       return static_cast<double>(std::clamp(whole, range.min, range.max));
     };
-    if (either_side) {
-      const double e = error_of(*how.form, scaled), o = c.observed_value(i);
-      if (o == stored(scaled - e) || o == stored(scaled + e)) return o;
-    }
-    return stored(scaled);
+    if (scaled != scaled) return {scaled, scaled, scaled};
+    const double value = as(scaled), e = error_of(*how.form, scaled);
+    return either_side ? StoredReal{value, as(scaled - e), as(scaled + e)} : StoredReal{value, value, value};
   };
-  if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(one(i));
-  for (const auto i : elements) v.push_back(one(i));
+  const std::vector<double>& observed = c.observed_values();
+  const auto seen = [&](const StoredReal& s, std::int64_t i) {
+    if (s.value != s.value) return c.expected_value(i);
+    const double o = observed[static_cast<std::size_t>(i)];
+    return o == s.low || o == s.high ? o : s.value;
+  };
+  v.reserve(elements.empty() ? static_cast<std::size_t>(c.size()) : elements.size());
+  if (elements.empty() && part.part) {  // each combination once
+    std::vector<StoredReal> all;
+    for (std::size_t at = 0; at < real.f64.size(); ++at) all.push_back(stored(at, 0));
+    for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(seen(all[part.place(static_cast<std::size_t>(i))], i));
+  } else {
+    const std::size_t n = elements.empty() ? static_cast<std::size_t>(c.size()) : elements.size();
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::int64_t i = elements.empty() ? static_cast<std::int64_t>(k) : elements[k];
+      v.push_back(seen(stored(part.part || elements.empty() ? part.place(k) : static_cast<std::size_t>(i), i), i));
+    }
+  }
   return v;
 }
 

@@ -24,9 +24,9 @@ struct RealRounding {
   Rounding mode;
   bool inside;                                                      // the zero point is added before the rounding
 };
-/// The output of a layer like the case's, whose real values these are, at the given elements (all when empty); empty where they
+/// The output of a layer like the case's, whose real values are those of `of`, at the given elements (all when empty); empty where they
 /// are not as many as the output has. Up, down or to zero: where the value is an integer but for the error of float arithmetic, an observed value of
 /// either side is the rounding's own, unless most values are: then nothing was rounded.
-Values rounded_real_values(const Case&, const Layer&, const Real&, const RealRounding&, const std::vector<std::int64_t>& elements);
+Values rounded_real_values(const Case&, const Layer&, const Layer& of, const RealRounding&, const std::vector<std::int64_t>& elements);
 
 }  // namespace lastbit

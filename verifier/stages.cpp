@@ -49,7 +49,7 @@ Suspect by_stages(const Case& c, std::string name, std::string sentence, Change 
   if (change.edit) other.stages = change.edit(other.stages);
   other.with.erase("int16_vector");  // vectors that add the zero point themselves; these stages do
   Suspect s{std::move(name), std::move(sentence), rank, [&c, other](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, other, e); }, true, {}};
-  s.arithmetic = [&c, other](const Layer& layer) { return c.rerun(layer, other, {}); };
+  s.arithmetic = [&c, other](const Layer& layer, const std::vector<std::int64_t>& e) { return c.rerun(layer, other, e); };
   return s;
 }
 

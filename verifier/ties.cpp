@@ -14,6 +14,7 @@ namespace {
 constexpr double error = 0x1p-21;        // of float32 sums of a few terms, relative to value and zero point
 constexpr double certain = 9.2;          // one in ten thousand, as a logarithm
 constexpr std::size_t fewest = 3;        // elements on boundaries that are no chance
+constexpr std::size_t asked_first = 16;
 constexpr std::int64_t most_left = 20;   // of so many explained, one may be left over
 
 /// A value beside a boundary: what it is stored as on either side.
@@ -24,10 +25,14 @@ struct Sides {
 
 class Boundaries {
  public:
-  Boundaries(const Case& c, const Layer& layer, const Real& real) : y_(layer.out(c.port)), range_(activated_range(layer, y_)), real_(real) {}
-  /// Both sides are the nearest where the value is no tie.
-  Sides at(std::int64_t i) const {
-    const double zo = y_.zero_point_at(i), scaled = std::clamp(real_.f64[static_cast<std::size_t>(i)] / y_.scale_at(i), -0x1p50, 0x1p50), low = std::floor(scaled);
+  /// Of these elements (all when empty).
+  Boundaries(const Case& c, const Layer& layer, const std::vector<std::int64_t>& elements) : y_(layer.out(c.port)), range_(activated_range(layer, y_)), of_(c.real_values(layer, elements)), all_(elements.empty()) {}
+  bool known(const Case& c) const { return of_.real->f64.size() == of_.size(c.size()); }
+  /// Both sides are the nearest where the value is no tie. Element i is the k-th asked for.
+  Sides at(std::int64_t i) const { return at(i, static_cast<std::size_t>(i)); }
+  Sides at(std::int64_t i, std::size_t k) const {
+    const std::size_t place = of_.part || all_ ? of_.place(k) : static_cast<std::size_t>(i);
+    const double zo = y_.zero_point_at(i), scaled = std::clamp(of_.real->f64[place] / y_.scale_at(i), -0x1p50, 0x1p50), low = std::floor(scaled);
     const auto stored = [&](double q) { return static_cast<double>(std::clamp(static_cast<std::int64_t>(q) + static_cast<std::int64_t>(zo), range_.min, range_.max)); };
     const double nearest = stored(static_cast<double>(rne(scaled)));
     if (std::abs(scaled - low - 0.5) > error * (1 + std::abs(scaled) + std::abs(zo))) return {nearest, nearest, nearest};
@@ -37,15 +42,9 @@ class Boundaries {
  private:
   const Tensor& y_;
   Range range_;
-  const Real& real_;
+  Case::RealPart of_;
+  bool all_;
 };
-
-/// Exponentials and roots are no fractions: they have no ties but by accident.
-bool are_fractions(const Case& c, const Real& real) {
-  if (!real.exact || static_cast<std::int64_t>(real.f64.size()) != c.size()) return false;
-  const auto finite = std::find_if(real.f64.begin(), real.f64.end(), [](double v) { return std::isfinite(v); });
-  return finite != real.f64.end() && real.exact(finite - real.f64.begin()).is_point();
-}
 
 Values at(const Values& all, const std::vector<std::int64_t>& elements) {
   if (elements.empty()) return all;
@@ -55,7 +54,13 @@ Values at(const Values& all, const std::vector<std::int64_t>& elements) {
 }
 
 void add_roundings(const Case& c, std::vector<Suspect>& all) {
-  const Boundaries boundaries(c, c.layer, c.real_values());
+  // Most differences show at once that they are not on boundaries.
+  const std::vector<std::int64_t> some(c.differing.begin(), c.differing.begin() + static_cast<std::ptrdiff_t>(std::min(asked_first, c.differing.size())));
+  const Boundaries first(c, c.layer, some);
+  for (std::size_t k = 0; first.known(c) && k < some.size(); ++k)
+    if (!first.at(some[k], k).apart()) return;
+  const Boundaries boundaries(c, c.layer, {});
+  if (!boundaries.known(c)) return;
   auto values = std::make_shared<Values>();
   std::int64_t on_boundaries = 0;
   std::size_t next = 0;
@@ -82,6 +87,12 @@ Suspect beside(const Case& c, const Suspect& s) {
   other.change = nullptr, other.layer = nullptr, other.arithmetic = nullptr;
   const auto kept = std::make_shared<Values>();
   other.values = [&c, s, kept](const std::vector<std::int64_t>& elements) -> Values {
+    if (kept->empty() && !elements.empty()) {  // what leaves half of a sample is no cause but for boundaries
+      Values some = s.values(elements);
+      std::size_t right = 0;
+      for (std::size_t k = 0; k < some.size(); ++k) right += same_value(some[k], c.observed_value(elements[k]));
+      if (2 * right < some.size()) return some;
+    }
     if (kept->empty()) {
       *kept = s.values({});
       if (static_cast<std::int64_t>(kept->size()) != c.size()) return {};
@@ -91,9 +102,8 @@ Suspect beside(const Case& c, const Suspect& s) {
       for (std::int64_t i = 0; i < c.size(); ++i)
         if (!same_value((*kept)[static_cast<std::size_t>(i)], c.observed_value(i)) && !c.is_open(i)) left.push_back(i);
       if (!left.empty() && static_cast<std::int64_t>(left.size()) * most_left <= explained) {
-        const Real real = c.op.real(*s.layer, {});
-        if (static_cast<std::int64_t>(real.f64.size()) != c.size()) return {};
-        const Boundaries boundaries(c, *s.layer, real);
+        const Boundaries boundaries(c, *s.layer, {});
+        if (!boundaries.known(c)) return {};
         for (const auto i : left)
           if (const Sides sides = boundaries.at(i); sides.apart() && (c.observed_value(i) == sides.below || c.observed_value(i) == sides.above)) (*kept)[static_cast<std::size_t>(i)] = c.observed_value(i);
       }
@@ -107,7 +117,7 @@ Suspect beside(const Case& c, const Suspect& s) {
 
 std::vector<Suspect> either_side_of_boundaries(const Case& c, const std::vector<Suspect>& tried) {
   std::vector<Suspect> all;
-  if (c.accumulates() || !has_real_forms(c) || !are_fractions(c, c.real_values())) return all;
+  if (c.accumulates() || !has_real_forms(c) || !c.has_fractions(c.layer)) return all;
   add_roundings(c, all);
   for (const auto& s : tried)
     if (s.layer && s.layer->outputs.at(c.port).q.scale.size() == c.observed.q.scale.size()) all.push_back(beside(c, s));

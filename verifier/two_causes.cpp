@@ -5,6 +5,8 @@
 #include <exception>
 #include <map>
 
+#include "lib/num/int.hpp"
+
 namespace lastbit {
 namespace {
 
@@ -41,40 +43,88 @@ class PairTrial {
     kept_ = c.kept_of(few_);
   }
 
-  /// Whether the two changes together, `both`, give the observed value of every element tried.
-  bool fits(const Change& both, const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
-    const auto& sums = kept(both, changes_sums(*a) ? a : changes_sums(*b) ? b : nullptr);
+  /// Whether the two changes together give the observed value of every element tried. They go together: combine().
+  bool fits(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
+    const auto& sums = kept(changes_sums(*a) ? a : changes_sums(*b) ? b : nullptr);
     if (sums.size() != elements_.size()) return false;
-    std::vector<std::int64_t> places;
-    const Finisher finisher = finisher_of(both, a, b, places);
+    std::optional<Bound> anew;
+    const Bound& bound = is_known(a, b) ? known(a, b) : anew.emplace(bound_to(a, b));
+    const auto& moved = a->accumulator ? a->accumulator : b->accumulator;
     for (std::size_t k = 0; k < elements_.size(); ++k) {
-      const std::int64_t acc = both.accumulator ? both.accumulator(sums[k], elements_[k]) : sums[k];
-      if (!same_value(case_.finished(finisher, acc, places[k], elements_[k]), case_.observed_value(elements_[k]))) return false;
+      std::int64_t acc = moved ? moved(sums[k], elements_[k]) : sums[k];
+      if (!a->held.empty() || !b->held.empty()) acc = held(acc, *a, *b, bound.finisher.stages, bound.places[k]);
+      if (!same_value(case_.finished(bound.finisher, acc, bound.places[k], elements_[k]), case_.observed_value(elements_[k]))) return false;
     }
     return true;
   }
 
  private:
+  /// Stages bound to constants, and each element's place among the channels that these are of.
+  struct Bound {
+    Finisher finisher;
+    std::vector<std::int64_t> places;
+  };
+  /// A sum as the registers of both hold it, first those under the sum, the last put in before the others; then those under the biased sum,
+  /// from which the bias is taken off again: the stages add it, to what they held before.
+  static std::int64_t held(std::int64_t acc, const Change& a, const Change& b, const Requantizer& stages, std::int64_t place) {
+    const auto each = [&](bool after_bias) {
+      for (const auto* change : {&b, &a})
+        for (auto h = change->held.rbegin(); h != change->held.rend(); ++h)
+          if (h->after_bias == after_bias) acc = h->saturates ? saturate(acc, h->bits) : wrap(acc, h->bits);
+    };
+    const auto after_bias = [](const Change& c) { return std::any_of(c.held.begin(), c.held.end(), [](const Held& h) { return h.after_bias; }); };
+    each(false);
+    if (!after_bias(a) && !after_bias(b)) return acc;
+    acc = stages.with_bias(acc, place);
+    each(true);
+    return acc - stages.with_bias(0, place);
+  }
+
+  /// What a change touches beside the sums.
+  struct Touched {
+    bool stages, constants;
+  };
+  const Touched& touched(const std::shared_ptr<const Change>& c) {
+    const auto at = touched_.find(c);
+    if (at != touched_.end()) return at->second;
+    return touched_.emplace(c, Touched{c->stages || c->edit || (c->cell && c->cell->stages != case_.cell.stages), case_.changes_constants(*c)}).first->second;
+  }
+  /// Most pairs have one change that leaves the stages as they are, and one that leaves the constants: they share what is bound.
+  bool is_known(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) { return !(touched(a).stages && touched(b).stages) && !(touched(a).constants && touched(b).constants); }
+  const Bound& known(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
+    const std::pair key{touched(a).stages ? a : touched(b).stages ? b : nullptr, touched(a).constants ? a : touched(b).constants ? b : nullptr};
+    const auto at = known_.find(key);
+    return at != known_.end() ? at->second : known_.emplace(key, bound_to(a, b)).first->second;
+  }
+
+  Bound bound_to(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
+    std::vector<std::int64_t> places;
+    Change both = *combined(*a, *b);
+    both.held.clear();                                               // see held()
+    Finisher finisher = finisher_of(both, a, b, places);
+    return {std::move(finisher), std::move(places)};
+  }
+
   /// Stages are bound once to what a change makes of the constants: most pairs have one that leaves them as they are.
   Finisher finisher_of(const Change& both, const std::shared_ptr<const Change>& first, const std::shared_ptr<const Change>& second, std::vector<std::int64_t>& places) {
     const Change &a = *first, &b = *second;
     const auto stages = case_.stages_of(both);
-    const bool of_a = case_.changes_constants(a), of_b = case_.changes_constants(b);
+    const bool of_a = touched(first).constants, of_b = touched(second).constants;
     if (case_.has_own_lanes(stages) || (!of_a && !of_b)) return case_.finisher_of(both, few_, places);
     places = kept_.places;
-    const auto known = [&](const std::shared_ptr<const Change>& c) -> StageBinder& {
+    const auto bound_to_constants = [&](const std::shared_ptr<const Change>& c) -> StageBinder& {
       const auto at = bound_.find(c);
       return at != bound_.end() ? at->second : bound_.emplace(c, StageBinder(case_.context_of(*c, kept_.channels), case_.layer.place)).first->second;
     };
-    if (!of_b) return case_.bound(stages, known(first));
-    if (!of_a) return case_.bound(stages, known(second));
+    if (!of_b) return case_.bound(stages, bound_to_constants(first));
+    if (!of_a) return case_.bound(stages, bound_to_constants(second));
     // A change of scales across channels and one that leaves the scales alone go in either order: the former is known already.
     const bool by_context = !a.cell && !b.cell && !a.input && !b.input;
     if (by_context && a.across_channels != b.across_channels) {
       const auto& across = a.across_channels ? first : second;
-      RequantizeContext context = known(across).context();
+      RequantizeContext context = bound_to_constants(across).context();
       (a.across_channels ? b : a).context(context);
-      if (same_scales(context, known(across).context())) return bound_anew(stages, std::move(context));
+      if (same_scales(context, bound_to_constants(across).context())) return bound_anew(stages, std::move(context));
     }
     return bound_anew(stages, case_.context_of(both, kept_.channels));
   }
@@ -92,9 +142,9 @@ class PairTrial {
   }
 
   /// Accumulators by the suspect that changes them; null: the profile's.
-  const std::vector<std::int64_t>& kept(const Change& change, const std::shared_ptr<const Change>& key) {
+  const std::vector<std::int64_t>& kept(const std::shared_ptr<const Change>& key) {
     auto& sums = sums_[key];
-    if (sums.empty()) sums = case_.sums_of(change, elements_);
+    if (sums.empty()) sums = case_.sums_of(key ? *key : Change{}, elements_);
     return sums;
   }
   const Case& case_;
@@ -102,7 +152,10 @@ class PairTrial {
   std::map<std::shared_ptr<const Change>, std::vector<std::int64_t>> sums_;
   std::vector<std::int64_t> few_;   // channels of the elements
   Case::Kept kept_;
-  std::map<std::shared_ptr<const Change>, StageBinder> bound_;  // a change that is kept here is no other's address
+  // A change that is kept here is no other's address.
+  std::map<std::shared_ptr<const Change>, StageBinder> bound_;
+  std::map<std::shared_ptr<const Change>, Touched> touched_;
+  std::map<std::pair<std::shared_ptr<const Change>, std::shared_ptr<const Change>>, Bound> known_;  // by who changes the stages, and who the constants
 };
 
 /// Elements spread over the whole output, for whose sums about this many products are enough.
@@ -166,10 +219,9 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
     for (std::size_t k = i + 1; k < parts.size() && found.size() < alternatives_kept; ++k) {
       const Suspect &a = *parts[i], &b = *parts[k];
       if (a.name == b.name) continue;
-      const auto both = combined(*a.change, *b.change);
-      if (!both) continue;
+      if (!combine(*a.change, *b.change)) continue;
       try {
-        if (trial.fits(*both, a.change, b.change) && explains_all(c, *both)) found.push_back({&a, &b, a.rank + b.rank});
+        if (trial.fits(a.change, b.change) && explains_all(c, *combined(*a.change, *b.change))) found.push_back({&a, &b, a.rank + b.rank});
       } catch (const std::exception&) {
         continue;  // the change does not fit this layer
       }
@@ -184,8 +236,7 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
     try {
       auto moved = causes::stale_zero_point(c, *part->change);
       if (!moved) continue;
-      const auto both = combined(*part->change, *moved->change);
-      if (!both || !trial.fits(*both, part->change, moved->change) || !explains_all(c, *both)) continue;
+      if (!combine(*part->change, *moved->change) || !trial.fits(part->change, moved->change) || !explains_all(c, *combined(*part->change, *moved->change))) continue;
       stale.push_back(std::move(*moved));
       found.push_back({part, &stale.back(), part->rank + stale.back().rank});
     } catch (const std::exception&) {

@@ -10,13 +10,26 @@ namespace {
 
 constexpr std::int64_t most_elements = 1500000;
 constexpr std::size_t fewest = 6, most_layers = 10;                 // differing elements; layers tried with every arithmetic
+constexpr std::size_t asked_first = 48;                             // of each kind, where a few elements can be asked alone
 constexpr std::int64_t far = std::int64_t{1} << 40;
 
-using Arithmetic = std::function<Values(const Layer&)>;
+using Arithmetic = std::function<Values(const Layer&, const std::vector<std::int64_t>& elements)>;
+
+/// Elements spread over the differing ones, and over all others that are known.
+std::vector<std::int64_t> spread(const Case& c) {
+  std::vector<std::int64_t> some;
+  const auto differing = static_cast<std::int64_t>(c.differing.size());
+  for (std::size_t k = 0; k < std::min(asked_first, c.differing.size()); ++k) {
+    some.push_back(c.differing[k * c.differing.size() / asked_first % c.differing.size()]);
+    const std::int64_t i = static_cast<std::int64_t>(k) * c.size() / static_cast<std::int64_t>(asked_first);
+    if (differing < c.size() && !c.is_open(i)) some.push_back(i);
+  }
+  return some;
+}
 
 class Search {
  public:
-  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l) { return c.rerun(l, c.cell, {}); }), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
+  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l, const std::vector<std::int64_t>& e) { return c.rerun(l, c.cell, e); }), first_(c.has_parts() ? spread(c) : std::vector<std::int64_t>{}), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
     for (const auto& s : suspects) {
       if (s.rank >= 50 || s.run) continue;
       if (s.layer && s.name != "zero-point:stale" && layers_.size() < most_layers) layers_.push_back(&s);
@@ -53,20 +66,27 @@ class Search {
   }
 
  private:
-  /// The whole output; empty when it cannot be computed, or nothing more may be.
-  Values computed(const Arithmetic& arithmetic, const Layer& layer) {
-    if (left_-- <= 0) return {};
+  /// The output of all elements, or of some; empty when it cannot be computed.
+  static Values computed(const Arithmetic& arithmetic, const Layer& layer, const std::vector<std::int64_t>& elements) {
     try {
-      return arithmetic(layer);
+      return arithmetic(layer, elements);
     } catch (const std::exception&) {
       return {};  // the change does not fit this layer
     }
   }
+  bool as_observed(double v, std::int64_t i) const { return same_value(v, case_.observed_value(i)) || case_.is_open(i); }
+  /// As many whole outputs may be computed as the search has left; a few elements tell of most that it would be in vain.
   bool explains_all(const Arithmetic& arithmetic, const Layer& layer) {
-    const Values v = computed(arithmetic, layer);
+    if (left_-- <= 0) return false;
+    if (!first_.empty()) {
+      const Values some = computed(arithmetic, layer, first_);
+      for (std::size_t k = 0; k < some.size(); ++k)
+        if (!as_observed(some[k], first_[k])) return false;
+    }
+    const Values v = computed(arithmetic, layer, {});
     if (static_cast<std::int64_t>(v.size()) != case_.size()) return false;
     for (std::int64_t i = 0; i < case_.size(); ++i)
-      if (!same_value(v[static_cast<std::size_t>(i)], case_.observed_value(i)) && !case_.is_open(i)) return false;
+      if (!as_observed(v[static_cast<std::size_t>(i)], i)) return false;
     return true;
   }
   std::vector<std::int64_t> explained_alone(const Suspect& s) const {
@@ -85,8 +105,11 @@ class Search {
     const auto open = keep(layer);
     open->outputs.at("y").q.qmin = -far, open->outputs.at("y").q.qmax = far;
     if (open->attributes.has("activation")) open->attributes.values["activation"] = std::string("none");
-    Values v = computed(arithmetic, *open);
-    if (v.empty()) v = computed(arithmetic, layer);                 // an operator that takes no such range
+    const auto is_inside = [&y](double q) { return q > static_cast<double>(y.q.qmin) && q < static_cast<double>(y.q.qmax); };
+    if (left_-- <= 0) return;
+    if (!first_.empty() && !moved_alike(computed(arithmetic, *open, first_), is_inside)) return;
+    Values v = computed(arithmetic, *open, {});
+    if (v.empty() && left_-- > 0) v = computed(arithmetic, layer, {});  // an operator that takes no such range
     if (static_cast<std::int64_t>(v.size()) != case_.size()) return;
     std::map<std::int64_t, std::int64_t> moved;
     for (const auto i : case_.differing) {
@@ -102,10 +125,20 @@ class Search {
     if (!explains_all(arithmetic, *other)) return;
     enter(s, rerun_suspect(case_, "zero-point:stale", "The output was written with zero point " + std::to_string(stale) + " instead of " + std::to_string(own) + ".", *alone, 20));
   }
+  /// Whether one other zero point may stand behind all of these: inside the range every element then moves by as much, but for ties that go
+  /// another way.
+  template <class Inside>
+  bool moved_alike(const Values& some, Inside is_inside) const {
+    double least = far, most = -far;
+    for (std::size_t k = 0; k < some.size(); ++k)
+      if (const double o = case_.observed_value(first_[k]); is_inside(o) && is_inside(some[k]) && !case_.is_open(first_[k])) least = std::min(least, o - some[k]), most = std::max(most, o - some[k]);
+    return least > most || most - least < 2 || (most - least == 2 && least != -1);
+  }
   std::shared_ptr<Layer> keep(const Layer& layer) { return kept_.emplace_back(std::make_shared<Layer>(layer)); }
 
   const Case& case_;
   Arithmetic own_;
+  std::vector<std::int64_t> first_;                                 // empty: all are asked at once
   std::int64_t left_;
   std::vector<const Suspect*> layers_, arithmetics_;
   std::vector<std::shared_ptr<Layer>> kept_;                        // real values are remembered by a layer's address

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "lib/kernels/saturating_sums.hpp"
 #include "lib/num/int.hpp"
 #include "verifier/altered.hpp"
 #include "verifier/cause.hpp"
@@ -31,41 +32,76 @@ struct Order {
 constexpr Order orders[] = {{", taps ascending, channels fastest", false, false}, {", channels ascending, taps fastest", true, false},
                             {", taps descending, channels fastest", false, true}, {", channels ascending, taps descending fastest", true, true}};
 
-/// Products of the elements that were asked for first, taps ascending, channels fastest: every width is tried on the same few.
-class Products {
+/// Sums of partly saturated terms, by order and width: of the elements that were asked for first, every width is tried on the same.
+class PartialSums {
  public:
-  explicit Products(const Case& c) : case_(c) {}
-  const std::vector<std::int64_t>& of(std::int64_t element) {
-    constexpr std::size_t most_elements = 512, most_numbers = std::size_t{1} << 21;
-    if (const auto known = kept_.find(element); known != kept_.end()) return known->second;
-    const bool keep = kept_.size() < most_elements && kept_.size() * static_cast<std::size_t>(case_.geometry().terms()) < most_numbers;
-    std::vector<std::int64_t>& terms = keep ? kept_[element] : last_;
-    terms.clear();
-    case_.products(element, [&](auto, auto, std::int64_t x, std::int64_t w, bool) { terms.push_back(x * w); });
-    return terms;
+  PartialSums(const Case& c, std::vector<Order> tried, int largest) : case_(c), tried_(std::move(tried)), halves_(largest < narrowest + widths_at_once ? 1 : 2), fit_(c.terms_fit()) {}
+
+  std::int64_t operator()(std::int64_t element, std::size_t order, int bits) {
+    constexpr std::size_t most_kept = 16384;
+    if (!fit_) return one_by_one(element, tried_[order], bits);
+    auto known = kept_.find(element);
+    if (known == kept_.end()) {
+      if (kept_.size() >= most_kept) kept_.clear();
+      known = kept_.emplace(element, sums_of(element)).first;
+    }
+    const auto at = static_cast<std::size_t>(bits - narrowest), width = static_cast<std::size_t>(widths_at_once);
+    return known->second[order * halves_ + at / width][at % width];
   }
 
  private:
-  const Case& case_;
-  std::unordered_map<std::int64_t, std::vector<std::int64_t>> kept_;
-  std::vector<std::int64_t> last_;
-};
-
-std::int64_t saturating_sum(const Geometry& g, const std::vector<std::int64_t>& terms, int bits, const Order& order) {
-  const std::int64_t high = (std::int64_t{1} << (bits - 1)) - 1, low = -high - 1, T = g.taps(), C = g.in_channels;
-  std::int64_t sum = 0;
-  const auto add = [&](std::int64_t at) { sum = std::clamp(sum + terms[static_cast<std::size_t>(at)], low, high); };  // far from int64's ends
-  if (!order.by_channel && !order.backwards) {
-    for (std::int64_t k = 0; k < T * C; ++k) add(k);
-  } else if (!order.by_channel) {
-    for (std::int64_t t = T - 1; t >= 0; --t)
-      for (std::int64_t c = 0; c < C; ++c) add(t * C + c);
-  } else {
-    for (std::int64_t c = 0; c < C; ++c)
-      for (std::int64_t t = 0; t < T; ++t) add((order.backwards ? T - 1 - t : t) * C + c);
+  /// By order, 16 widths after the other.
+  std::vector<WidthSums> sums_of(std::int64_t element) {
+    case_.terms(element, terms_);
+    const auto n = static_cast<std::int64_t>(terms_.size());
+    std::vector<WidthSums> all(tried_.size() * halves_);
+    for (std::size_t k = 0; k < tried_.size(); k += 2)
+      for (std::size_t half = 0; half < halves_; ++half) {
+        const int from = narrowest + static_cast<int>(half) * widths_at_once;
+        const std::int32_t* first = in_order(tried_[k], first_);
+        if (k + 1 == tried_.size()) {
+          all[k * halves_ + half] = saturating_sums(first, n, from);
+        } else {
+          const auto two = saturating_sums(first, in_order(tried_[k + 1], second_), n, from);
+          all[k * halves_ + half] = two[0], all[(k + 1) * halves_ + half] = two[1];
+        }
+      }
+    return all;
   }
-  return sum;
-}
+  const std::int32_t* in_order(const Order& order, std::vector<std::int32_t>& to) const {
+    if (!order.by_channel && !order.backwards) return terms_.data();
+    to.clear();
+    each(order, [&](std::size_t at) { to.push_back(terms_[at]); });
+    return to.data();
+  }
+  std::int64_t one_by_one(std::int64_t element, const Order& order, int bits) {
+    const std::int64_t high = (std::int64_t{1} << (bits - 1)) - 1, low = -high - 1;
+    wide_.clear();
+    case_.products(element, [&](auto, auto, std::int64_t x, std::int64_t w, bool) { wide_.push_back(x * w); });
+    std::int64_t sum = 0;
+    each(order, [&](std::size_t at) { sum = std::clamp(sum + wide_[at], low, high); });  // far from int64's ends
+    return sum;
+  }
+  template <class F>
+  void each(const Order& order, F f) const {
+    const auto T = static_cast<std::size_t>(case_.geometry().taps()), C = static_cast<std::size_t>(case_.geometry().in_channels);
+    const auto tap = [&](std::size_t t) { return order.backwards ? T - 1 - t : t; };
+    if (order.by_channel)
+      for (std::size_t c = 0; c < C; ++c)
+        for (std::size_t t = 0; t < T; ++t) f(tap(t) * C + c);
+    else
+      for (std::size_t t = 0; t < T; ++t)
+        for (std::size_t c = 0; c < C; ++c) f(tap(t) * C + c);
+  }
+
+  const Case& case_;
+  std::vector<Order> tried_;
+  std::size_t halves_;
+  bool fit_;
+  std::unordered_map<std::int64_t, std::vector<WidthSums>> kept_;
+  std::vector<std::int32_t> terms_, first_, second_;
+  std::vector<std::int64_t> wide_;
+};
 
 /// Bits that the largest partial sum of a few differing elements needs, in either order.
 int partial_bits(const Case& c) {
@@ -131,29 +167,25 @@ std::vector<Suspect> suspects(const Case& c) {
     for (std::int64_t i = 0; i < c.size(); ++i) sums.push_back(requantize.with_bias(c.accumulators()[static_cast<std::size_t>(i)], c.channel_of(i)));
     with_bias = bits_needed(sums);
   }
-  const auto products = std::make_shared<Products>(c);
   const int partial = partial_bits(c), largest = std::min(widest, std::max({alone, with_bias, partial}));
+  const std::int64_t T = c.geometry().taps();
+  std::vector<Order> tried;
+  for (const Order& order : orders)  // others are the same order, or nobody's
+    if (!(order.by_channel && (T == 1 || c.geometry().in_channels == 1)) && !(order.backwards && !c.geometry().transposed)) tried.push_back(order);
+  const auto sums = std::make_shared<PartialSums>(c, tried, std::min(partial - 1, widest_at_once));
   for (int bits = narrowest; bits <= largest; ++bits)
     for (const bool saturates : {false, true}) {
       const std::string model = std::to_string(bits) + (saturates ? "-saturate" : "-wrap"), name = "accumulator:" + model;
       const std::string what = "The accumulator has " + std::to_string(bits) + " bits and " + (saturates ? "saturates" : "wraps");
-      const auto held = [stage = "register " + model](bool after_bias) {
-        return [stage, after_bias](const Stages& before) {
-          Stages s = before;
-          s.insert(after_bias ? std::find_if_not(s.begin(), s.end(), is_bias) : s.begin(), stage);
-          return s;
-        };
-      };
-      if (alone > bits) all.push_back(suspect(c, name, what + " when the sum is complete" + (integer_bias ? ", before the bias is added." : "."), {.edit = held(false)}));
-      if (integer_bias && with_bias > bits) all.push_back(suspect(c, name, what + " when the sum and the bias are complete.", {.edit = held(true)}));
+      const auto held = [&](bool after_bias) { return std::vector<Held>{{bits, saturates, after_bias}}; };
+      if (alone > bits) all.push_back(suspect(c, name, what + " when the sum is complete" + (integer_bias ? ", before the bias is added." : "."), {.held = held(false)}));
+      if (integer_bias && with_bias > bits) all.push_back(suspect(c, name, what + " when the sum and the bias are complete.", {.held = held(true)}));
       if (!saturates || bits >= partial || bits >= 32) continue;
-      const std::int64_t T = c.geometry().taps();
-      for (const Order& order : orders) {
-        if ((order.by_channel && (T == 1 || c.geometry().in_channels == 1)) || (order.backwards && !c.geometry().transposed)) continue;  // the same order, or nobody's
-        const std::string words = T == 1 ? "" : order.words;
-        const auto sum = [&c, products, bits, order](std::int64_t element) { return saturating_sum(c.geometry(), products->of(element), bits, order); };
+      for (std::size_t k = 0; k < tried.size(); ++k) {
+        const std::string words = T == 1 ? "" : tried[k].words;
+        const auto sum = [sums, bits, k](std::int64_t element) { return (*sums)(element, k, bits); };
         all.push_back(suspect(c, name + "-partial", what + " after every term" + words + ".", {.sum = sum}, 12));
-        if (integer_bias) all.push_back(suspect(c, name + "-partial", what + " after every term" + words + ", and after the bias.", {.edit = held(true), .sum = sum}, 13));
+        if (integer_bias) all.push_back(suspect(c, name + "-partial", what + " after every term" + words + ", and after the bias.", {.held = held(true), .sum = sum}, 13));
       }
     }
   return all;

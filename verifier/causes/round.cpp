@@ -19,14 +19,9 @@ std::string dashed(std::string_view name) {
 std::vector<Suspect> of_real_values(const Case& c) {
   std::vector<Suspect> all;
   if (!has_real_forms(c)) return all;
-  // Of another layer, a second cause's: its real values are formed once for all roundings.
-  const auto last = std::make_shared<std::pair<const Layer*, Real>>(nullptr, Real{});
   const auto add = [&](const std::string& name, const std::string& sentence, const RealRounding& how) {
-    Suspect s{name, sentence, 13, [&c, how](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, c.layer, c.real_values(), how, elements); }, true};
-    s.arithmetic = [&c, how, last](const Layer& layer) {
-      if (last->first != &layer) *last = {&layer, c.op.real(layer, {})};
-      return rounded_real_values(c, layer, last->second, how, {});
-    };
+    Suspect s{name, sentence, 13, [&c, how](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, c.layer, c.layer, how, elements); }, true};
+    s.arithmetic = [&c, how](const Layer& layer, const std::vector<std::int64_t>& elements) { return rounded_real_values(c, layer, layer, how, elements); };
     all.push_back(std::move(s));
   };
   for (const auto& form : real_forms) {
@@ -69,7 +64,7 @@ void add_quantize_rules(const Case& c, std::vector<Suspect>& all) {
       if (other.with.count(k)) other.with[k] = rule;
     const auto by = [&](std::string sentence, const Cell& cell, int how_simple) {
       Suspect s{name, std::move(sentence), how_simple, [&c, cell](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, cell, e); }, true, {}};
-      s.arithmetic = [&c, cell](const Layer& layer) { return c.rerun(layer, cell, {}); };
+      s.arithmetic = [&c, cell](const Layer& layer, const std::vector<std::int64_t>& e) { return c.rerun(layer, cell, e); };
       all.push_back(std::move(s));
     };
     if (aten && c.cell.get("vector", "0") != "0") {  // all by the scalar loop, whose functions may be others

@@ -57,7 +57,7 @@ std::vector<RealRounding> roundings_like_own(const Case& c) {
     for (const auto mode : {Rounding::half_even, Rounding::half_away})
       for (const bool inside : {false, true}) {
         const RealRounding how{&form, mode, inside};
-        const Values v = rounded_real_values(c, c.layer, c.real_values(), how, some);
+        const Values v = rounded_real_values(c, c.layer, c.layer, how, some);
         bool same = !v.empty();
         for (std::size_t k = 0; same && k < v.size(); ++k) same = same_value(v[k], c.expected_value(some[k]));
         if (same) all.push_back(how);
@@ -95,7 +95,7 @@ std::vector<Suspect> stale_suspects(const Case& c, std::int64_t delta, const std
   if (c.accumulates()) return all;
   // Or the real value rounded once, by this zero point: a tie may go another way than in the runtime's own arithmetic.
   for (const auto& how : own_roundings)
-    all.push_back({"zero-point:stale", sentence, 22, [&c, how, other](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, other, c.real_values(), how, elements); }, true, {}});
+    all.push_back({"zero-point:stale", sentence, 22, [&c, how, other](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, other, c.layer, how, elements); }, true, {}});
   // Where an operator's results have its input's zero point, or are beyond the range before they are moved: moved as they are.
   all.push_back({"zero-point:stale", sentence, 21, [&c, delta, range](const std::vector<std::int64_t>& elements) {
                    Values v;
