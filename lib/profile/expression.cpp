@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <unordered_map>
 
 #include "lib/error.hpp"
 #include "lib/num/round.hpp"
@@ -199,12 +200,17 @@ void collect(const Node& n, std::vector<std::string>& into) {
 }  // namespace
 
 Expression Expression::parse(const std::string& text, const std::string& place) {
+  // Profiles spell a few hundred constants, and every layer asks for dozens of them again.
+  constexpr std::size_t most = 4096;
+  thread_local std::unordered_map<std::string, Expression> known;
+  if (const auto it = known.find(text); it != known.end()) return it->second;
   Parser parser{text, place};
   Node root = parser.sum();
   if (parser.take(' '), parser.at != text.size()) parser.fail("an operator or the end");
   Expression e;
   e.text_ = text;
   e.root_ = std::make_shared<const Node>(std::move(root));
+  if (known.size() < most) known.emplace(text, e);
   return e;
 }
 
