@@ -127,8 +127,9 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
       const float v = x * static_cast<float>(1.0 / scale);
       if (v != v) return 0;
       const float whole = std::fabs(v) < 0x1p62f ? static_cast<float>(nearest(v, events)) : v;
-      const float moved = whole + zf;
-      return clamp_to(static_cast<std::int64_t>(std::clamp(moved, static_cast<float>(range.min), static_cast<float>(range.max))), range, events);
+      const float moved = whole + zf, inside = std::clamp(moved, static_cast<float>(range.min), static_cast<float>(range.max));
+      if (inside != moved) events |= event::clamped;
+      return static_cast<std::int64_t>(inside);
     }
   }
   throw InternalError("a quantize rule of no kind");
