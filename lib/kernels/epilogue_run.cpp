@@ -293,8 +293,10 @@ struct RunChannel {
 };
 
 /// The commonest case: float32, nothing to be stored, at least a vector of sums a run. A run's last vector overlaps the one before.
-/// Plain: nothing is added, and nothing becomes INT32_MIN. Events: ties and clamps are counted; of a calm epilogue there are no others.
-template <bool Across, bool Negative, bool Plain, bool Events>
+/// Plain, ranged: nothing is added, and nothing becomes INT32_MIN; ranged clamps before it rounds. Events: ties and clamps are counted; of a calm
+/// epilogue there are no others.
+enum class Way { any, plain, ranged };
+template <bool Across, bool Negative, Way How, bool Events>
 HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   constexpr auto n = static_cast<std::int64_t>(lanes);
   const D32 d;
@@ -302,7 +304,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
   const Epilogue& e = *q.e;
   const V32 zero_point = hn::Set(d, e.zero_point), zero = hn::Zero(d);
   const VF low = hn::Set(df, static_cast<float>(e.min - e.zero_point)), high = hn::Set(df, static_cast<float>(e.max - e.zero_point)), limit = hn::Set(df, 2147483648.0f);
-  const bool range = e.range, add = !e.addend.empty();
+  const bool range = How == Way::any ? e.range : How == Way::ranged, add = !e.addend.empty();
   const V32 whole_low = hn::Set(d, e.min - e.zero_point), whole_high = hn::Set(d, e.max - e.zero_point);
   const VF below = hn::Sub(low, hn::Set(df, 1.0f)), above = hn::Add(high, hn::Set(df, 1.0f)), half = hn::Set(df, 0.5f);
   const V32 lane = hn::Iota(d, 0);
@@ -320,20 +322,33 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
       least = hn::Min(least, v);
       most = hn::Max(most, v);
       VF x = hn::ConvertTo(df, v);
-      if constexpr (!Plain)
+      if constexpr (How == Way::any)
         if (add) x = hn::Add(x, c.addend);
       x = hn::Mul(x, c.multiplier);
-      if constexpr (!Plain)
+      if constexpr (How == Way::any)
         if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
       V32 y;
       if constexpr (Events) {
         const auto count = [&](M32 m) HWY_ATTR { return static_cast<std::int64_t>(hn::CountTrue(d, Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))))); };
-        const VF inside = hn::Min(hn::Max(x, low), high), turning = hn::Abs(range ? inside : x);
-        const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
-        const V32 kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
-        clamps += count(range ? hn::RebindMask(d, hn::Ne(x, inside)) : hn::Ne(rounded, kept));
-        ties += count(hn::RebindMask(d, hn::Eq(hn::Sub(turning, hn::Floor(turning)), half)));
-        y = hn::Add(kept, zero_point);
+        const auto is_tie = [&](VF t) HWY_ATTR { return hn::RebindMask(d, hn::Eq(hn::Abs(hn::Sub(t, hn::Round(t))), half)); };
+        if constexpr (How == Way::ranged) {  // bounds are integers: what is inside them rounds to them at most
+          const VF inside = hn::Min(hn::Max(x, low), high);
+          clamps += count(hn::RebindMask(d, hn::Ne(x, inside)));
+          ties += count(is_tie(inside));
+          y = hn::Add(nearest(inside), zero_point);
+        } else if constexpr (How == Way::plain) {
+          const V32 rounded = nearest(x), kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
+          clamps += count(hn::Ne(rounded, kept));
+          ties += count(is_tie(x));
+          y = hn::Add(kept, zero_point);
+        } else {
+          const VF inside = hn::Min(hn::Max(x, low), high);
+          const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
+          const V32 kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
+          clamps += count(range ? hn::RebindMask(d, hn::Ne(x, inside)) : hn::Ne(rounded, kept));
+          ties += count(is_tie(range ? inside : x));
+          y = hn::Add(kept, zero_point);
+        }
       } else {
         y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
       }
@@ -382,8 +397,12 @@ HWY_ATTR void compare(const EpilogueRuns& q, const Sources& sources, RunChannel 
   const Epilogue& e = *q.e;
   const bool negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
   const bool plain = channels.still ? is_plain(e, channels.first, Across ? q.length : 1) : channels.ascending && is_plain(e, channels.first, q.runs);
-  const auto how = negative ? plain ? compare_float32<Across, true, true, Events> : compare_float32<Across, true, false, Events> : plain ? compare_float32<Across, false, true, Events> : compare_float32<Across, false, false, Events>;
-  how(q, sources, channels, running);
+  const auto with = [&]<bool Negative>() HWY_ATTR {
+    if (!plain) compare_float32<Across, Negative, Way::any, Events>(q, sources, channels, running);
+    else if (e.range) compare_float32<Across, Negative, Way::ranged, Events>(q, sources, channels, running);
+    else compare_float32<Across, Negative, Way::plain, Events>(q, sources, channels, running);
+  };
+  negative ? with.template operator()<true>() : with.template operator()<false>();
 }
 
 /// compare() with events; false when a sum was not small after all, and nothing was done.
