@@ -15,6 +15,7 @@
 #include "verifier/by_codes.hpp"
 #include "verifier/by_values.hpp"
 #include "verifier/byte_sums.hpp"
+#include "verifier/cat_codes.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/compare.hpp"
 #include "verifier/error_map.hpp"
@@ -271,6 +272,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   if (linear && streamed) rule_out_products_without_bias(*linear, rivals, open);
   if (!streamed) streamed = judge_byte_sums(stored, *op, *cell, stream);
   if (!streamed) streamed = judge_codes(stored, *op, *cell, stream);
+  if (!streamed) streamed = judge_cat(stored, *op, *cell, stream);
   if (!streamed) streamed = judge_values(stored, *op, *cell, stream);
   if (!streamed) streamed = judge_moved(stored, *op, stream);
   if (!streamed) streamed = judge_max_pool(stored, *op, *cell, stream);

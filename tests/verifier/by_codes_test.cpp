@@ -12,6 +12,7 @@
 #include "tests/verifier/numbers.hpp"
 #include "verifier/as_linear.hpp"
 #include "verifier/byte_sums.hpp"
+#include "verifier/cat_codes.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/moved.hpp"
 #include "verifier/rivals.hpp"
@@ -155,6 +156,71 @@ TEST_CASE("a layer judged by its codes has the events, accumulators and evidence
   CHECK(unlike > 150);
   CHECK(lines > 20);
   CHECK(near > 60);
+}
+
+TEST_CASE("bytes side by side are judged by the codes of each part, in every profile and order of memory", "[codes]") {
+  Draw random{17};
+  int layers = 0, alike = 0, unlike = 0, undecided = 0, blocks = 0, clamps = 0, equal_qparams = 0;
+  const Operator& op = *find_operator("cat");
+  for (const auto& producer : runtimes)
+    for (const auto& profile : all_profiles())
+      for (int round = 0; round < 4; ++round) {
+        const DType type = producer.at("framework") == "litert" || random(0, 1) ? DType::int8 : DType::uint8;
+        const bool nhwc = round % 2 == 1, equal = random(0, 3) == 0, ties = random(0, 2) == 0;
+        const std::int64_t dim = nhwc ? 1 : random(0, 3), parts = random(1, 3);
+        Shape shape{2, 20, 16, 24};
+        if (dim == 0) shape[0] = 1;
+        std::map<std::string, Tensor> inputs;
+        std::int64_t extent = 0;
+        const Tensor first = random_tensor(random, type, {1}, ties ? 0.25 : random.scale());
+        for (std::int64_t k = 0; k < parts; ++k) {
+          Shape part = shape;
+          part[static_cast<std::size_t>(dim)] = dim == 0 ? 1 + random(0, 2) : 8 + random(0, 17);
+          extent += part[static_cast<std::size_t>(dim)];
+          Tensor t = random_tensor(random, type, part, equal ? first.q.scale_of(0) : ties ? 0.25 * random(1, 4) : random.scale());
+          if (equal) t.q.zero_point = first.q.zero_point;
+          t.memory_layout = nhwc ? "NHWC" : "";
+          inputs.emplace("x" + std::to_string(k), std::move(t));
+        }
+        shape[static_cast<std::size_t>(dim)] = extent;
+        Tensor y = random_tensor(random, type, shape, equal ? first.q.scale_of(0) : ties ? 0.5 : random.scale());
+        if (equal) y.q.zero_point = first.q.zero_point;
+        y.memory_layout = nhwc ? "NHWC" : "";
+        Layer layer = layer_of("cat", inputs, y, {{"dim", dim}, {"activation", std::string(random(0, 3) ? "none" : "relu")}}, producer);
+        const Cell* cell = cell_for(profile, op, layer);
+        if (!cell || !observe(layer, op, *cell)) continue;
+        INFO(profile.name << " " << to_string(shape) << " along " << dim << " " << lastbit::name(type) << " " << cell->rule);
+        const auto rivals = rival_cells(layer, op);
+        std::vector<bool> open;
+        const auto s = judge_cat({layer, {}, {}}, op, *cell, {true, true, *rivals, &open});
+        REQUIRE(s);
+        const Evaluated e = evaluate(layer, op, *cell);
+        same_as_whole(*s, e);
+        same_forms(*s, layer, op, e);
+        ++layers, blocks += cell->rule == "aten_nhwc", clamps += s->events.clamped > 0, equal_qparams += equal;
+        for (std::size_t k = 0; k < rivals->size(); ++k) {
+          INFO((*rivals)[k].label);
+          if (open[k]) {
+            ++undecided;
+            continue;
+          }
+          const bool same = rival_agrees(layer, op, (*rivals)[k]);
+          CHECK(s->alike[k] == same);
+          alike += same, unlike += !same;
+        }
+        auto changed = std::make_shared<std::vector<std::byte>>(layer.out().data, layer.out().data + layer.out().size());
+        (*changed)[static_cast<std::size_t>(random(0, static_cast<std::int32_t>(layer.out().size()) - 1))] ^= std::byte{1};
+        layer.outputs.at("y").data = changed->data();
+        layer.outputs.at("y").owner = changed;
+        CHECK_FALSE(judge_cat({layer, {}, {}}, op, *cell, {}));
+      }
+  CHECK(layers > 100);
+  CHECK(blocks > 10);
+  CHECK(clamps > 30);
+  CHECK(equal_qparams > 10);
+  CHECK(alike > 100);
+  CHECK(unlike > 100);
+  CHECK(undecided * 10 < alike + unlike);
 }
 
 TEST_CASE("codes: a layout or a broadcast that a kernel's vectors could depend on is computed as a whole", "[codes]") {
