@@ -304,8 +304,14 @@ Cover covered(const Case& c, const std::vector<Tried>& clean) {
     }
     if (!best) break;
     CauseFound f = found(c, *best, most);
-    for (const auto& t : clean)  // sorted by rank: simple first
-      if (t.suspect.name != f.name && t.explained == best->explained && std::find(f.group.begin(), f.group.end(), t.suspect.name) == f.group.end()) f.group.push_back(t.suspect.name);
+    const auto enter = [&f](const std::string& name) {
+      if (name != f.name && std::find(f.group.begin(), f.group.end(), name) == f.group.end()) f.group.push_back(name);
+    };
+    for (const auto& t : clean) {  // sorted by rank: simple first
+      if (t.explained != best->explained) continue;
+      enter(t.suspect.name);
+      for (const auto& other : t.suspect.alike) enter(other);
+    }
     cover.left = without(cover.left, best->explained);
     cover.rank = std::max(cover.rank, best->suspect.rank);
     cover.causes.push_back(std::move(f));

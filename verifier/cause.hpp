@@ -210,6 +210,7 @@ struct Suspect {
   // In a layer that does not accumulate, so that two go together:
   std::shared_ptr<const Layer> layer{};                             // the layer it runs on, by the profile's arithmetic; or
   std::function<Values(const Layer&, const std::vector<std::int64_t>& elements)> arithmetic{};  // how it computes any layer
+  std::vector<std::string> alike{};                                 // what stands in every group with it: profiles of the very same rule
 };
 
 /// One family: what it suspects of a case. Returns nothing where it does not apply.

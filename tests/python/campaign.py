@@ -21,6 +21,7 @@ import campaign_fused  # noqa: E402
 import campaign_graph  # noqa: E402
 import campaign_low_bits  # noqa: E402
 import campaign_moves  # noqa: E402
+import campaign_pools  # noqa: E402
 import campaign_recurrent  # noqa: E402
 import campaign_sum_plants  # noqa: E402
 import campaign_values  # noqa: E402
@@ -32,6 +33,12 @@ SUMS = ("linear", "matmul", *(f"conv{t}{n}d" for t in ("", "_transpose") for n i
 
 def of_layer(layer, pairs=False):
     """(name, values) of everything that can be planted into one layer."""
+    yield from of_operator(layer, pairs)
+    if not pairs:
+        yield from campaign_graph.miswritten(layer)
+
+
+def of_operator(layer, pairs):
     if layer.op in SUMS and layer.y.q.dtype.kind in "iu" and layer.y.quantized:
         try:
             s = Sum(layer)
@@ -59,6 +66,7 @@ def of_layer(layer, pairs=False):
     else:
         yield from campaign_values.plants(layer)
         yield from campaign_moves.plants(layer)
+        yield from campaign_pools.plants(layer)
         yield from misread(layer, campaign_values.again(layer) or campaign_moves.again(layer))
 
 

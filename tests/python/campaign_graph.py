@@ -55,6 +55,13 @@ def as_first(q):
     return np.ascontiguousarray(q.transpose(last(q.shape))).reshape(q.shape)
 
 
+def miswritten(layer):
+    """The output's bytes in another order of axes."""
+    if "y" in layer.outs and layer.y.q.dtype.kind in "iu" and layer.y.q.ndim >= 3 and layer.y.q.shape[1] > 1 and layer.op.startswith(IMAGES[:6]):
+        yield "layout:nhwc", as_last(layer.y.q)
+        yield "layout:nhwc", as_first(layer.y.q)
+
+
 def fed(layer, port, q, like=None):
     """The layer with other codes at a port, `like`: of this tensor's scale and zero point."""
     other, t = copy.copy(layer), copy.copy(layer.ins[port])

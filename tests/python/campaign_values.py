@@ -332,9 +332,16 @@ def plants(layer):
             yield "multiplier:power-of-two", np.clip(rounded(acc * 2.0 ** round(math.log2(m)), mode) + y.zero, low, high)
             yield "round:double", np.clip(double(acc, m) + y.zero, low, high)
             yield "multiplier:q31", np.clip(single(acc, m) + y.zero, low, high)
+            if inside is False and name in ("m/so", "m*(1/so)"):
+                scale = f32(a.scale) * f32(b.scale)
+                scale = scale / f32(y.scale) if name == "m/so" else scale * (ONE / f32(y.scale))
+                for bits in (8, 12, 14):
+                    for saturates in (False, True):
+                        yield f"accumulator:{bits}-{'saturate' if saturates else 'wrap'}", np.clip(rounded(f32(narrow(acc, bits, saturates)) * scale, mode) + y.zero, low, high)
         if layer.op == "requantize" and exact and not fixed_point:
             m = float(layer.ins["x"].scale) / float(y.scale)
             yield "round:double", np.clip(double(layer.ins["x"].centred(), m) + y.zero, low, high)
+            yield "multiplier:power-of-two", np.clip(rounded(layer.ins["x"].centred() * 2.0 ** round(math.log2(m)), mode) + y.zero, low, high)
         for port, t in layer.ins.items():
             if t.dtype in ("uint8", "int8") and port in ("x", "a", "b", "x0"):
                 least = t.range[0]

@@ -138,9 +138,14 @@ std::vector<Suspect> of_float_sums(const Case& c) {
 /// Sums inside a layer that is run anew: every one complete, before its stages.
 std::vector<Suspect> of_runs(const Case& c) {
   std::vector<Suspect> all;
-  if (!sums_in_stages(c)) return all;
   std::int64_t most = 0;
-  for (const auto& port : weight_ports(c)) most = std::max(most, c.layer.in(port).dim(-1) * 255 * 255);
+  if (sums_in_stages(c)) {
+    for (const auto& port : weight_ports(c)) most = std::max(most, c.layer.in(port).dim(-1) * 255 * 255);
+  } else if (staged(c) && !is_float(c.observed.dtype)) {  // a product, or a difference from the zero point
+    most = 1;
+    for (const auto& [port, t] : c.layer.inputs)
+      if (!is_float(t.dtype) && info(t.dtype).bits <= 16) most *= std::int64_t{1} << info(t.dtype).bits;
+  }
   for (int bits = narrowest; bits < std::min(widest, bits_of(most)); ++bits)
     for (const bool saturates : {false, true}) {
       const std::string model = std::to_string(bits) + (saturates ? "-saturate" : "-wrap");
@@ -149,7 +154,7 @@ std::vector<Suspect> of_runs(const Case& c) {
         s.insert(s.begin(), stage);
         return s;
       };
-      all.push_back(staged_suspect(c, "accumulator:" + model, "The accumulator has " + std::to_string(bits) + " bits and " + (saturates ? "saturates" : "wraps") + " when the sum is complete.", held));
+      all.push_back(staged_suspect(c, "accumulator:" + model, "The accumulator has " + std::to_string(bits) + " bits and " + (saturates ? "saturates" : "wraps") + " when the sum (or product) is complete.", held));
     }
   return all;
 }

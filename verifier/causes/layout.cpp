@@ -71,6 +71,17 @@ std::vector<Suspect> suspects(const Case& c) {
       return other;
     }));
   };
+  if (const Tensor& y = c.observed; c.port == "y" && y.rank() >= 3 && y.dim(1) > 1 && y.size() > y.dim(0) * y.dim(1))
+    for (const bool back : {true, false}) {
+      const auto place = [channels = y.dim(1), inner = y.size() / (y.dim(0) * y.dim(1)), back](std::int64_t i) { return swapped(i, channels, inner, back); };
+      all.push_back({"layout:nhwc", back ? "The output was written channels last (NHWC) and taken for channels first." : "The output was written channels first and taken for channels last (NHWC).", 20,
+                     [&c, place](const std::vector<std::int64_t>& elements) {
+                       Values v;
+                       if (elements.empty()) for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(c.expected_value(place(i)));
+                       for (const auto i : elements) v.push_back(c.expected_value(place(i)));
+                       return v;
+                     }});
+    }
   add("x", "layout:nhwc", "The input's bytes were read as channels last (NHWC) instead of channels first.", false);
   add("x", "layout:nhwc", "The input's bytes, channels last (NHWC), were read as channels first.", true);
   add("weight", "layout:ohwi", "The weight's bytes were read as OHWI instead of OIHW.", false);

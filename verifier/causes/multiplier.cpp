@@ -66,9 +66,38 @@ std::vector<Suspect> of_float_sums(const Case& c) {
   return {power("The multiplier is the nearest power of two.", 0.75), power("The multiplier is the power of two whose logarithm is nearest.", 0.70710678118654757), power("The multiplier is the power of two below it.", 2)};
 }
 
+/// requantize has one ratio, si / so, and may round what it dequantized: all of it anew, in stages.
+std::vector<Suspect> of_ratio(const Case& c) {
+  std::vector<Suspect> all;
+  const auto add = [&](const char* name, const std::string& words, const Stages& first) {
+    Cell other = c.cell;
+    other.rule = "stages", other.stages = first;
+    other.stages.insert(other.stages.end(), {"zero_point", "clamp"});
+    other.with.erase("int16_vector");
+    Suspect s{name, "The multiplier is " + words + ".", 11, [&c, other](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, other, e); }, true, {}};
+    s.arithmetic = [&c, other](const Layer& layer, const std::vector<std::int64_t>& elements) { return c.rerun(layer, other, elements); };
+    all.push_back(std::move(s));
+  };
+  struct Form {
+    const char *name, *expression, *words;
+  };
+  constexpr Form floats[] = {{"multiplier:(si*sw)/so", "f32(si) / f32(so)", "si/so in float32"}, {"multiplier:(si*sw)*(1/so)", "f32(si) * (1 / f32(so))", "si*(1/so) in float32"},
+                             {"multiplier:f32", "f32(si / so)", "si/so in float64, narrowed to float32"}};
+  for (const auto& f : floats) add(f.name, f.words, {"float", std::string("multiply ") + f.expression, "round half_even exact"});
+  constexpr Form fixed[] = {{"multiplier:f64", "si / so", "held and applied in float64"}, {"multiplier:q31", "q31(si / so)", "an integer of 31 bits and a shift"}, {"multiplier:q15", "q15(si / so)", "an integer of 15 bits and a shift"},
+                            {"multiplier:power-of-two", "pow2(si / so)", "the nearest power of two"}, {"multiplier:power-of-two", "power(si / so) / 2", "the power of two below it"},
+                            {"multiplier:power-of-two", "pow2(si / so * 1.0606601717798212)", "the power of two whose logarithm is nearest"}};
+  for (const auto& f : fixed) {
+    add(f.name, f.words, {"double", std::string("multiply ") + f.expression, "round half_even exact"});
+    if (f.name != std::string("multiplier:f64")) add(f.name, std::string(f.words) + ", the rounding half up", {std::string("fixed single ") + f.expression});
+  }
+  return all;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (FloatSums::applies(c)) return of_float_sums(c);
+  if (c.layer.op == "requantize" && c.port == "y" && !is_float(c.observed.dtype) && !is_float(c.layer.in("x").dtype)) all = of_ratio(c);
   if (!staged(c)) return all;
   if (is_float(c.base().out().dtype)) return of_floats(c);  // not of a dynamic convolution, which dequantizes what it stored
   const auto& stages = c.cell.stages;

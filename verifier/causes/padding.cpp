@@ -1,7 +1,10 @@
-// padding: a tap outside the input holds a raw zero, or an earlier input's zero point, instead of the zero point; an operator pad fills
-// with another code.
+// padding: a tap outside the input holds a raw zero, or an earlier input's zero point, instead of the zero point (or takes part in a
+// largest value); an operator pad fills with another code.
 #include <algorithm>
+#include <map>
+#include <optional>
 
+#include "lib/num/round.hpp"
 #include "verifier/cause.hpp"
 
 namespace lastbit::causes {
@@ -49,9 +52,94 @@ std::vector<Suspect> of_pad(const Case& c) {
   return all;
 }
 
+/// A pool whose padding takes part with this code: the input padded beforehand. None where it has no padding that could.
+std::optional<Layer> padded_pool(const Case& c, std::int64_t code) {
+  const Tensor& x = c.layer.in("x");
+  const auto& a = c.layer.attributes;
+  const auto d = static_cast<std::size_t>(x.rank() - 2);
+  const auto kernel = a.integers("kernel_size", d), dilation = a.has("dilation") ? a.integers("dilation", d) : std::vector<std::int64_t>(d, 1);
+  const auto stride = a.has("stride") && !a.list("stride").empty() ? a.integers("stride", d) : kernel;
+  auto padding = a.list("padding");
+  if (padding.size() == 1) padding.assign(d, padding[0]);
+  if (padding.size() == d) padding.insert(padding.end(), padding.begin(), padding.begin() + static_cast<std::ptrdiff_t>(d));
+  if (padding.size() != 2 * d) return std::nullopt;
+  Shape shape = x.shape;
+  for (std::size_t i = 0; i < d; ++i) {  // as far as the last window reaches
+    const auto at = static_cast<std::int64_t>(i) + 2;
+    const std::int64_t reach = (c.observed.dim(at) - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1;
+    shape[i + 2] = std::max(reach, x.dim(at) + padding[i]);
+  }
+  if (shape == x.shape) return std::nullopt;
+  std::vector<std::int32_t> codes(static_cast<std::size_t>(count(shape)), static_cast<std::int32_t>(code));
+  const Shape from = strides_of(x.shape), to = strides_of(shape);
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    std::int64_t place = 0, rest = i;
+    for (std::size_t axis = 0; axis < from.size(); ++axis) {
+      const std::int64_t index = rest / from[axis] + (axis >= 2 ? padding[axis - 2] : 0);
+      rest %= from[axis];
+      place += index * to[axis];
+    }
+    codes[static_cast<std::size_t>(place)] = static_cast<std::int32_t>(x.integer(i));
+  }
+  Layer other = c.layer;
+  Tensor t = Tensor::of_integers(x.name, x.dtype, shape, x.q, codes);
+  t.memory_layout = x.memory_layout, t.stored_axes = x.stored_axes;
+  other.inputs.at("x") = std::move(t);
+  other.attributes.values.erase("padding"), other.attributes.values.erase("ceil_mode");
+  return other;
+}
+
+/// Pools: a largest value leaves its padding out, an average takes it for the real number 0.
+std::vector<Suspect> of_pool(const Case& c) {
+  std::vector<Suspect> all;
+  const Tensor& x = c.layer.in("x");
+  const bool largest = c.layer.op.rfind("max_pool", 0) == 0;
+  if (!c.layer.attributes.has("padding") || is_float(x.dtype) || x.rank() < 3) return all;
+  const std::int64_t zi = x.q.integer_zero_point();
+  const auto& range = info(x.dtype);
+  const auto add = [&](const char* name, std::int64_t code, const std::string& words, int rank) {
+    if (code < range.min || code > range.max || (!largest && code == zi)) return;
+    if (auto layer = padded_pool(c, code)) all.push_back(rerun_suspect(c, name, "The padding took part as the code " + std::to_string(code) + words, std::move(*layer), rank));
+  };
+  add("padding:zero", 0, ", a raw zero.", 10);
+  if (largest) {
+    if (zi != 0) add("padding:zero", zi, ", the zero point: a real zero.", 11);
+    std::map<std::int64_t, std::int64_t> counts;  // what a padding code that is the largest would be
+    for (const auto i : c.differing) ++counts[static_cast<std::int64_t>(c.observed_value(i))];
+    std::vector<std::pair<std::int64_t, std::int64_t>> common(counts.begin(), counts.end());
+    std::stable_sort(common.begin(), common.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    for (std::size_t k = 0; k < std::min<std::size_t>(common.size(), 3); ++k) add("padding:stale", common[k].first, ", another tensor's zero point or value.", 20);
+    return all;
+  }
+  // An output's share of the padding is a straight line between two codes, where neither is clamped: far from the zero point, or near it.
+  const Range stored = stored_range(c.observed);
+  const auto clamped = [&](double v) { return v <= static_cast<double>(stored.min) || v >= static_cast<double>(stored.max); };
+  for (const std::int64_t away : {std::int64_t{info(x.dtype).max}, std::int64_t{16}}) {
+    const std::int64_t least = std::max<std::int64_t>(range.min, zi - away), greatest = std::min<std::int64_t>(range.max, zi + away);
+    const auto low = padded_pool(c, least), high = padded_pool(c, greatest);
+    if (!low || !high) return all;
+    const Values at_low = c.rerun(*low, c.cell, {}), at_high = c.rerun(*high, c.cell, {});
+    if (at_low.empty() || at_high.empty()) return all;
+    std::int64_t best = -1;
+    double most = 0;
+    for (const auto i : c.differing) {
+      const auto k = static_cast<std::size_t>(i);
+      if (clamped(at_low[k]) || clamped(at_high[k]) || clamped(c.observed_value(i))) continue;
+      if (at_high[k] - at_low[k] > most) most = at_high[k] - at_low[k], best = i;
+    }
+    if (best < 0) continue;
+    const double step = static_cast<double>(greatest - least) / most;
+    const double middle = static_cast<double>(least) + (c.observed_value(best) - at_low[static_cast<std::size_t>(best)]) * step;
+    for (std::int64_t code = rne(middle - step - 1), n = 0; code <= rne(middle + step + 1) && n < static_cast<std::int64_t>(pads_kept); ++code, ++n) add("padding:stale", code, ", another tensor's zero point or value.", 20);
+    break;
+  }
+  return all;
+}
+
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (c.layer.op == "pad") return of_pad(c);
+  if (c.layer.op.rfind("max_pool", 0) == 0 || c.layer.op.rfind("avg_pool", 0) == 0) return of_pool(c);
   if (!c.accumulates() || c.geometry().transposed || !c.has_padding()) return all;
   const std::int64_t zi = c.numbers().x_zero_point;
   if (zi != 0) all.push_back(suspect(c, "padding:zero", "Padding holds the raw value 0 instead of the input's zero point " + std::to_string(zi) + ".", {.sum = [&c](std::int64_t e) { return padded(c, e, 0); }}));

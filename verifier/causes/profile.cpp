@@ -112,6 +112,7 @@ std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   for (auto& rival : rivals(c.layer, c.op)) {
     if (rival.cell.rule == c.cell.rule && with_sum(c.layer, rival.cell).stages == c.cell.stages && rival.cell.with == c.cell.with) continue;
+    const std::size_t before = all.size();
     const std::string sentence = "Computed as " + rival.label + " computes it: " + rival.profile->title + ".";
     if (c.is_plain() && rival.cell.rule == "accumulate" && rival.cell.get("accumulator", "int32") == c.cell.get("accumulator", "int32")) {
       Change change{.stages = rival.cell.stages};
@@ -120,6 +121,9 @@ std::vector<Suspect> suspects(const Case& c) {
     } else {
       all.push_back({"profile:" + rival.label, sentence, 50, values_of(c, rival.layer, rival.cell), true, {}, true});
     }
+    for (std::size_t k = before; k < all.size(); ++k)
+      for (const auto& other : rival.alike)
+        if (other.find('@') == std::string::npos) all[k].alike.push_back("profile:" + other);  // variants by instruction set would make it long
   }
   return all;
 }
