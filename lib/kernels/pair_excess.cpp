@@ -77,24 +77,32 @@ std::int64_t excess_of(const std::vector<std::int32_t>& a, const std::vector<std
 }
 
 /// x(n, channel, s, length, to): raw values of consecutive input positions. w(o, place): a weight of an output channel, place_of(c, t) its
-/// place; row_of(o): a channel's weights as int8 or uint8, null where they are no bytes. reach: by input channel.
+/// place; row_of(o): a channel's weights as int8 or uint8, null where they are no bytes. reach: by input channel. borders: positions
+/// without a tap outside are left out.
 template <class X, class W, class Place, class Row>
-void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::vector<Segment>& segments, std::int32_t outside, const std::vector<Reach>& reach, bool x_fits, const std::function<bool(const PairExcess&)>& visit) {
+void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::vector<Segment>& segments, std::int32_t outside, const std::vector<Reach>& reach, bool x_fits, bool borders, const std::function<bool(const PairExcess&)>& visit) {
   thread_local Scratch block;
   const std::int64_t P = g.positions(), T = g.taps(), C = g.in_channels, O = g.out_channels;
   struct Pair {
     std::int32_t first, second;
-    std::int64_t first_place, second_place;
+    std::int64_t first_place, second_place, first_channel, second_channel;
   };
   std::vector<Pair> pairs;
   for (const auto& s : segments)
-    for (std::size_t i = 0; i + 1 < s.size(); i += 2) pairs.push_back({s[i], s[i + 1], place_of(s[i] % C, s[i] / C), place_of(s[i + 1] % C, s[i + 1] / C)});
-  if (!pairs.empty() && x_fits && small(outside) && g.groups * O > 0 && row_of(0) && g.batch * P <= few_positions) {  // a product with a vector
+    for (std::size_t i = 0; i + 1 < s.size(); i += 2) pairs.push_back({s[i], s[i + 1], place_of(s[i] % C, s[i] / C), place_of(s[i + 1] % C, s[i + 1] / C), s[i] % C, s[i + 1] % C});
+  const auto source = sources(g);
+  // Positions of all images are one sequence: the rows of a matrix product, too, fill whole blocks.
+  std::vector<std::int64_t> sequence;
+  if (borders)
+    for (std::int64_t at = 0; at < g.batch * P; ++at)
+      if (std::any_of(source.begin() + at % P * T, source.begin() + (at % P + 1) * T, [](std::int32_t s) { return s < 0; })) sequence.push_back(at);
+  const std::int64_t visited = borders ? static_cast<std::int64_t>(sequence.size()) : g.batch * P;
+  const auto place_at = [&](std::int64_t k) { return borders ? sequence[static_cast<std::size_t>(k)] : k; };
+  if (!pairs.empty() && x_fits && small(outside) && g.groups * O > 0 && row_of(0) && !borders && g.batch * P <= few_positions) {  // a product with a vector
     std::vector<std::int32_t> first, second, a(pairs.size()), b(pairs.size());
     for (const Pair& p : pairs) first.push_back(static_cast<std::int32_t>(p.first_place)), second.push_back(static_cast<std::int32_t>(p.second_place));
     bool neighbours = true;
     for (std::size_t i = 0; i < pairs.size(); ++i) neighbours = neighbours && pairs[i].first_place == static_cast<std::int64_t>(2 * i) && pairs[i].second_place == pairs[i].first_place + 1;
-    const auto source = sources(g);
     for (std::int64_t group = 0; group < g.groups; ++group)
       for (std::int64_t at = 0; at < g.batch * P; ++at) {
         const std::int64_t n = at / P, p = at % P;
@@ -118,10 +126,10 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
   // Pairs that can saturate at all, and whether their numbers fit the block's.
   std::vector<std::vector<PairTerm>> candidates(static_cast<std::size_t>(g.groups * O));
   bool fits = x_fits && small(outside), any = false;
-  const auto look = [&](std::int64_t o, const Pair& pair) {
+  const auto look = [&](std::int64_t o, std::int64_t first_of_group, const Pair& pair) {
     const std::int64_t w0 = w(o, pair.first_place), w1 = w(o, pair.second_place);
     if (std::abs(w0) + std::abs(w1) <= harmless) return;
-    const Reach &a = reach[static_cast<std::size_t>(o / O * C + pair.first % C)], &b = reach[static_cast<std::size_t>(o / O * C + pair.second % C)];
+    const Reach &a = reach[static_cast<std::size_t>(first_of_group + pair.first_channel)], &b = reach[static_cast<std::size_t>(first_of_group + pair.second_channel)];
     const auto high = std::max(w0 * a.least, w0 * a.most) + std::max(w1 * b.least, w1 * b.most);
     const auto low = std::min(w0 * a.least, w0 * a.most) + std::min(w1 * b.least, w1 * b.most);
     if (high <= 32767 && low >= -32768) return;
@@ -136,37 +144,36 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
     for (std::size_t i = 0; i < pairs.size(); ++i) pair_at[static_cast<std::size_t>(pairs[i].first_place)] = static_cast<std::int32_t>(i);
     std::vector<std::uint8_t> large(static_cast<std::size_t>(K) + 8), beyond(large.size());
     for (std::int64_t o = 0; o < g.groups * O; ++o) {
+      candidates[static_cast<std::size_t>(o)].reserve(pairs.size() / 2);
       magnitudes(row_of(o), K, large.data());
       mark_beyond(large.data(), large.data() + apart, K - apart, static_cast<std::uint8_t>(harmless), beyond.data());
       for (std::int64_t i = 0; i + apart < K; i += 8) {
         std::uint64_t eight = 0;
         std::memcpy(&eight, &beyond[static_cast<std::size_t>(i)], 8);
         for (std::int64_t k = i; eight && k < std::min(i + 8, K - apart); ++k)
-          if (const std::int32_t at = pair_at[static_cast<std::size_t>(k)]; beyond[static_cast<std::size_t>(k)] && at >= 0) look(o, pairs[static_cast<std::size_t>(at)]);
+          if (const std::int32_t at = pair_at[static_cast<std::size_t>(k)]; beyond[static_cast<std::size_t>(k)] && at >= 0) look(o, o / O * C, pairs[static_cast<std::size_t>(at)]);
       }
     }
   } else {
     for (std::int64_t o = 0; o < g.groups * O; ++o)
-      for (const auto& pair : pairs) look(o, pair);
+      for (const auto& pair : pairs) look(o, o / O * C, pair);
   }
   if (!any) return;
-  const auto source = sources(g);
   // Values of every term at a block of positions, term by term: [T * C][pair_positions].
   auto* raw = block.get<std::int16_t>(fits ? T * C * pair_positions : 0);
   std::vector<Run> runs;
   std::vector<std::uint8_t> read(static_cast<std::size_t>(T * C));
-  // Positions of all images are one sequence: the rows of a matrix product, too, fill whole blocks.
   for (std::int64_t group = 0; group < g.groups; ++group) {
     std::fill(read.begin(), read.end(), std::uint8_t{0});
     for (std::int64_t o = group * O; o < (group + 1) * O; ++o)
       for (const auto& term : candidates[static_cast<std::size_t>(o)]) read[static_cast<std::size_t>(term.first)] = read[static_cast<std::size_t>(term.second)] = 1;
-    for (std::int64_t first = 0; first < g.batch * P; first += pair_positions) {
-      const std::int64_t count = std::min(pair_positions, g.batch * P - first);
+    for (std::int64_t first = 0; first < visited; first += pair_positions) {
+      const std::int64_t count = std::min(pair_positions, visited - first);
       if (fits)
         for (std::int64_t t = 0; t < T; ++t) {
           runs.clear();
           for (std::int64_t i = 0; i < count; ++i) {
-            const std::int64_t n = (first + i) / P, s = source[static_cast<std::size_t>((first + i) % P * T + t)];
+            const std::int64_t at = place_at(first + i), n = at / P, s = source[static_cast<std::size_t>(at % P * T + t)];
             if (!runs.empty() && runs.back().n == n && (s < 0 ? runs.back().s < 0 : runs.back().s >= 0 && s == runs.back().s + runs.back().length)) ++runs.back().length;
             else runs.push_back({i, 1, n, s});
           }
@@ -193,7 +200,7 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
         else
           for (std::int64_t i = 0; i < count; ++i)
             for (const auto& term : terms) {
-              const std::int64_t n = (first + i) / P, p = (first + i) % P;
+              const std::int64_t n = place_at(first + i) / P, p = place_at(first + i) % P;
               const auto value = [&](std::int32_t at) -> std::int64_t {
                 const std::int64_t s = source[static_cast<std::size_t>(p * T + at / C)];
                 std::int32_t v = outside;
@@ -204,7 +211,7 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
               excess[i] += saturate(product, 16) - product;
             }
         for (std::int64_t i = 0; i < count; ++i)
-          if (excess[i] && !visit({(first + i) / P, o, (first + i) % P, excess[i]})) return;
+          if (excess[i] && !visit({place_at(first + i) / P, o, place_at(first + i) % P, excess[i]})) return;
       }
     }
   }
@@ -224,14 +231,14 @@ std::vector<std::int64_t> pair_excess(const Geometry& g, const Operands& in, con
     for (std::int64_t i = 0; i < length; ++i) to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(from[i]);
   };
   const auto w = [&](std::int64_t o, std::int64_t place) -> std::int64_t { return in.w[static_cast<std::size_t>(o * C * T + place)]; };
-  scan(g, x, w, [&](std::int64_t c, std::int64_t t) { return c * T + t; }, [](std::int64_t) -> const std::int8_t* { return nullptr; }, segments, outside, reach, fits, [&](const PairExcess& e) {
+  scan(g, x, w, [&](std::int64_t c, std::int64_t t) { return c * T + t; }, [](std::int64_t) -> const std::int8_t* { return nullptr; }, segments, outside, reach, fits, false, [&](const PairExcess& e) {
     excess[static_cast<std::size_t>((e.n * channels + e.channel) * P + e.position)] = e.excess;
     return true;
   });
   return excess;
 }
 
-void visit_pair_excess(const StreamRequest& request, const std::vector<Segment>& segments, std::int32_t outside, std::int32_t offset, const std::function<bool(const PairExcess&)>& visit) {
+void visit_pair_excess(const StreamRequest& request, const std::vector<Segment>& segments, std::int32_t outside, std::int32_t offset, const std::function<bool(const PairExcess&)>& visit, bool borders) {
   const Geometry& g = request.geometry;
   const StoredOperands& in = request.operands;
   const std::int64_t T = g.taps(), I = g.in_positions(), C = g.in_channels, all = g.groups * C;
@@ -273,7 +280,7 @@ void visit_pair_excess(const StreamRequest& request, const std::vector<Segment>&
   const auto by = [&](auto stored) {
     const auto* weights = reinterpret_cast<const decltype(stored)*>(in.w);
     scan(g, x, [&](std::int64_t o, std::int64_t place) -> std::int64_t { return weights[o * C * T + place]; },
-         [&](std::int64_t c, std::int64_t t) { return in.w_channels_last ? t * C + c : c * T + t; }, [&](std::int64_t o) { return weights + o * C * T; }, segments, outside, reach, true, visit);
+         [&](std::int64_t c, std::int64_t t) { return in.w_channels_last ? t * C + c : c * T + t; }, [&](std::int64_t o) { return weights + o * C * T; }, segments, outside, reach, true, borders, visit);
   };
   w_negative ? by(std::int8_t{}) : by(std::uint8_t{});
 }

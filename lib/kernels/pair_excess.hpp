@@ -12,7 +12,7 @@ struct PairExcess {
 };
 
 /// pair_excess() of accumulate.hpp, element by element in blocks of positions; raw x is the stored value plus `offset`. Ends when visit()
-/// gives false. Operands of 8 bits.
-void visit_pair_excess(const StreamRequest&, const std::vector<Segment>&, std::int32_t outside, std::int32_t offset, const std::function<bool(const PairExcess&)>& visit);
+/// gives false. Operands of 8 bits. `borders`: of positions alone at which a tap lies outside.
+void visit_pair_excess(const StreamRequest&, const std::vector<Segment>&, std::int32_t outside, std::int32_t offset, const std::function<bool(const PairExcess&)>& visit, bool borders = false);
 
 }  // namespace lastbit

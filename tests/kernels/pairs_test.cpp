@@ -60,6 +60,18 @@ TEST_CASE("saturating pairs add what each pair alone adds", "[kernels][pairs]") 
       });
       const bool as_stored = visited == want;
       CHECK(as_stored);
+      // And of positions with a tap outside alone.
+      std::vector<std::int64_t> at_borders(want.size()), bordering = want;
+      for (std::size_t i = 0; i < bordering.size(); ++i) {
+        const std::int64_t p = static_cast<std::int64_t>(i) % c.g.positions(), T = c.g.taps();
+        if (std::none_of(source.begin() + p * T, source.begin() + (p + 1) * T, [](auto s) { return s < 0; })) bordering[i] = 0;
+      }
+      visit_pair_excess(c.request(), segments, outside, 0, [&](const PairExcess& e) {
+        at_borders[static_cast<std::size_t>((e.n * c.g.groups * c.g.out_channels + e.channel) * c.g.positions() + e.position)] += e.excess;
+        return true;
+      }, true);
+      const bool borders = at_borders == bordering;
+      CHECK(borders);
       std::int64_t few = 0;
       visit_pair_excess(c.request(), segments, outside, 0, [&](const PairExcess&) { return ++few < 3; });
       CHECK(few == std::min<std::int64_t>(visits, 3));
