@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t sample_size = 96, probe_size = 8, near_misses_kept = 3, causes_kept = 4;
 constexpr int profile_rank = 50;
-constexpr std::size_t judged_at_once = 128;
+constexpr std::size_t judged_at_once = 16;
 constexpr std::int64_t small = 4096;      // elements of a layer that is always computed in full
 constexpr std::int64_t first_block = 1024, summed_at_once = 32, most_products = 200000;
 
@@ -125,9 +125,8 @@ class Trial {
     const auto judge = [&](std::int64_t from, std::span<const double> v) {
       for (std::size_t k = 0; k < v.size(); ++k) {
         if (const std::size_t end = std::min(k + judged_at_once, v.size()); k % judged_at_once == 0 && all_equal(&v[k], &observed[static_cast<std::size_t>(from) + k], end - k)) {
-          const auto first = case_.differing.begin() + static_cast<std::ptrdiff_t>(next), last = std::lower_bound(first, case_.differing.end(), from + static_cast<std::int64_t>(end));
-          full.explained.insert(full.explained.end(), first, last);
-          right += static_cast<std::int64_t>(end - k), next = static_cast<std::size_t>(last - case_.differing.begin());
+          for (const std::int64_t last = from + static_cast<std::int64_t>(end); next < case_.differing.size() && case_.differing[next] < last; ++next) full.explained.push_back(case_.differing[next]);
+          right += static_cast<std::int64_t>(end - k);
           k = end - 1;
           continue;
         }

@@ -43,7 +43,7 @@ struct Case::Accumulation {
   bool bytes = false;              // the operands are read where their tensors lie
   struct Whole {                   // sums of the layer's own operands by other pairs, kept for the next that pair alike
     std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
-    std::string registers;
+    std::string registers, inside;  // inside: what decides them where no tap lies outside
     std::shared_ptr<const std::vector<std::int64_t>> acc;
   };
   std::vector<Whole> wholes;
@@ -104,7 +104,9 @@ void read_numbers(const Reading& reading, const OperandView& own, std::int64_t f
     for (std::int64_t k = 0; k < n; ++k) to[k] = own(reading.place(from + k * step));
   else
     own.copy(from, step, n, to);
-  if (reading.value)
+  if (reading.of_byte && own.bytes)
+    for (std::int64_t k = 0; k < n; ++k) to[k] = (*reading.of_byte)[static_cast<std::size_t>(to[k] + 128)];
+  else if (reading.value)
     for (std::int64_t k = 0; k < n; ++k) to[k] = reading.value(to[k]);
 }
 
@@ -122,6 +124,8 @@ struct PairRule {
   PairRule(const Cell& rule, std::int64_t x_zero_point)
       : offset(pair_offset(rule)), outside(pair_outside(rule, x_zero_point)) {}
 };
+
+std::string pair_offset_text(const Cell& rule) { return rule.get("pair_offset") == "128" ? "/128" : "/0"; }
 
 bool wraps(const Cell& rule) { return rule.get("accumulator", "int32") == "int32"; }
 
@@ -241,12 +245,20 @@ struct Case::Reals {
     RealPart values;
   };
   std::vector<Other> others;
+  std::vector<std::pair<const Layer*, const Layer*>> shared;
+  const Layer* source(const Layer* of) const {
+    const auto at = std::find_if(shared.begin(), shared.end(), [&](const auto& s) { return s.first == of; });
+    return at == shared.end() ? of : at->second;
+  }
 };
+
+void Case::share_real_values(const Layer& of, const Layer& with) const { real_->shared.emplace_back(&of, real_->source(&with)); }
 
 std::size_t Case::RealPart::place(std::size_t k) const { return part ? part->at[k] : k; }
 std::size_t Case::RealPart::size(std::int64_t elements) const { return part ? part->row.size() : static_cast<std::size_t>(elements); }
 
-Case::RealPart Case::real_values(const Layer& of, const std::vector<std::int64_t>& elements) const {
+Case::RealPart Case::real_values(const Layer& asked, const std::vector<std::int64_t>& elements) const {
+  const Layer& of = *real_->source(&asked);
   constexpr std::size_t own_kept = 8, others_kept_whole = 3;
   const bool own = &of == &layer;
   for (const auto& k : real_->others)
@@ -270,7 +282,8 @@ Case::RealPart Case::real_values(const Layer& of, const std::vector<std::int64_t
   return values;
 }
 
-bool Case::has_fractions(const Layer& of) const {
+bool Case::has_fractions(const Layer& asked) const {
+  const Layer& of = *real_->source(&asked);
   const bool own = &of == &layer;
   if (own && real_->fractions) return *real_->fractions;
   const auto is_fraction = [&](const RealPart& values, std::size_t n) -> std::optional<bool> {
@@ -292,7 +305,8 @@ bool Case::is_open(std::int64_t element) const {
   return it != all.end() && it->index == element && !std::binary_search(differing.begin(), differing.end(), element);
 }
 
-std::vector<std::int64_t> Case::sums_by(const Cell& rule) const {
+/// `inside`: sums that are right where no tap lies outside.
+std::vector<std::int64_t> Case::sums_by(const Cell& rule, const std::vector<std::int64_t>* inside) const {
   const auto& a = *accumulation_;
   const Geometry& g = geometry();
   ++cost_->accumulations;
@@ -302,7 +316,16 @@ std::vector<std::int64_t> Case::sums_by(const Cell& rule) const {
   request.geometry = g;
   request.operands = {x.dtype, w.dtype, x.data, w.data, false, false, a.numbers.x_zero_point, a.numbers.w_zero_point};
   std::vector<std::int64_t> acc;
-  if (wraps(rule) && wraps(cell) && !a.acc.empty() && cell.get("pairs", "none") == "none" && cell.get("register").empty()) {
+  const bool known = wraps(rule) && wraps(cell) && !a.acc.empty() && cell.get("pairs", "none") == "none" && cell.get("register").empty();
+  const bool borders = known && inside;
+  if (borders) {
+    acc = *inside;
+    const std::int64_t P = g.positions(), T = g.taps();
+    const auto source = sources(g);
+    for (std::int64_t p = 0; p < P; ++p)
+      if (std::any_of(source.begin() + p * T, source.begin() + (p + 1) * T, [](std::int32_t s) { return s < 0; }))
+        for (std::int64_t i = p; i < size(); i += P) acc[static_cast<std::size_t>(i)] = a.acc[static_cast<std::size_t>(i)];
+  } else if (known) {
     acc = a.acc;  // modulo 2^32, as what becomes of them
   } else {
     acc.resize(static_cast<std::size_t>(size()));
@@ -320,7 +343,7 @@ std::vector<std::int64_t> Case::sums_by(const Cell& rule) const {
     visit_pair_excess(request, segments, pairs.outside, pairs.offset, [&](const PairExcess& e) {
       acc[static_cast<std::size_t>((e.n * channels + e.channel) * g.positions() + e.position)] += e.excess;
       return true;
-    });
+    }, borders);
   }
   if (wraps(rule))
     for (auto& v : acc) v = wrap32(v);
@@ -365,15 +388,17 @@ std::shared_ptr<const std::vector<std::int64_t>> Case::whole_sums(const Change& 
   std::string registers = registers_of(rule, !pairs.empty());
   for (const auto& w : a.wholes)
     if (w.registers == registers && w.pairs == pairs) return w.acc;
-  auto acc = std::make_shared<const std::vector<std::int64_t>>(sums_by(rule));
-  a.wholes.push_back({std::move(pairs), registers, acc});
+  std::string inside = rule.get("accumulator", "int32") + rule.get("register") + pair_offset_text(rule);
+  const auto other = pairs.empty() ? a.wholes.end() : std::find_if(a.wholes.begin(), a.wholes.end(), [&](const auto& w) { return w.inside == inside && w.pairs == pairs; });
+  auto acc = std::make_shared<const std::vector<std::int64_t>>(sums_by(rule, other == a.wholes.end() ? nullptr : other->acc.get()));
+  a.wholes.push_back({std::move(pairs), std::move(registers), std::move(inside), acc});
   return acc;
 }
 
 /// What of a rule, beside its pairs, decides the sums of the layer's own operands.
 std::string Case::registers_of(const Cell& rule, bool pairs) const {
   std::string registers = rule.get("accumulator", "int32") + rule.get("register");
-  if (pairs) registers += (has_padding() ? rule.get("pair_outside", "zero_point") : "") + (rule.get("pair_offset") == "128" ? "/128" : "/0");
+  if (pairs) registers += (has_padding() ? rule.get("pair_outside", "zero_point") : "") + pair_offset_text(rule);
   return registers;
 }
 

@@ -171,6 +171,8 @@ class Case {
     std::size_t size(std::int64_t elements) const;
   };
   RealPart real_values(const Layer&, const std::vector<std::int64_t>& elements) const;
+  /// Says that a layer has the real values of another one: outputs and activation alone differ. Both live as long as they are asked for.
+  void share_real_values(const Layer& of, const Layer& with) const;
   /// Whether they are fractions: exponentials and roots have no ties that a runtime could see, and their exact values cost most.
   bool has_fractions(const Layer&) const;
   /// Counted so far.
@@ -179,7 +181,7 @@ class Case {
  private:
   struct Accumulation;
   float summed(bool fused, float convolution, std::int64_t element) const;
-  std::vector<std::int64_t> sums_by(const Cell&) const;
+  std::vector<std::int64_t> sums_by(const Cell&, const std::vector<std::int64_t>* inside = nullptr) const;
   using Bounds = std::pair<std::int64_t, std::int64_t>;
   Bounds range_by(const Cell&) const;
   Values values_of(const CodePart&, const Result&, const std::vector<std::int64_t>& elements) const;
@@ -211,6 +213,7 @@ struct Suspect {
   std::shared_ptr<const Layer> layer{};                             // the layer it runs on, by the profile's arithmetic; or
   std::function<Values(const Layer&, const std::vector<std::int64_t>& elements)> arithmetic{};  // how it computes any layer
   std::vector<std::string> alike{};                                 // what stands in every group with it: profiles of the very same rule
+  bool few_are_cheap = false;                                       // by that: of a few elements
 };
 
 /// One family: what it suspects of a case. Returns nothing where it does not apply.

@@ -1,5 +1,6 @@
 // operands.hpp: an accumulating layer's operands, number by number where they lie, and the same read otherwise.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@ struct Reading {
   std::function<std::int32_t(std::int64_t)> number{};
   std::function<std::int64_t(std::int64_t)> place{};
   std::function<std::int32_t(std::int32_t)> value{};
+  std::shared_ptr<const std::array<std::int32_t, 384>> of_byte{};  // value() of -128..255, by OtherOperands
 
   template <class Own>
   std::int32_t operator()(std::int64_t i, Own own) const {
@@ -35,7 +37,15 @@ class OtherOperands {
     std::optional<std::vector<std::int64_t>> w_zero_point{};
   };
   OtherOperands() = default;
-  OtherOperands(Readings r) : readings_(std::make_shared<const Readings>(std::move(r))) {}
+  OtherOperands(Readings r) {
+    for (Reading* side : {&r.x, &r.w}) {
+      if (!side->value) continue;
+      std::array<std::int32_t, 384> all;
+      for (std::int32_t v = -128; v < 256; ++v) all[static_cast<std::size_t>(v + 128)] = side->value(v);
+      side->of_byte = std::make_shared<const std::array<std::int32_t, 384>>(all);
+    }
+    readings_ = std::make_shared<const Readings>(std::move(r));
+  }
   explicit operator bool() const { return readings_ != nullptr; }
   const Readings& operator*() const { return *readings_; }
   const Readings* operator->() const { return readings_.get(); }

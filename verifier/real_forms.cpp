@@ -67,8 +67,10 @@ Values rounded_real_values(const Case& c, const Layer& layer, const Layer& of, c
     const int side = (real.exact(static_cast<std::int64_t>(at)) / Exact(so)).compare_middle(Exact(boundary));
     return boundary + 0.25 * side;
   };
+  const bool one_scale = y.q.scale.size() == 1 && y.q.zero_point.size() <= 1;
+  const double first_scale = y.q.scale_of(0), first_zero_point = y.q.zero_point_of(0);
   const auto stored = [&](std::size_t at, std::int64_t i) -> StoredReal {
-    const double zo = y.zero_point_at(i), scaled = decided(at, y.scale_at(i), how.form->scaled(real, at, y.scale_at(i)));
+    const double zo = one_scale ? first_zero_point : y.zero_point_at(i), so = one_scale ? first_scale : y.scale_at(i), scaled = decided(at, so, how.form->scaled(real, at, so));
     const auto as = [&](double x) {
       const double sum = how.form->single ? static_cast<double>(static_cast<float>(x) + static_cast<float>(zo)) : x + zo;
       const std::int64_t whole = to_integer(std::clamp(how.inside ? sum : x, -0x1p60, 0x1p60), how.mode).value + (how.inside ? 0 : static_cast<std::int64_t>(zo));

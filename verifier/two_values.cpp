@@ -29,7 +29,7 @@ std::vector<std::int64_t> spread(const Case& c) {
 
 class Search {
  public:
-  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l, const std::vector<std::int64_t>& e) { return c.rerun(l, c.cell, e); }), first_(c.has_parts() ? spread(c) : std::vector<std::int64_t>{}), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
+  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l, const std::vector<std::int64_t>& e) { return c.rerun(l, c.cell, e); }), first_(spread(c)), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
     for (const auto& s : suspects) {
       if (s.rank >= 50 || s.run) continue;
       if (s.layer && s.name != "zero-point:stale" && layers_.size() < most_layers) layers_.push_back(&s);
@@ -41,11 +41,12 @@ class Search {
   }
 
   std::optional<Pair> run() {
-    for (const auto* a : arithmetics_) with_stale(*a, a->arithmetic, case_.layer);
-    for (const auto* l : layers_) with_stale(*l, own_, *l->layer);
+    const bool parts = case_.has_parts();
+    for (const auto* a : arithmetics_) with_stale(*a, a->arithmetic, case_.layer, parts || a->few_are_cheap);
+    for (const auto* l : layers_) with_stale(*l, own_, *l->layer, parts);
     for (const auto* l : layers_)
       for (const auto* a : arithmetics_)
-        if (l->name != a->name && explains_all(a->arithmetic, *l->layer)) enter(*l, *a);
+        if (l->name != a->name && explains_all(a->arithmetic, *l->layer, parts || a->few_are_cheap)) enter(*l, *a);
     if (found_.empty()) return std::nullopt;
     std::stable_sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.first.rank + a.second.rank < b.first.rank + b.second.rank; });
     Pair best = found_.front();
@@ -76,9 +77,9 @@ class Search {
   }
   bool as_observed(double v, std::int64_t i) const { return same_value(v, case_.observed_value(i)) || case_.is_open(i); }
   /// As many whole outputs may be computed as the search has left; a few elements tell of most that it would be in vain.
-  bool explains_all(const Arithmetic& arithmetic, const Layer& layer) {
+  bool explains_all(const Arithmetic& arithmetic, const Layer& layer, bool few_are_cheap) {
     if (left_-- <= 0) return false;
-    if (!first_.empty()) {
+    if (few_are_cheap) {
       const Values some = computed(arithmetic, layer, first_);
       for (std::size_t k = 0; k < some.size(); ++k)
         if (!as_observed(some[k], first_[k])) return false;
@@ -99,15 +100,16 @@ class Search {
   void enter(const Suspect& a, const Suspect& b) { found_.push_back({a, b, {}, {}, {}}); }
 
   /// What the zero point would have to be after the other change: from how far its results, unclamped, are off.
-  void with_stale(const Suspect& s, const Arithmetic& arithmetic, const Layer& layer) {
+  void with_stale(const Suspect& s, const Arithmetic& arithmetic, const Layer& layer, bool few_are_cheap) {
     const Tensor& y = case_.observed;
     if (case_.port != "y" || is_float(y.dtype) || !y.q.quantized() || y.q.zero_point.size() > 1 || y.q.float_zero_point) return;
     const auto open = keep(layer);
+    case_.share_real_values(*open, layer);
     open->outputs.at("y").q.qmin = -far, open->outputs.at("y").q.qmax = far;
     if (open->attributes.has("activation")) open->attributes.values["activation"] = std::string("none");
     const auto is_inside = [&y](double q) { return q > static_cast<double>(y.q.qmin) && q < static_cast<double>(y.q.qmax); };
     if (left_-- <= 0) return;
-    if (!first_.empty() && !moved_alike(computed(arithmetic, *open, first_), is_inside)) return;
+    if (few_are_cheap && !moved_alike(computed(arithmetic, *open, first_), is_inside)) return;
     Values v = computed(arithmetic, *open, {});
     if (v.empty() && left_-- > 0) v = computed(arithmetic, layer, {});  // an operator that takes no such range
     if (static_cast<std::int64_t>(v.size()) != case_.size()) return;
@@ -121,8 +123,9 @@ class Search {
     const std::int64_t own = y.q.integer_zero_point(), stale = own + most->first;
     if (stale < info(y.dtype).min || stale > info(y.dtype).max) return;
     const auto other = keep(layer), alone = keep(case_.layer);
+    case_.share_real_values(*other, layer);
     for (const auto& l : {other, alone}) l->outputs.at("y").q.zero_point = {static_cast<double>(stale)};
-    if (!explains_all(arithmetic, *other)) return;
+    if (!explains_all(arithmetic, *other, few_are_cheap)) return;
     enter(s, rerun_suspect(case_, "zero-point:stale", "The output was written with zero point " + std::to_string(stale) + " instead of " + std::to_string(own) + ".", *alone, 20));
   }
   /// Whether one other zero point may stand behind all of these: inside the range every element then moves by as much, but for ties that go
@@ -138,7 +141,7 @@ class Search {
 
   const Case& case_;
   Arithmetic own_;
-  std::vector<std::int64_t> first_;                                 // empty: all are asked at once
+  std::vector<std::int64_t> first_;                                 // asked before all others
   std::int64_t left_;
   std::vector<const Suspect*> layers_, arithmetics_;
   std::vector<std::shared_ptr<Layer>> kept_;                        // real values are remembered by a layer's address

@@ -30,8 +30,9 @@ Tensor reread(const Tensor& t, const std::vector<int>& order) {
 }
 
 /// Where a number of [rows, channels, inner] is taken from, when the bytes lie as [rows, inner, channels]; `back`: the other way round.
-std::int64_t swapped(std::int64_t at, std::int64_t channels, std::int64_t inner, bool back) {
-  const std::int64_t row = at / (channels * inner), rest = at % (channels * inner), last = back ? channels : inner;
+template <class Int>
+Int swapped(Int at, Int channels, Int inner, bool back) {
+  const Int row = at / (channels * inner), rest = at % (channels * inner), last = back ? channels : inner;
   return row * channels * inner + rest % last * (back ? inner : channels) + rest / last;
 }
 
@@ -43,6 +44,8 @@ Reading of_input(const Case& c, bool back) {
 Reading of_weight(const Case& c, bool back) {
   const Geometry& g = c.geometry();
   const std::int64_t T = g.taps(), C = g.in_channels, O = g.out_channels;
+  if (!g.transposed && c.right().size() < std::int64_t{1} << 31)  // divides faster
+    return {.place = [channels = static_cast<std::uint32_t>(C), taps = static_cast<std::uint32_t>(T), back](std::int64_t at) { return static_cast<std::int64_t>(swapped(static_cast<std::uint32_t>(at), channels, taps, back)); }};
   if (!g.transposed) return {.place = [=](std::int64_t at) { return swapped(at, C, T, back); }};
   return {.place = [=](std::int64_t at) {
     const std::int64_t row = at / T / C, in_tensor = (((row / O * C) + at / T % C) * O + row % O) * T + at % T, from = swapped(in_tensor, O, T, back), channel = from / T / O;

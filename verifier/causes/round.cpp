@@ -22,6 +22,7 @@ std::vector<Suspect> of_real_values(const Case& c) {
   const auto add = [&](const std::string& name, const std::string& sentence, const RealRounding& how) {
     Suspect s{name, sentence, 13, [&c, how](const std::vector<std::int64_t>& elements) { return rounded_real_values(c, c.layer, c.layer, how, elements); }, true};
     s.arithmetic = [&c, how](const Layer& layer, const std::vector<std::int64_t>& elements) { return rounded_real_values(c, layer, layer, how, elements); };
+    s.few_are_cheap = true;
     all.push_back(std::move(s));
   };
   for (const auto& form : real_forms) {

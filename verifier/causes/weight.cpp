@@ -12,14 +12,19 @@ namespace {
 
 /// w[o, c] taken from the bytes of its transpose, per tap and group; in and out channels swap roles. Or the other way round: the
 /// bytes of w taken for those of its transpose. The two differ where O != C. `whole`: over all groups at once, [g*O, C] as [C, g*O].
+template <class Int>
+Reading transposed_by(Int O, Int C, Int T, bool bytes_of_transpose) {
+  return {.place = [=](std::int64_t place) {
+    const Int at = static_cast<Int>(place), t = at % T, i = at / T % C, row = at / T / C, o = row % O, group = row / O;
+    const Int flat = o * C + i;  // position in [O, C], read as [C, O]; or position in [C, O], read as [O, C]:
+    return static_cast<std::int64_t>((group * O * C + (bytes_of_transpose ? flat % O * C + flat / O : i * O + o)) * T + t);
+  }};
+}
 Reading transposed(const Case& c, bool bytes_of_transpose, bool whole = false) {
   const auto& g = c.geometry();
   const std::int64_t O = whole ? g.groups * g.out_channels : g.out_channels, C = g.in_channels, T = g.taps();
-  return {.place = [=](std::int64_t at) {
-    const std::int64_t t = at % T, i = at / T % C, row = at / T / C, o = row % O, group = row / O;
-    const std::int64_t flat = o * C + i;  // position in [O, C], read as [C, O]; or position in [C, O], read as [O, C]:
-    return (group * O * C + (bytes_of_transpose ? flat % O * C + flat / O : i * O + o)) * T + t;
-  }};
+  if (c.right().size() < std::int64_t{1} << 31) return transposed_by(static_cast<std::uint32_t>(O), static_cast<std::uint32_t>(C), static_cast<std::uint32_t>(T), bytes_of_transpose);  // divides faster
+  return transposed_by(O, C, T, bytes_of_transpose);
 }
 
 /// aten/src/ATen/native/quantized/cpu/qconv_prepack.cpp with ideep: per group the [I, O, taps] memory is viewed as
