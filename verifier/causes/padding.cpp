@@ -52,22 +52,39 @@ std::vector<Suspect> of_pad(const Case& c) {
   return all;
 }
 
+/// A pool's window along each spatial axis; no begins where its attributes are of another form.
+struct PoolWindow {
+  std::vector<std::int64_t> reach, stride, begins;
+  explicit PoolWindow(const Layer& layer) {
+    const auto& a = layer.attributes;
+    const auto d = static_cast<std::size_t>(layer.in("x").rank() - 2);
+    reach = a.integers("kernel_size", d);
+    stride = a.has("stride") && !a.list("stride").empty() ? a.integers("stride", d) : reach;
+    const auto dilation = a.has("dilation") ? a.integers("dilation", d) : std::vector<std::int64_t>(d, 1);
+    for (std::size_t i = 0; i < d; ++i) reach[i] = (reach[i] - 1) * dilation[i] + 1;
+    begins = a.list("padding");
+    if (begins.size() == 1) begins.assign(d, begins[0]);
+    if (begins.size() != d && begins.size() != 2 * d) begins.clear();
+  }
+  bool touches_padding(const Layer& layer, std::int64_t element) const {
+    const Tensor &x = layer.in("x"), &y = layer.out();
+    for (std::size_t i = reach.size(); i-- > 0;) {
+      const auto axis = static_cast<std::int64_t>(i) + 2;
+      const std::int64_t first = element % y.dim(axis) * stride[i] - begins[i];
+      if (first < 0 || first + reach[i] > x.dim(axis)) return true;
+      element /= y.dim(axis);
+    }
+    return false;
+  }
+};
+
 /// A pool whose padding takes part with this code: the input padded beforehand. None where it has no padding that could.
-std::optional<Layer> padded_pool(const Case& c, std::int64_t code) {
+std::optional<Layer> padded_pool(const Case& c, const PoolWindow& window, std::int64_t code) {
   const Tensor& x = c.layer.in("x");
-  const auto& a = c.layer.attributes;
-  const auto d = static_cast<std::size_t>(x.rank() - 2);
-  const auto kernel = a.integers("kernel_size", d), dilation = a.has("dilation") ? a.integers("dilation", d) : std::vector<std::int64_t>(d, 1);
-  const auto stride = a.has("stride") && !a.list("stride").empty() ? a.integers("stride", d) : kernel;
-  auto padding = a.list("padding");
-  if (padding.size() == 1) padding.assign(d, padding[0]);
-  if (padding.size() == d) padding.insert(padding.end(), padding.begin(), padding.begin() + static_cast<std::ptrdiff_t>(d));
-  if (padding.size() != 2 * d) return std::nullopt;
   Shape shape = x.shape;
-  for (std::size_t i = 0; i < d; ++i) {  // as far as the last window reaches
+  for (std::size_t i = 0; i < window.reach.size(); ++i) {  // as far as the last window reaches
     const auto at = static_cast<std::int64_t>(i) + 2;
-    const std::int64_t reach = (c.observed.dim(at) - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1;
-    shape[i + 2] = std::max(reach, x.dim(at) + padding[i]);
+    shape[i + 2] = std::max((c.observed.dim(at) - 1) * window.stride[i] + window.reach[i], x.dim(at) + window.begins[i]);
   }
   if (shape == x.shape) return std::nullopt;
   std::vector<std::int32_t> codes(static_cast<std::size_t>(count(shape)), static_cast<std::int32_t>(code));
@@ -75,7 +92,7 @@ std::optional<Layer> padded_pool(const Case& c, std::int64_t code) {
   for (std::int64_t i = 0; i < x.size(); ++i) {
     std::int64_t place = 0, rest = i;
     for (std::size_t axis = 0; axis < from.size(); ++axis) {
-      const std::int64_t index = rest / from[axis] + (axis >= 2 ? padding[axis - 2] : 0);
+      const std::int64_t index = rest / from[axis] + (axis >= 2 ? window.begins[axis - 2] : 0);
       rest %= from[axis];
       place += index * to[axis];
     }
@@ -95,11 +112,13 @@ std::vector<Suspect> of_pool(const Case& c) {
   const Tensor& x = c.layer.in("x");
   const bool largest = c.layer.op.rfind("max_pool", 0) == 0;
   if (!c.layer.attributes.has("padding") || is_float(x.dtype) || x.rank() < 3) return all;
+  const PoolWindow window(c.layer);
+  if (window.begins.empty() || !std::all_of(c.differing.begin(), c.differing.end(), [&](std::int64_t i) { return window.touches_padding(c.layer, i); })) return all;
   const std::int64_t zi = x.q.integer_zero_point();
   const auto& range = info(x.dtype);
   const auto add = [&](const char* name, std::int64_t code, const std::string& words, int rank) {
     if (code < range.min || code > range.max || (!largest && code == zi)) return;
-    if (auto layer = padded_pool(c, code)) all.push_back(rerun_suspect(c, name, "The padding took part as the code " + std::to_string(code) + words, std::move(*layer), rank));
+    if (auto layer = padded_pool(c, window, code)) all.push_back(rerun_suspect(c, name, "The padding took part as the code " + std::to_string(code) + words, std::move(*layer), rank));
   };
   add("padding:zero", 0, ", a raw zero.", 10);
   if (largest) {
@@ -116,7 +135,7 @@ std::vector<Suspect> of_pool(const Case& c) {
   const auto clamped = [&](double v) { return v <= static_cast<double>(stored.min) || v >= static_cast<double>(stored.max); };
   for (const std::int64_t away : {std::int64_t{info(x.dtype).max}, std::int64_t{16}}) {
     const std::int64_t least = std::max<std::int64_t>(range.min, zi - away), greatest = std::min<std::int64_t>(range.max, zi + away);
-    const auto low = padded_pool(c, least), high = padded_pool(c, greatest);
+    const auto low = padded_pool(c, window, least), high = padded_pool(c, window, greatest);
     if (!low || !high) return all;
     const Values at_low = c.rerun(*low, c.cell, {}), at_high = c.rerun(*high, c.cell, {});
     if (at_low.empty() || at_high.empty()) return all;
