@@ -42,16 +42,18 @@ class ExactBlocks {
   Exact real(std::int64_t acc, std::int64_t channel) const;
 
  private:
-  const RequantizeContext& context_;
-  const RealLines& real_;
   /// -1, 0, 1: the real number lies below floor + 1/2, there, above.
   int side_of(std::int64_t acc, std::int64_t channel, double floor);
 
+  /// What the real number of a channel's sums is made of.
   struct Factors {
     std::array<double, 3> product, bias;
     double scale, zero_point;
   };
-  std::vector<std::optional<Factors>> factors_;
+
+  const RequantizeContext& context_;
+  const RealLines& real_;
+  std::vector<std::optional<Factors>> factors_;  // of the channels that were asked about
   std::vector<double> multiplier_, offset_; // of every channel
   bool bias_by_product_ = false;            // an integer bias without a scale of its own: si * sw
   NearTotals totals_;

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "lib/kernels/float_tiles.hpp"
-#include "lib/kernels/signed_sums.hpp"
 #include "lib/kernels/layout.hpp"
+#include "lib/kernels/signed_sums.hpp"
 #include "lib/num/round.hpp"
 
 namespace lastbit {

@@ -37,18 +37,18 @@ class FloatBlocks {
   FloatSummary summary();
 
  private:
+  void batch(const SumBlock&);
+  void count32(std::int64_t at, float sum);
+  std::vector<double> sizes() const;
+
   const StoredPlan& plan_;
   Range range_;
   double scale_ = 1, doubt_ = 0;
   std::int64_t zero_point_ = 0;
   FloatConstants<double> double_;
   FloatConstants<float> single_;
-  void batch(const SumBlock&);
-  void count32(std::int64_t at, float sum);
-  std::vector<double> sizes() const;
-
-  bool few_ = false;                       // float32 sums are made of some elements only
   const RealLines& real_;
+  bool few_ = false;                       // float32 sums are made of some elements only
   double far_ = 0;                         // the largest |bias| in LSB
   std::vector<double> multiplier_, offset_;
   std::vector<double> size_;               // of every channel, where blocks tell nothing of their terms

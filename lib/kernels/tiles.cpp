@@ -200,7 +200,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
     }
 }
 
-/// [segments][width]: raw sums begin with start, and a number x - zero point adds x w - zero point w.
+/// [segments][width]: what a sum of raw products x w, begun with start, is above the sum of (x - zero point) w after each segment.
 std::vector<std::int32_t> Tiles::marks_of(const PackedPhase& packed, const std::vector<std::int32_t>& start, std::int64_t width) const {
   std::vector<std::int32_t> marks(marked.size() * static_cast<std::size_t>(width));
   for (std::int64_t c = 0; c < width; ++c) {
