@@ -1,7 +1,8 @@
 // json.cpp: see json.hpp.
 #include "lib/dump/json.hpp"
 
-#include <set>
+#include <algorithm>
+#include <vector>
 
 #include "lib/dump/words.hpp"
 
@@ -12,7 +13,7 @@ constexpr int deepest = 32;
 }
 
 Json parse_json(std::string_view text, const std::string& place) {
-  std::vector<std::set<std::string>> keys;
+  std::vector<std::vector<std::string>> keys;  // of the objects that are open
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     switch (event) {
       case Json::parse_event_t::object_start:
@@ -22,9 +23,15 @@ Json parse_json(std::string_view text, const std::string& place) {
         if (depth >= deepest) refuse(place, "more than 32 levels of nesting", "a manifest's few");
         break;
       case Json::parse_event_t::key:
-        if (!keys.back().insert(parsed.get_ref<const std::string&>()).second) refuse(place, "the key " + in_quotes(parsed.get_ref<const std::string&>()) + " twice", "each name once");
+        keys.back().push_back(parsed.get_ref<const std::string&>());
         break;
-      case Json::parse_event_t::object_end: keys.pop_back(); break;
+      case Json::parse_event_t::object_end: {
+        auto& all = keys.back();
+        std::sort(all.begin(), all.end());
+        if (const auto twice = std::adjacent_find(all.begin(), all.end()); twice != all.end()) refuse(place, "the key " + in_quotes(*twice) + " twice", "each name once");
+        keys.pop_back();
+        break;
+      }
       default: break;
     }
     return true;
