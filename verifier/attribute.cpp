@@ -122,6 +122,7 @@ class Trial {
     const std::vector<double>& observed = case_.observed_values();
     std::size_t next = 0;
     std::int64_t right = 0;
+    const bool some_open = !case_.expected.undefined.empty();
     const auto judge = [&](std::int64_t from, std::span<const double> v) {
       for (std::size_t k = 0; k < v.size(); ++k) {
         if (const std::size_t end = std::min(k + judged_at_once, v.size()); k % judged_at_once == 0 && all_equal(&v[k], &observed[static_cast<std::size_t>(from) + k], end - k)) {
@@ -133,7 +134,8 @@ class Trial {
         const std::int64_t i = from + static_cast<std::int64_t>(k);
         const bool differs = next < case_.differing.size() && case_.differing[next] == i;
         next += differs;
-        const bool same = same_value(v[k], observed[static_cast<std::size_t>(i)]) || (!differs && case_.is_open(i));
+        const double o = observed[static_cast<std::size_t>(i)];
+        const bool same = v[k] == o || (v[k] != v[k] && o != o) || (some_open && !differs && case_.is_open(i));
         right += same;
         if (differs && same) full.explained.push_back(i);
         if (differs && !same && !same_value(v[k], case_.expected_value(i))) ++full.contradicted;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "verifier/code_parts.hpp"
+
 namespace lastbit {
 
 const std::array<RealForm, 4> real_forms{{
@@ -86,13 +88,24 @@ Values rounded_real_values(const Case& c, const Layer& layer, const Layer& of, c
     const double o = observed[static_cast<std::size_t>(i)];
     return o == s.low || o == s.high ? o : s.value;
   };
-  v.reserve(elements.empty() ? static_cast<std::size_t>(c.size()) : elements.size());
+  const auto size = static_cast<std::size_t>(c.size());
   if (elements.empty() && part.part) {  // each combination once
-    std::vector<StoredReal> all;
-    for (std::size_t at = 0; at < real.f64.size(); ++at) all.push_back(stored(at, 0));
-    for (std::int64_t i = 0; i < c.size(); ++i) v.push_back(seen(all[part.place(static_cast<std::size_t>(i))], i));
+    v.resize(size);
+    const auto* place = part.part->at.data();
+    if (either_side) {
+      std::vector<StoredReal> all;
+      for (std::size_t at = 0; at < real.f64.size(); ++at) all.push_back(stored(at, 0));
+      for (std::size_t i = 0; i < size; ++i) v[i] = seen(all[place[i]], static_cast<std::int64_t>(i));
+    } else {
+      Values all;
+      for (std::size_t at = 0; at < real.f64.size(); ++at) all.push_back(stored(at, 0).value);
+      for (std::size_t i = 0; i < size; ++i) v[i] = all[place[i]];
+      for (std::size_t i = 0; i < size; ++i)
+        if (v[i] != v[i]) v[i] = c.expected_value(static_cast<std::int64_t>(i));
+    }
   } else {
-    const std::size_t n = elements.empty() ? static_cast<std::size_t>(c.size()) : elements.size();
+    const std::size_t n = elements.empty() ? size : elements.size();
+    v.reserve(n);
     for (std::size_t k = 0; k < n; ++k) {
       const std::int64_t i = elements.empty() ? static_cast<std::int64_t>(k) : elements[k];
       v.push_back(seen(stored(part.part || elements.empty() ? part.place(k) : static_cast<std::size_t>(i), i), i));
