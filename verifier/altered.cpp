@@ -11,6 +11,8 @@ std::vector<std::string> weight_ports(const Case& c) {
   if (c.accumulates()) return ports;
   for (const char* port : {"weight", "weight_ih", "weight_hh"})
     if (const Tensor* t = c.layer.find(port); t && !is_float(t->dtype) && t->q.quantized()) ports.push_back(port);
+  // What dequantize makes floats of are weights, where they have several scales or few bits; elsewhere its zero point is all there is.
+  if (const Tensor* x = c.layer.op == "dequantize" ? c.layer.find("x") : nullptr; x && !is_float(x->dtype) && x->q.quantized()) ports.push_back("x");
   return ports;
 }
 

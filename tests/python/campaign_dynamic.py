@@ -4,8 +4,24 @@ import copy
 
 import campaign_sum_plants
 import numpy as np
-from campaign_dump import f32
+from campaign_dump import Tensor, f32
 from campaign_sums import Sum, int32, narrow
+
+
+def others(layer, port):
+    """The nearest layer's other input of that type and shape (outputs are planted into)."""
+    top, own = layer.dump.top, layer.ins[port]
+    here = next(i for i, e in enumerate(top["layers"]) if e["name"] == layer.name)
+    taken = {own.name, *(t.name for t in layer.outs.values())}
+    for _, entry in sorted(enumerate(top["layers"]), key=lambda at: abs(at[0] - here)):
+        for name in entry["inputs"].values():
+            if name in taken or top["tensors"][name]["dtype"] != own.dtype:
+                continue
+            taken.add(name)
+            t = Tensor(layer.dump, name)
+            if t.q.shape == own.q.shape and not np.array_equal(t.q, own.q):
+                yield name, t
+                return
 
 
 def chosen_by_torch(x, low, high):
@@ -144,6 +160,11 @@ def of_linear(layer):
         yield "weight-scale:shifted", do(sw=np.roll(s.sw, -1))
     for name, acc in campaign_sum_plants.of_sums(s):
         yield name, do(acc)
+    for name, t in others(layer, "x"):
+        fed = copy.copy(layer)
+        fed.ins = {**layer.ins, "x": t}
+        other = Sum(static(fed, reduced, False))
+        yield f"input:{name}", finished(other, other.clean_acc, layer, kind)
     if reduced and "input_scale" not in layer.attributes:
         other = Sum(static(layer, False, False))
         yield "range:unreduced", finished(other, other.clean_acc, layer, kind)

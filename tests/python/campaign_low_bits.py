@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from campaign_dump import f32
-from campaign_recurrent import others
+from campaign_dynamic import others
 from campaign_sums import narrow
 
 OPERATORS = ("linear_weight_only", "embedding", "embedding_bag")

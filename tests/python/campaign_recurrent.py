@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import campaign_dynamic
 import numpy as np
-from campaign_dump import Tensor, f32
+from campaign_dump import f32
+from campaign_dynamic import others
 from campaign_sums import int32, narrow
 
 ONE = f32(1)
@@ -97,22 +98,6 @@ class Recurrent:
         if c is not None:
             out["c_n"] = c.reshape(ins["c"].q.shape)
         return {port: v for port, v in out.items() if port in self.layer.outs}
-
-
-def others(layer, port):
-    """The nearest layer's other input of that type and shape (outputs are planted into)."""
-    top, own = layer.dump.top, layer.ins[port]
-    here = next(i for i, e in enumerate(top["layers"]) if e["name"] == layer.name)
-    taken = {own.name, *(t.name for t in layer.outs.values())}
-    for _, entry in sorted(enumerate(top["layers"]), key=lambda at: abs(at[0] - here)):
-        for name in entry["inputs"].values():
-            if name in taken or top["tensors"][name]["dtype"] != own.dtype:
-                continue
-            taken.add(name)
-            t = Tensor(layer.dump, name)
-            if t.q.shape == own.q.shape and not np.array_equal(t.q, own.q):
-                yield name, t
-                return
 
 
 def of_layer(layer):

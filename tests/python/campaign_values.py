@@ -229,7 +229,7 @@ def stored(layer, v, inside, mode, moved=0, limits=None, wraps=False):
         q = rounded(v, mode) + zo
     low, high = bounds(layer, moved) if limits is None else limits
     if wraps:
-        bits = np.iinfo(y.q.dtype).bits
+        bits = int(y.dtype.lstrip("uint"))
         if layer.activation() != "none":
             q = np.clip(q, low if low > y.range[0] else None, high if high < y.range[1] else None)
         q = np.clip(q, -2.0 ** 40, 2.0 ** 40).astype(np.int64)
@@ -394,12 +394,35 @@ def pairs(layer):
 
 
 def dequantized(layer):
+    yield from scaled_otherwise(layer)
     x = layer.ins["x"]
     if np.ndim(x.scale) or x.q.dtype.kind not in "iu" or x.q.shape != layer.y.q.shape or isinstance(x.zero, float) and x.zero != int(x.zero):
         return
     s, z, q = f32(x.scale), f32(x.zero), x.q.astype(f32)
     yield "dequantize:fma", f32(q.astype(np.float64) * np.float64(s) + np.float64(s * -z))
     yield "dequantize:two-products", q * s + s * -z
+
+
+def scaled_otherwise(layer):
+    """dequantize with other scales, zero points or codes."""
+    x = layer.ins["x"]
+    if x.q.dtype.kind not in "iu" or x.q.shape != layer.y.q.shape or x.entry.get("group_size") or x.entry.get("packed"):
+        return
+    zero = np.asarray(x.zero, np.float64)
+
+    def run(q=x.q, scale=x.scale, zero=zero):
+        return f32(np.float64(f32(q) - f32(x.per(zero))) * x.per(np.float64(f32(scale))))
+    if not np.array_equal(run(), layer.y.q):
+        return
+    if np.any(zero):
+        yield "weight-zero-point:ignored", run(zero=0 * zero)
+    if np.size(x.scale) > 1:
+        s = np.asarray(x.scale)
+        yield "weight-scale:per-tensor", run(scale=np.full_like(s, s[0]))
+        yield "weight-scale:shifted", run(scale=np.roll(s, 1))
+        yield "weight-scale:shifted", run(scale=np.r_[s[1:], s[-1:]])
+    if x.q.ndim == 2 and min(x.q.shape) > 1:
+        yield "weight:transposed", run(x.q.T.reshape(x.q.shape))
 
 
 def float_places(y):

@@ -82,7 +82,6 @@ std::vector<std::int64_t> turned_in_bytes(const Tensor& t, bool by_row) {
 void add_turned_in_bytes(const Case& c, std::vector<Suspect>& all) {
   std::vector<std::string> ports = weight_ports(c);
   if (c.accumulates()) ports = {c.right_port()};
-  else if (c.layer.op == "dequantize") ports = {"x"};
   for (const auto& port : ports) {
     const Tensor& t = c.layer.in(port);
     if (is_float(t.dtype) || info(t.dtype).bits >= 8) continue;
