@@ -362,7 +362,7 @@ AccumulationInput Case::read(const OtherOperands& other) const {
   AccumulationInput in = numbers_by(other);
   const auto all_of = [&](const Reading& reading, const OperandView& own, std::int64_t n) {
     std::vector<std::int32_t> all(static_cast<std::size_t>(n));
-    for (std::int64_t i = 0; i < n; ++i) all[static_cast<std::size_t>(i)] = reading(i, own);
+    read_numbers(reading, own, 0, 1, n, all.data());
     return all;
   };
   const Geometry& g = geometry();
