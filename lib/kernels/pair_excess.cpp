@@ -125,7 +125,7 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
   if (row_of(0) && harmless >= 2 * std::max<std::int64_t>(std::numeric_limits<Byte>::max(), -std::int64_t{std::numeric_limits<Byte>::min()})) return;
   // Pairs that can saturate at all, and whether their numbers fit the block's.
   std::vector<std::vector<PairTerm>> candidates(static_cast<std::size_t>(g.groups * O));
-  bool fits = x_fits && small(outside), any = false;
+  bool fits = x_fits && small(outside), any = false, narrow = true;
   const auto look = [&](std::int64_t o, std::int64_t first_of_group, const Pair& pair) {
     const std::int64_t w0 = w(o, pair.first_place), w1 = w(o, pair.second_place);
     if (std::abs(w0) + std::abs(w1) <= harmless) return;
@@ -135,6 +135,7 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
     if (high <= 32767 && low >= -32768) return;
     candidates[static_cast<std::size_t>(o)].push_back({pair.first, pair.second, static_cast<std::int32_t>(w0), static_cast<std::int32_t>(w1)});
     fits = fits && small(w0) && small(w1);
+    narrow = narrow && std::max(std::abs(w0), std::abs(w1)) <= 128;
     any = true;
   };
   const std::int64_t K = T * C, apart = pairs.empty() ? 0 : pairs[0].second_place - pairs[0].first_place;
@@ -194,7 +195,7 @@ void scan(const Geometry& g, X x, W w, Place place_of, Row row_of, const std::ve
         if (fits)
           for (std::size_t k = 0; k < terms.size(); k += terms_at_once) {
             std::int32_t sums[pair_positions] = {};
-            pair_block(raw, terms.data() + k, std::min(terms_at_once, static_cast<std::int64_t>(terms.size() - k)), sums);
+            pair_block(raw, terms.data() + k, std::min(terms_at_once, static_cast<std::int64_t>(terms.size() - k)), narrow, sums);
             for (std::int64_t i = 0; i < count; ++i) excess[i] += sums[i];
           }
         else
