@@ -397,18 +397,19 @@ void attribute(const Case& c, LayerReport& report) {
     return covered(c, clean);
   };
   Cover cover = cover_of_clean();
-  if (!cover.left.empty()) {
-    const std::size_t exact = clean.size();
-    for (const auto& s : either_side_of_boundaries(c, costly)) consider(s);
-    if (clean.size() > exact) cover = cover_of_clean();
-  }
   // Two at once, every element by both, rather than some elements by one and the rest by another.
+  bool by_two = false;
   if (!cover.left.empty() || cover.causes.size() > 1) {
     std::vector<Suspect> all = std::move(cheap);
     all.insert(all.end(), costly.begin(), costly.end());
     std::string place;  // what lies in one place is no rule of the whole layer
     const bool in_one_place = !c.accumulates() && !place_of(c, c.differing, place).empty();
-    if (const auto two = c.accumulates() ? explain_by_two(c, all) : in_one_place ? std::nullopt : explain_values_by_two(c, all)) cover = covered_by(c, *two);
+    if (const auto two = c.accumulates() ? explain_by_two(c, all) : in_one_place ? std::nullopt : explain_values_by_two(c, all)) cover = covered_by(c, *two), by_two = true;
+  }
+  if (!cover.left.empty() && !by_two) {  // nothing exact does: values on the boundary of a rounding may lie on either side
+    const std::size_t exact = clean.size();
+    for (const auto& s : either_side_of_boundaries(c, costly)) consider(s);
+    if (clean.size() > exact) cover = cover_of_clean();
   }
   // One element (or byte) that a rule explains may as well be a corrupted one: nothing else tells.
   std::string alone;

@@ -107,7 +107,8 @@ class Search {
     case_.share_real_values(*open, layer);
     open->outputs.at("y").q.qmin = -far, open->outputs.at("y").q.qmax = far;
     if (open->attributes.has("activation")) open->attributes.values["activation"] = std::string("none");
-    const auto is_inside = [&y](double q) { return q > static_cast<double>(y.q.qmin) && q < static_cast<double>(y.q.qmax); };
+    const Range own_range = activated_range(layer, y);  // what an activation clamps does not move as the rest does
+    const auto is_inside = [&y, own_range](double q) { return q > static_cast<double>(std::max(y.q.qmin, own_range.min)) && q < static_cast<double>(std::min(y.q.qmax, own_range.max)); };
     if (left_-- <= 0) return;
     if (few_are_cheap && !moved_alike(computed(arithmetic, *open, first_), is_inside)) return;
     Values v = computed(arithmetic, *open, {});

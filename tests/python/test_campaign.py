@@ -29,7 +29,7 @@ FAMILIES = {
 def wrong_and_all(folder, scratch, pairs=False):
     """Layers that were not judged as planted, those not named first among the found, and how many there were."""
     with np.errstate(all="ignore"):
-        copies, planted = campaign.alter(Dump(folder), scratch, 1, pairs=pairs)
+        copies, planted = campaign.alter(Dump(folder), scratch, 2 if pairs else 1, pairs=pairs)
     missed, later, faults = [], 0, 0
     for layer in campaign.run(need_program(), [copy.write() for copy in copies]):
         name = planted[layer["name"]]
