@@ -66,7 +66,7 @@ Values rounded_real_values(const Case& c, const Layer& layer, const Layer& of, c
     if (std::abs(scaled - boundary) > error_of(real_forms[3], scaled)) return scaled;
     if (!fractions) fractions = c.has_fractions(of);
     if (!*fractions) return scaled;
-    const int side = (real.exact(static_cast<std::int64_t>(at)) / Exact(so)).compare_middle(Exact(boundary));
+    const int side = real.exact(static_cast<std::int64_t>(at)).compare_middle(Exact(boundary) * Exact(so));
     return boundary + 0.25 * side;
   };
   const bool one_scale = y.q.scale.size() == 1 && y.q.zero_point.size() <= 1;

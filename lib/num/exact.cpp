@@ -26,7 +26,7 @@ struct Interval {
   Rational lo, hi;
 };
 struct Exact::Data {
-  std::variant<Dyadic, Interval> v;
+  std::variant<Dyadic, Rational, Interval> v;  // Rational: a point, what a division gives
 };
 
 namespace {
@@ -49,10 +49,17 @@ std::pair<Integer, Integer> aligned(const Dyadic& a, const Dyadic& b, std::int64
   return {a.m << (a.e - e), b.m << (b.e - e)};
 }
 Rational rational(const Dyadic& d) { return d.e >= 0 ? Rational(d.m << d.e) : Rational(d.m, Integer(1) << -d.e); }
+const Dyadic* dyadic_of(const Exact& x) { return std::get_if<Dyadic>(&x.data().v); }
+/// Of a point.
+Rational point(const Exact& x) {
+  if (const Dyadic* d = dyadic_of(x)) return rational(*d);
+  return std::get<Rational>(x.data().v);
+}
+bool holds_point(const Exact& x) { return !std::holds_alternative<Interval>(x.data().v); }
 Interval interval(const Exact& x) {
   if (const auto* i = std::get_if<Interval>(&x.data().v)) return *i;
-  const Rational point = rational(std::get<Dyadic>(x.data().v));
-  return {point, point};
+  Rational r = point(x);
+  return {r, r};
 }
 Real real(const Rational& r) { return Real(mp::numerator(r)) / Real(mp::denominator(r)); }
 
@@ -86,10 +93,9 @@ Integer floor_of(const Rational& r) {
   return q;
 }
 Rational middle(const Exact& x) {
-  const Interval i = interval(x);
-  return (i.lo + i.hi) / 2;
+  const auto* i = std::get_if<Interval>(&x.data().v);
+  return i ? Rational((i->lo + i->hi) / 2) : point(x);
 }
-const Dyadic* point_of(const Exact& x) { return std::get_if<Dyadic>(&x.data().v); }
 
 }  // namespace
 
@@ -108,55 +114,59 @@ bool Exact::is_point() const {
   return !i || i->lo == i->hi;
 }
 Exact& Exact::operator+=(const Exact& b) {
-  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) {
+  if (const Dyadic *x = dyadic_of(*this), *y = dyadic_of(b); x && y) {
     std::int64_t e = 0;
     auto [m, n] = aligned(*x, *y, e);
     m += n;
     data_->v = reduced(std::move(m), e);
-    return *this;
+  } else if (holds_point(*this) && holds_point(b)) {
+    data_->v = Rational(point(*this) + point(b));
+  } else {
+    const Interval i = interval(*this), j = interval(b);
+    data_->v = Interval{i.lo + j.lo, i.hi + j.hi};
   }
-  const Interval x = interval(*this), y = interval(b);
-  data_->v = Interval{x.lo + y.lo, x.hi + y.hi};
   return *this;
 }
 Exact& Exact::operator-=(const Exact& b) { return *this += -b; }
 Exact& Exact::operator*=(const Exact& b) {
-  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) {
+  if (const Dyadic *x = dyadic_of(*this), *y = dyadic_of(b); x && y) {
     data_->v = x->m == 0 || y->m == 0 ? Dyadic{} : Dyadic{x->m * y->m, x->e + y->e};
-    return *this;
+  } else if (holds_point(*this) && holds_point(b)) {
+    data_->v = Rational(point(*this) * point(b));
+  } else {
+    const Interval i = interval(*this), j = interval(b);
+    const Rational p[] = {i.lo * j.lo, i.lo * j.hi, i.hi * j.lo, i.hi * j.hi};
+    data_->v = Interval{*std::min_element(p, p + 4), *std::max_element(p, p + 4)};
   }
-  const Interval x = interval(*this), y = interval(b);
-  if (is_point() && b.is_point()) {
-    const Rational product = x.lo * y.lo;
-    data_->v = Interval{product, product};
-    return *this;
-  }
-  const Rational p[] = {x.lo * y.lo, x.lo * y.hi, x.hi * y.lo, x.hi * y.hi};
-  data_->v = Interval{*std::min_element(p, p + 4), *std::max_element(p, p + 4)};
   return *this;
 }
 Exact& Exact::operator/=(const Exact& b) {
-  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y && (y->m == 1 || y->m == -1)) {
+  if (const Dyadic *x = dyadic_of(*this), *y = dyadic_of(b); x && y && (y->m == 1 || y->m == -1)) {
     data_->v = x->m == 0 ? Dyadic{} : Dyadic{x->m * y->m, x->e - y->e};
     return *this;
   }
-  const Interval y = interval(b);
-  ensure(y.lo > 0 || y.hi < 0, "division by an exact value that may be zero");
-  return *this *= make(1 / y.hi, 1 / y.lo);
+  const Interval j = interval(b);
+  ensure(j.lo > 0 || j.hi < 0, "division by an exact value that may be zero");
+  if (holds_point(*this) && holds_point(b)) {
+    data_->v = Rational(point(*this) / j.lo);
+    return *this;
+  }
+  return *this *= make(1 / j.hi, 1 / j.lo);
 }
 Exact Exact::operator-() const {
-  if (const Dyadic* x = point_of(*this)) return Exact(std::make_unique<Data>(Data{Dyadic{-x->m, x->e}}));
-  const Interval x = interval(*this);
-  return make(-x.hi, -x.lo);
+  if (const Dyadic* x = dyadic_of(*this)) return Exact(std::make_unique<Data>(Data{Dyadic{-x->m, x->e}}));
+  if (holds_point(*this)) return Exact(std::make_unique<Data>(Data{Rational(-point(*this))}));
+  const Interval i = interval(*this);
+  return make(-i.hi, -i.lo);
 }
 
 bool Exact::certainly_less(const Exact& b) const { return interval(*this).hi < interval(b).lo; }
 bool Exact::same_point(const Exact& b) const {
-  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) return *x == *y;
+  if (const Dyadic *x = dyadic_of(*this), *y = dyadic_of(b); x && y) return *x == *y;
   return is_point() && b.is_point() && interval(*this).lo == interval(b).lo;
 }
 int Exact::compare_middle(const Exact& b) const {
-  if (const Dyadic *x = point_of(*this), *y = point_of(b); x && y) {
+  if (const Dyadic *x = dyadic_of(*this), *y = dyadic_of(b); x && y) {
     std::int64_t e = 0;
     const auto [m, n] = aligned(*x, *y, e);
     return m < n ? -1 : m == n ? 0 : 1;
