@@ -4,6 +4,10 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
 
 #include "lib/error.hpp"
 #include "lib/num/fixed.hpp"
@@ -47,6 +51,24 @@ void each_row(const Tensor& x, std::size_t dim, F f) {
     for (std::size_t inner = 0; inner < step; ++inner) f(Row{outer + inner, step, length});
 }
 
+/// A function of how far a value lies below its row's largest; of bytes, each difference's value is made once.
+template <class T>
+class OfDifference {
+ public:
+  template <class F>
+  OfDifference(const Tensor& x, F f) : f_(std::move(f)), known_(info(x.dtype).bits <= 8 ? 256 : 0) {}
+  T operator()(std::int64_t d) const {
+    if (known_.empty()) return f_(d);
+    auto& k = known_[static_cast<std::size_t>(-d)];
+    if (!k) k = f_(d);
+    return *k;
+  }
+
+ private:
+  std::function<T(std::int64_t)> f_;
+  mutable std::vector<std::optional<T>> known_;
+};
+
 /// A float softmax of unknown order between dequantize and quantize: float64, and an interval where `slack` ulp of float32
 /// decide. A term's error grows with its exponent's (|x| half-ulps), the sum's with the row.
 Result run_float(const Layer& layer, const Cell& cell) {
@@ -59,23 +81,42 @@ Result run_float(const Layer& layer, const Cell& cell) {
   const double so = out.q.scale_of(0), zo = out.q.zero_point_of(0);
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  const std::string rounding = cell.get("rounding", "outside");
+  const bool to_nearest = rounding.find('/') == std::string::npos && rounding != "multiply_away";
   std::vector<double> e;
+  const auto real = [&](std::int32_t v) { return scale * static_cast<float>(v - z); };
+  const auto exponential = [&](std::int32_t v, std::int32_t top) {
+    const float difference = real(v) - real(top);
+    return std::exp(static_cast<double>(difference));
+  };
+  // Bytes have few pairs of a value and a top, and rows many of each: 0 stands for one that was not asked for yet (or is 0).
+  const bool few = info(x.dtype).bits <= 8;
+  std::vector<double> known(few ? 1 << 16 : 0);
+  const auto term = [&](std::int32_t v, std::int32_t top) {
+    if (!few) return exponential(v, top);
+    double& k = known[static_cast<std::size_t>((top & 0xFF) << 8 | (v & 0xFF))];
+    if (k == 0) k = exponential(v, top);
+    return k;
+  };
   each_row(x, axis(layer), [&](const Row& row) {
     e.assign(row.length, 0);
     std::int32_t top = q[row.at(0)];
     for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
-    const auto real = [&](std::int32_t v) { return scale * static_cast<float>(v - z); };
     double sum = 0;
     for (std::size_t k = 0; k < row.length; ++k) {
-      const float difference = real(q[row.at(k)]) - real(top);
-      e[k] = std::exp(static_cast<double>(difference));
+      e[k] = term(q[row.at(k)], top);
       sum += e[k];
     }
+    const double terms = 6.0 + std::log2(static_cast<double>(row.length) + 1);
     for (std::size_t k = 0; k < row.length; ++k) {
       const std::size_t i = row.at(k);
       const double p = e[k] / sum;
       y.q[i] = static_cast<std::int32_t>(quantize_value(rule, static_cast<float>(p), so, zo, range, y.events[i]));
-      const double slack = p * 0x1p-24 * (6.0 + std::log2(static_cast<double>(row.length) + 1));
+      const double slack = p * 0x1p-24 * terms;
+      if (to_nearest) {  // farther from a boundary than the slack and the rule's own roundings, all three are one
+        const double v = p / so + zo;
+        if (std::fabs(v) < 1024 && std::fabs(v - std::floor(v) - 0.5) > slack / so + 0x1p-10) continue;
+      }
       Events ignored = 0;
       const auto lo = quantize_value(rule, static_cast<float>(p - slack), so, zo, range, ignored), hi = quantize_value(rule, static_cast<float>(p + slack), so, zo, range, ignored);
       if (lo != hi) {
@@ -171,6 +212,9 @@ Result run_gemmlowp(const Layer& layer) {
   const FixedMultiplier by = quantize_multiplier(real);
   if (by.shift < 0 || by.shift > 31) throw Error(layer.place, "found beta * scale of " + std::to_string(real * 0x1p-26) + ", expected more than 2^-26");
   const std::int64_t least = -static_cast<std::int64_t>(std::floor(31.0 * 0x1p26 / static_cast<double>(std::int64_t{1} << by.shift)));
+  const OfDifference<std::int64_t> exponential(layer.in("x"), [&](std::int64_t d) -> std::int64_t {
+    return gemmlowp::exp_on_negative_values(doubling_high_multiply(wrap32(d * (std::int64_t{1} << by.shift)), by.m), 5, 32);
+  });
   const Range range = stored_range(out);
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
@@ -183,7 +227,7 @@ Result run_gemmlowp(const Layer& layer) {
     for (std::size_t k = 0; k < row.length; ++k) {
       const std::int64_t d = q[row.at(k)] - top;
       if (d < least) continue;
-      e[k] = gemmlowp::exp_on_negative_values(doubling_high_multiply(wrap32(d * (std::int64_t{1} << by.shift)), by.m), 5, 32);
+      e[k] = exponential(d);
       sum = wrap32(sum + divide_by_power_of_two(static_cast<std::int32_t>(e[k]), 12));
     }
     const auto scale = gemmlowp::reciprocal(sum, 12);
@@ -284,11 +328,12 @@ template <class T>
 std::vector<T> quotients(const Tensor& x, std::size_t dim, T scale) {
   const auto q = x.i32();
   std::vector<T> e(q.size());
+  const OfDifference<T> exponential(x, [&](std::int64_t d) { return exp(T(static_cast<std::int32_t>(d)) * scale); });
   each_row(x, dim, [&](const Row& row) {
     std::int32_t top = q[row.at(0)];
     for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
     T sum = T(0);
-    for (std::size_t k = 0; k < row.length; ++k) sum = sum + (e[row.at(k)] = exp(T(q[row.at(k)] - top) * scale));
+    for (std::size_t k = 0; k < row.length; ++k) sum = sum + (e[row.at(k)] = exponential(q[row.at(k)] - top));
     for (std::size_t k = 0; k < row.length; ++k) e[row.at(k)] = e[row.at(k)] / sum;
   });
   return e;
@@ -304,14 +349,23 @@ Real real(const Layer& layer, const Result&) {
   r.f64 = quotients<double>(x, dim, scale * static_cast<double>(beta));
   for (const Tracked& t : quotients<Tracked>(x, dim, Tracked(scale) * Tracked(beta))) r.approx.push_back(t.value), r.bound.push_back(t.error);
   const std::int64_t length = x.shape[dim], step = strides_of(x.shape)[dim];
-  r.exact = [&x, scale, beta, length, step](std::int64_t i) {
+  // Exponentials at 400 bits and sums of rows are kept: whoever asks about one element of a row asks about others.
+  struct Kept {
+    OfDifference<Exact> exponential;
+    std::map<std::int64_t, std::pair<std::int64_t, Exact>> rows;  // by first element: the largest value, the sum
+  };
+  const Exact s = Exact(scale) * Exact(static_cast<double>(beta));
+  const auto kept = std::make_shared<Kept>(Kept{OfDifference<Exact>(x, [s](std::int64_t d) { return exp(Exact(d) * s); }), {}});
+  r.exact = [&x, kept, length, step](std::int64_t i) {
     const std::int64_t first = i - i / step % length * step;
-    std::int64_t top = x.integer(first);
-    for (std::int64_t k = 1; k < length; ++k) top = std::max(top, x.integer(first + k * step));
-    const Exact s = Exact(scale) * Exact(static_cast<double>(beta));
-    Exact sum;
-    for (std::int64_t k = 0; k < length; ++k) sum += exp(Exact(x.integer(first + k * step) - top) * s);
-    return exp(Exact(x.integer(i) - top) * s) / sum;
+    const auto [row, is_new] = kept->rows.try_emplace(first);
+    auto& [top, sum] = row->second;
+    if (is_new) {
+      top = x.integer(first);
+      for (std::int64_t k = 1; k < length; ++k) top = std::max(top, x.integer(first + k * step));
+      for (std::int64_t k = 0; k < length; ++k) sum += kept->exponential(x.integer(first + k * step) - top);
+    }
+    return kept->exponential(x.integer(i) - top) / sum;
   };
   return r;
 }
