@@ -62,17 +62,27 @@ struct Mean {
   std::int64_t position;
 };
 
+/// A cell's rule, by its place among the names.
+enum class How { channels, inside, codes, mean_codes, mean_float, full_kernel, float_sum, range, integer_away };
+constexpr std::array<std::string_view, 9> rule_names{"channels", "inside", "codes", "mean_codes", "mean_float", "full_kernel", "float_sum", "range", "integer_away"};
+
+How rule_of(const Cell& cell) {
+  const auto it = std::find(rule_names.begin(), rule_names.end(), cell.rule);
+  ensure(it != rule_names.end(), "a mean by a rule it does not have");
+  return static_cast<How>(it - rule_names.begin());
+}
+
 class Rule {
  public:
-  Rule(const Layer& layer, const Cell& cell, std::int64_t channels) : rule_(cell.rule), range_(activated_range(layer, layer.out())) {
+  Rule(const Layer& layer, const Cell& cell, std::int64_t channels) : rule_(rule_of(cell)), range_(activated_range(layer, layer.out())) {
     const Quantization &x = layer.in("x").q, &y = layer.out().q;
     si_ = x.quantized() ? static_cast<float>(x.scale_of(0)) : 1.0f;
     so_ = y.quantized() ? static_cast<float>(y.scale_of(0)) : 1.0f;
     zi_ = x.integer_zero_point();
     zo_ = y.integer_zero_point();
     cascade_ = cell.get("order") == "cascade" && layer.in("x").size() < 32768;
-    if (rule_ == "mean_float") tail_ = quantize_rule(cell.get("rounding", "outside"), layer.place);
-    if (rule_ == "channels") {
+    if (rule_ == How::mean_float) tail_ = quantize_rule(cell.get("rounding", "outside"), layer.place);
+    if (rule_ == How::channels) {
       const std::string width = cell.get("width", "0");
       std::int64_t w = 0;
       std::from_chars(width.data(), width.data() + width.size(), w);
@@ -97,31 +107,31 @@ class Rule {
 
   std::int64_t operator()(const Mean& a, const std::vector<std::int32_t>& x, std::int64_t plane_start, Events& events) const {
     const std::int64_t acc = a.sum - zi_ * a.n;
-    if (rule_ == "integer_away") {
+    if (rule_ == How::integer_away) {
       const std::int64_t half = a.n / 2;
       return bounded(a.sum > 0 ? (a.sum + half) / a.n : (a.sum - half) / a.n, events);
     }
-    if (rule_ == "codes") {
+    if (rule_ == How::codes) {
       const auto [d, h, w] = a.windows->at(a.position);
       const float r = 1.0f / static_cast<float>(d->count) / static_cast<float>(h->count) / static_cast<float>(w->count);
       return bounded(nearest(static_cast<float>(a.sum) * r, events), events);
     }
-    if (rule_ == "mean_codes") return bounded(nearest(static_cast<float>(a.sum) / static_cast<float>(a.n), events), events);
-    if (rule_ == "full_kernel" || rule_ == "range") {
+    if (rule_ == How::mean_codes) return bounded(nearest(static_cast<float>(a.sum) / static_cast<float>(a.n), events), events);
+    if (rule_ == How::full_kernel || rule_ == How::range) {
       const float v = static_cast<float>(acc) * (si_ / (so_ * static_cast<float>(a.kernel)));
-      if (rule_ == "full_kernel") return bounded(nearest(v, events) + zo_, events);
+      if (rule_ == How::full_kernel) return bounded(nearest(v, events) + zo_, events);
       const float lo = static_cast<float>(range_.min - zo_), hi = static_cast<float>(range_.max - zo_);
       if (v < lo || v > hi) events |= event::clamped;
       return nearest(std::clamp(v, lo, hi), events) + zo_;
     }
-    if (rule_ == "float_sum") {
+    if (rule_ == How::float_sum) {
       float v = 0;
       for_each_tap(*a.windows, a.position, [&](std::int64_t i) { v = v + si_ * static_cast<float>(x[static_cast<std::size_t>(plane_start + i)] - zi_); });
       return bounded(nearest(v / static_cast<float>(a.divisor) / so_ + static_cast<float>(zo_), events), events);
     }
     const float m = si_ / so_ / static_cast<float>(a.divisor);
-    ensure(rule_ == "inside" || rule_ == "channels", "a mean by a rule it does not have");
-    if (rule_ == "inside") return bounded(nearest(static_cast<float>(acc) * m + static_cast<float>(zo_), events), events);
+    ensure(rule_ == How::inside || rule_ == How::channels, "means of floats are made by any_order()");
+    if (rule_ == How::inside) return bounded(nearest(static_cast<float>(acc) * m + static_cast<float>(zo_), events), events);
     if (a.channel < body_end_ && body_multiplies_) return bounded(nearest(static_cast<float>(acc) * m, events) + zo_, events);
     return quantize_value(a.channel < body_end_ ? body_ : tail_, static_cast<float>(acc), static_cast<double>(1.0f / m), static_cast<double>(zo_), range_, events);
   }
@@ -137,7 +147,7 @@ class Rule {
     return std::clamp(v, range_.min, range_.max);
   }
 
-  std::string rule_;
+  How rule_;
   Range range_;
   float si_ = 1, so_ = 1;
   std::int64_t zi_ = 0, zo_ = 0, body_end_ = 0;
@@ -153,20 +163,24 @@ Result run(const Layer& layer, const Cell& cell) {
   const Rule rule(layer, cell, w.channels);
   const auto x = layer.in("x").i32();
   const auto sums = window_sums(w, x);
+  const bool any_order = rule_of(cell) == How::mean_float;
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(w.shape);
+  const std::int64_t positions = w.positions();
+  std::vector<std::int64_t> counts, divisors;  // alike in every plane
+  for (std::int64_t p = 0; p < positions; ++p) counts.push_back(window_count(w, p)), divisors.push_back(divisor(w, p));
   for (std::int64_t plane = 0; plane < w.planes; ++plane)
-    for (std::int64_t p = 0; p < w.positions(); ++p) {
-      const auto at = static_cast<std::size_t>(plane * w.positions() + p);
-      const std::int64_t n = window_count(w, p);
+    for (std::int64_t p = 0; p < positions; ++p) {
+      const auto at = static_cast<std::size_t>(plane * positions + p);
+      const std::int64_t n = counts[static_cast<std::size_t>(p)];
       if (n == 0 && !divisor.padding && !divisor.fixed) {  // nothing to divide by: the source has no answer
         const Range range = stored_range(layer.out());
         y.undefined.push_back({static_cast<std::int64_t>(at), static_cast<double>(range.min), static_cast<double>(range.max)});
         y.events[at] |= event::undefined;
         continue;
       }
-      const Mean mean{sums[at], n, divisor(w, p), adaptive ? n : w.kernel_size(), plane % w.channels, w.channels, &w, p};
-      if (cell.rule == "mean_float") {
+      const Mean mean{sums[at], n, divisors[static_cast<std::size_t>(p)], adaptive ? n : w.kernel_size(), plane % w.channels, w.channels, &w, p};
+      if (any_order) {
         const auto [lo, hi] = rule.any_order(mean, x, plane * w.in_positions(), y.events[at]);
         y.q[at] = static_cast<std::int32_t>(lo);
         if (lo == hi) continue;
@@ -215,7 +229,7 @@ Operator make() {
           .inputs = {{"x", "uint8, int8 [(N,) C, spatial]"}},
           .outputs = {{"y", "like x"}},
           .attributes = std::move(attributes),
-          .rules = {"channels", "inside", "codes", "mean_codes", "mean_float", "full_kernel", "float_sum", "range", "integer_away"},
+          .rules = {rule_names.begin(), rule_names.end()},
           .spatial = true,
           .check = check<dims, adaptive>,
           .run = run<dims, adaptive>,
