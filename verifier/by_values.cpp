@@ -9,6 +9,7 @@
 #include "lib/error.hpp"
 #include "reports/rounded.hpp"
 #include "verifier/code_rows.hpp"
+#include "verifier/event_counts.hpp"
 #include "verifier/forms.hpp"
 
 namespace lastbit {
@@ -119,20 +120,17 @@ class ValueRow {
 /// As exact_form() adds them up, of what is observed everywhere.
 ExactSummary errors_of(const Values& s) {
   ExactSummary e;
-  e.histogram.assign(40, 0);
   double sum = 0;
   std::int64_t counted = 0;
   for (std::int64_t i = 0; i < s.n; ++i) {
     const double x = static_cast<double>(s.x[i]);
     if (!std::isfinite(x)) continue;
     const double error = static_cast<double>(s.observed(i)) - std::clamp(x / s.scale + s.zero_point, s.low, s.high);
+    add_to_histogram(e.histogram, error, 1);
     e.max_error_lsb = std::max(e.max_error_lsb, std::fabs(error));
     sum += error;
     ++counted;
-    const std::int64_t millionths = rne(std::clamp(error, -2.0, 2.0) * 1e6) + 1000000;
-    ++e.histogram[static_cast<std::size_t>(std::clamp<std::int64_t>(millionths / 50000, 0, 39))];
   }
-  if (counted == 0) e.histogram.clear();
   e.max_error_lsb = rounded(e.max_error_lsb);
   e.mean_error_lsb = rounded(counted ? sum / static_cast<double>(counted) : 0);
   return e;
@@ -161,12 +159,8 @@ std::optional<Streamed> judge_values(const StoredLayer& stored, const Operator& 
     own = op.run(short_layer, cell);
     const Computed& y = own->outputs.at("y");
     if (own->acc_min || own->acc_max || !row.given_by(y)) return std::nullopt;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const Events e = row.real(i) && !y.events.empty() ? y.events[i] : Events{0};
-      for (const auto& [flag, n] : {std::pair{event::tie, &s.events.tie}, {event::clamped, &s.events.clamped}, {event::saturated, &s.events.saturated}, {event::wrapped, &s.events.wrapped},
-                                    {event::pair_saturated, &s.events.pair_saturated}, {event::inexact_float, &s.events.inexact_float}})
-        if (e & flag) ++*n;
-    }
+    for (std::size_t i = 0; i < y.events.size(); ++i)
+      if (row.real(i)) add_events(s.events, y.events[i]);
   }
   if ((options.exact || options.float_form) && op.real) {
     if (options.exact) s.exact = errors_of(*values);

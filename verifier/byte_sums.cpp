@@ -11,6 +11,7 @@
 #include "lib/rules/sum.hpp"
 #include "verifier/code_rows.hpp"
 #include "verifier/exact_blocks.hpp"
+#include "verifier/event_counts.hpp"
 #include "verifier/forms.hpp"
 
 namespace lastbit {
@@ -174,10 +175,7 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
       const std::int64_t times = last ? 1 : near.times[codes[i]];
       if ((q & 0xFF) != (last ? row.observed(i) : near.observed[codes[i]]) && times) return std::nullopt;
       if (!last) table[codes[i]] = static_cast<std::uint16_t>(q & 0xFF);
-      const Events e = own.events.empty() ? Events{0} : own.events[i];
-      for (const auto& [flag, n] : {std::pair{event::tie, &s.events.tie}, {event::clamped, &s.events.clamped}, {event::saturated, &s.events.saturated}, {event::wrapped, &s.events.wrapped},
-                                    {event::pair_saturated, &s.events.pair_saturated}, {event::inexact_float, &s.events.inexact_float}})
-        if (e & flag) *n += times;
+      if (!own.events.empty()) add_events(s.events, own.events[i], times);
     }
   }
   s.kernel = "byte sums";

@@ -10,6 +10,7 @@
 
 #include "lib/error.hpp"
 #include "lib/rules/aten_kernel.hpp"
+#include "verifier/event_counts.hpp"
 #include "verifier/forms.hpp"
 
 namespace lastbit {
@@ -156,10 +157,7 @@ std::optional<Streamed> judge_cat(const StoredLayer& stored, const Operator& op,
       for (std::size_t place : {body, tail})
         if (const std::int64_t here = counts[k][place][c]) {
           times[own.at(k, c, place)] = here;
-          const Events e = own.events(k, c, place);
-          for (const auto& [flag, sum] : {std::pair{event::tie, &s.events.tie}, {event::clamped, &s.events.clamped}, {event::saturated, &s.events.saturated}, {event::wrapped, &s.events.wrapped},
-                                          {event::pair_saturated, &s.events.pair_saturated}, {event::inexact_float, &s.events.inexact_float}})
-            if (e & flag) *sum += here;
+          add_events(s.events, own.events(k, c, place), here);
         }
   if ((options.exact || options.float_form) && op.real) {
     own.observe();

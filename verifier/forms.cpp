@@ -40,14 +40,13 @@ double ulp(float v) {
   return static_cast<double>(std::bit_cast<float>(bits + 1)) - static_cast<double>(size);
 }
 
-/// 40 bins of 0.05 LSB over [-1, 1). Rounded first: the filter's last bits depend on the order of its sums.
+}  // namespace
+
 void add_to_histogram(std::vector<std::int64_t>& bins, double error, std::int64_t times) {
   if (bins.empty()) bins.assign(40, 0);
   const std::int64_t millionths = rne(std::clamp(error, -2.0, 2.0) * 1e6) + 1000000;
   bins[static_cast<std::size_t>(std::clamp<std::int64_t>(millionths / 50000, 0, 39))] += times;
 }
-
-}  // namespace
 
 FloatSummary float_form(const Layer& layer, const Real& real, std::span<const std::int64_t> times) {
   FloatSummary s;

@@ -20,6 +20,7 @@
 #include "verifier/compare.hpp"
 #include "verifier/error_map.hpp"
 #include "verifier/evaluate.hpp"
+#include "verifier/event_counts.hpp"
 #include "verifier/evidence.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/handed_on.hpp"
@@ -31,17 +32,6 @@ namespace lastbit {
 namespace {
 
 constexpr std::size_t worst_kept = 20, first_kept = 5;
-
-void add_events(const Computed& c, EventCounts& n) {
-  for (const Events e : c.events) {
-    n.tie += (e & event::tie) != 0;
-    n.clamped += (e & event::clamped) != 0;
-    n.saturated += (e & event::saturated) != 0;
-    n.wrapped += (e & event::wrapped) != 0;
-    n.pair_saturated += (e & event::pair_saturated) != 0;
-    n.inexact_float += (e & event::inexact_float) != 0;
-  }
-}
 
 /// Quantization parameters that were chosen at run time: one mismatch for each that is not as dumped.
 std::int64_t wrong_qparams(const Computed& c, const Tensor& observed) {
@@ -104,7 +94,7 @@ void summarise(const Evaluated& e, const Operator& op, const VerifyOptions& opti
     for (const auto& [error, n] : c.histogram) r.histogram[error] += n;
     signal += c.signal, noise += c.noise, dot += c.dot, squares += c.expected_square, observed_squares += c.observed_square;
     const Computed& computed = e.result.outputs.at(port);
-    add_events(computed, r.events);
+    for (const Events events : computed.events) add_events(r.events, events);
     const std::int64_t wrong = wrong_qparams(computed, e.layer.out(port));
     if (wrong) {
       r.mismatches += wrong;
