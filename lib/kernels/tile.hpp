@@ -29,7 +29,7 @@ struct TileJob {
   const std::int32_t* w_zero_point = nullptr;  // [channels] or null: subtracts w_zero_point[c] * row_sums[i]
   const std::int32_t* row_sums = nullptr; // [count]
   std::int32_t* out = nullptr;
-  const std::int32_t* marks = nullptr;    // [segments][channels] or null: what the sums are, after each segment, where those of the numbers would be 0
+  const std::int32_t* marks = nullptr;    // [segments][channels] or null (Kind::words: always): what the sums are, after each segment, where those of the numbers would be 0
   std::int32_t* peaks = nullptr;          // with marks, out's places: the largest |sum - mark| after any segment
 };
 
