@@ -6,10 +6,8 @@
 #include <cmath>
 #include <functional>
 
-#include "lib/dump/write.hpp"
-#include "tests/support.hpp"
 #include "tests/verifier/numbers.hpp"
-#include "verifier/verify.hpp"
+#include "tests/verifier/verified.hpp"
 
 using namespace lastbit;
 using namespace lastbit::test;
@@ -83,23 +81,6 @@ struct FusedSum {
   }
 };
 
-std::vector<LayerReport> verified(DumpToWrite dump, const std::string& engine) {
-  dump.producer.fields = {{"framework", "pytorch"}, {"version", "2.13.0"}, {"engine", engine}, {"isa", "avx512_vnni"}};
-  dump.profile = "pytorch-" + engine;
-  TemporaryFolder folder;
-  write_dump(folder.path / "dump", dump);
-  VerifyOptions options;
-  options.dumps = {(folder.path / "dump").string()};
-  options.forms = {"integer"};
-  return verify_dumps(options).layers;
-}
-
-bool named_first(const LayerReport& r, const std::string& name) {
-  if (r.causes.empty()) return false;
-  const auto& first = r.causes.front();
-  return first.name == name || std::find(first.group.begin(), first.group.end(), name) != first.group.end();
-}
-
 }  // namespace
 
 TEST_CASE("every cause in a convolution with a sum behind it is found, named first, and explains all", "[verifier][causes]") {
@@ -133,7 +114,8 @@ TEST_CASE("every cause in a convolution with a sum behind it is found, named fir
     REQUIRE((y != clean));
     dump.layers.push_back(t.layer(name, y));
   }
-  const auto layers = verified(std::move(dump), "onednn");
+  set_pytorch(dump, "onednn");
+  const auto layers = verified(dump);
   REQUIRE(layers.size() == plants.size() + 1);
   CHECK(layers[0].mismatches == 0);
   for (std::size_t i = 0; i < plants.size(); ++i) {
@@ -167,7 +149,8 @@ TEST_CASE("a layer fed by its neighbour's tensor is named however many tensors h
     dump.layers.push_back(std::move(l));
     all_a.push_back(a), all_y.push_back(y);
   }
-  const auto reports = verified(std::move(dump), "fbgemm");
+  set_pytorch(dump);
+  const auto reports = verified(dump);
   REQUIRE(reports.size() == layers);
   for (int k = 0; k < layers; ++k) {
     const LayerReport& r = reports[static_cast<std::size_t>(k)];

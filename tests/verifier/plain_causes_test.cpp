@@ -6,10 +6,8 @@
 #include <cmath>
 #include <functional>
 
-#include "lib/dump/write.hpp"
-#include "tests/support.hpp"
 #include "tests/verifier/numbers.hpp"
-#include "verifier/verify.hpp"
+#include "tests/verifier/verified.hpp"
 
 using namespace lastbit;
 using namespace lastbit::test;
@@ -35,15 +33,10 @@ class Plants {
   }
   /// Every planted cause stands in the first group and leaves nothing; a layer planted with nothing is identical.
   void check() const {
-    TemporaryFolder folder;
-    write_dump(folder.path / "dump", dump_);
-    VerifyOptions o;
-    o.dumps = {(folder.path / "dump").string()};
-    o.forms = {"integer"};
-    const Report report = verify_dumps(o);
-    REQUIRE(report.layers.size() == causes_.size());
+    const auto layers = verified(dump_);
+    REQUIRE(layers.size() == causes_.size());
     for (std::size_t i = 0; i < causes_.size(); ++i) {
-      const LayerReport& l = report.layers[i];
+      const LayerReport& l = layers[i];
       CAPTURE(l.name, l.mismatches, l.unexplained);
       if (causes_[i].empty()) {
         CHECK(l.mismatches == 0);

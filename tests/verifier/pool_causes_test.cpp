@@ -2,10 +2,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "lib/dump/write.hpp"
-#include "tests/support.hpp"
 #include "tests/verifier/numbers.hpp"
-#include "verifier/verify.hpp"
+#include "tests/verifier/verified.hpp"
 
 using namespace lastbit;
 using namespace lastbit::test;
@@ -49,12 +47,11 @@ TEST_CASE("padding that takes part in a pool is named, and an output written in 
   Integers x;
   for (int i = 0; i < C * H * W; ++i) x.push_back(draw(0, 170));
   DumpToWrite dump;
-  dump.producer.fields = {{"framework", "pytorch"}, {"version", "2.13.0"}, {"engine", "fbgemm"}, {"isa", "avx512_vnni"}};
-  dump.profile = "pytorch-fbgemm";
-  std::vector<std::string> names;
+  set_pytorch(dump);
+  std::vector<std::string> planted;
   const auto plant = [&](bool largest, const Integers& y, const std::string& cause) {
-    dump.layers.push_back(layer(x, largest, y, std::to_string(names.size())));
-    names.push_back(cause);
+    dump.layers.push_back(layer(x, largest, y, std::to_string(planted.size())));
+    planted.push_back(cause);
   };
   for (const bool largest : {true, false}) {
     const Integers clean = pooled(x, largest, largest ? -1 : zero);
@@ -69,21 +66,16 @@ TEST_CASE("padding that takes part in a pool is named, and an output written in 
     plant(largest, last, "layout:nhwc");
     plant(largest, first, "layout:nhwc");
   }
-  TemporaryFolder folder;
-  write_dump(folder.path / "dump", dump);
-  VerifyOptions o;
-  o.dumps = {(folder.path / "dump").string()};
-  o.forms = {"integer"};
-  const Report report = verify_dumps(o);
-  REQUIRE(report.layers.size() == names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const LayerReport& l = report.layers[i];
-    CAPTURE(i, names[i], l.mismatches);
-    CHECK((l.mismatches == 0) == names[i].empty());
+  const auto layers = verified(dump);
+  REQUIRE(layers.size() == planted.size());
+  for (std::size_t i = 0; i < planted.size(); ++i) {
+    const LayerReport& l = layers[i];
+    CAPTURE(i, planted[i], l.mismatches);
+    CHECK((l.mismatches == 0) == planted[i].empty());
     CHECK(l.unexplained == 0);
-    if (names[i].empty()) continue;
+    if (planted[i].empty()) continue;
     REQUIRE_FALSE(l.causes.empty());
     CAPTURE(l.causes[0].name);
-    CHECK((l.causes[0].name == names[i] || std::count(l.causes[0].group.begin(), l.causes[0].group.end(), names[i]) == 1));
+    CHECK((l.causes[0].name == planted[i] || std::count(l.causes[0].group.begin(), l.causes[0].group.end(), planted[i]) == 1));
   }
 }

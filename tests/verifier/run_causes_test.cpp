@@ -8,10 +8,8 @@
 #include <cmath>
 #include <functional>
 
-#include "lib/dump/write.hpp"
-#include "tests/support.hpp"
 #include "tests/verifier/numbers.hpp"
-#include "verifier/verify.hpp"
+#include "tests/verifier/verified.hpp"
 
 using namespace lastbit;
 using namespace lastbit::test;
@@ -20,29 +18,13 @@ namespace {
 
 using Floats = std::vector<float>;
 
-std::vector<LayerReport> verified(DumpToWrite dump) {
-  dump.producer.fields = {{"framework", "pytorch"}, {"version", "2.13.0"}, {"engine", "fbgemm"}, {"isa", "avx512_vnni"}};
-  dump.profile = "pytorch-fbgemm";
-  TemporaryFolder folder;
-  write_dump(folder.path / "dump", dump);
-  VerifyOptions options;
-  options.dumps = {(folder.path / "dump").string()};
-  options.forms = {"integer"};
-  return verify_dumps(options).layers;
-}
-
-bool named_first(const LayerReport& r, const std::string& name) {
-  if (r.causes.empty()) return false;
-  const auto& first = r.causes.front();
-  return first.name == name || std::find(first.group.begin(), first.group.end(), name) != first.group.end();
-}
-
 template <class Twin, class Fault>
 void check_all(const Twin& twin, const std::vector<std::pair<std::string, Fault>>& plants) {
   DumpToWrite dump;
   dump.layers.push_back(twin.layer("clean", {}));
   for (std::size_t i = 0; i < plants.size(); ++i) dump.layers.push_back(twin.layer(plants[i].first + "/" + std::to_string(i), plants[i].second));
-  const auto layers = verified(std::move(dump));
+  set_pytorch(dump);
+  const auto layers = verified(dump);
   REQUIRE(layers.size() == plants.size() + 1);
   CHECK(layers[0].mismatches == 0);
   for (std::size_t i = 0; i < plants.size(); ++i) {
@@ -281,7 +263,7 @@ TEST_CASE("causes in a table of rows that do not fill their last byte are found,
 TEST_CASE("one wrong element of a step is told from those of later steps that start from it", "[verifier][causes]") {
   const Dump dump = Dump::open(std::string(LASTBIT_TEST_DATA) + "/runtimes/pytorch-2.13/fbgemm/avx512_vnni/rnn");
   DumpToWrite copy;
-  copy.producer = dump.producer(), copy.profile = "pytorch-fbgemm";
+  set_pytorch(copy);
   for (const auto& entry : dump.layers())
     if (entry.name == "lstm0") {
       Layer l = dump.bind(entry);
@@ -290,7 +272,7 @@ TEST_CASE("one wrong element of a step is told from those of later steps that st
       l.outputs.at("y") = Tensor::of_floats("moved", l.out().shape, y);
       copy.layers.push_back(std::move(l));
     }
-  const auto layers = verified(std::move(copy));
+  const auto layers = verified(copy);
   REQUIRE(layers.size() == 1);
   CHECK(layers[0].mismatches > 1);
   REQUIRE_FALSE(layers[0].causes.empty());

@@ -3,10 +3,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "lib/dump/write.hpp"
-#include "tests/support.hpp"
 #include "tests/verifier/numbers.hpp"
-#include "verifier/verify.hpp"
+#include "tests/verifier/verified.hpp"
 
 using namespace lastbit;
 using namespace lastbit::test;
@@ -49,15 +47,8 @@ LayerReport verified(const Integers& x, const Integers& y) {
   DumpToWrite dump;
   dump.profile = "tflite-reference";
   dump.layers.push_back(std::move(l));
-  TemporaryFolder folder;
-  write_dump(folder.path / "dump", dump);
-  VerifyOptions o;
-  o.dumps = {(folder.path / "dump").string()};
-  o.forms = {"integer"};
-  return verify_dumps(o).layers.at(0);
+  return lastbit::test::verified(dump).at(0);
 }
-
-bool named(const CauseFound& f, const std::string& name) { return f.name == name || std::count(f.group.begin(), f.group.end(), name) > 0; }
 
 }  // namespace
 
@@ -70,7 +61,7 @@ TEST_CASE("ties that went to either side are a rounding to nearest of float sums
   REQUIRE(r.mismatches > 10);
   CHECK(r.unexplained == 0);
   REQUIRE(r.causes.size() == 1);
-  for (const char* name : {"round:half-even", "round:half-away", "round:half-up", "round:half-down"}) CHECK(named(r.causes[0], name));
+  for (const char* name : {"round:half-even", "round:half-away", "round:half-up", "round:half-down"}) CHECK(names(r.causes[0], name));
   CHECK(r.causes[0].sentence.find("comes to either side") != std::string::npos);
 }
 
@@ -102,8 +93,8 @@ TEST_CASE("one element that a rule would explain may as well be a corrupted one"
   CHECK(r.mismatches == 1);
   CHECK(r.unexplained == 0);
   REQUIRE(r.causes.size() == 1);
-  CHECK(named(r.causes[0], "round:half-even"));
-  CHECK(named(r.causes[0], "position:element"));
+  CHECK(names(r.causes[0], "round:half-even"));
+  CHECK(names(r.causes[0], "position:element"));
 }
 
 TEST_CASE("wrong elements that share a byte, or bytes, are one place", "[verifier][causes]") {
@@ -120,12 +111,7 @@ TEST_CASE("wrong elements that share a byte, or bytes, are one place", "[verifie
     DumpToWrite dump;
     dump.profile = "onnxruntime";
     dump.layers.push_back(std::move(other));
-    TemporaryFolder folder;
-    write_dump(folder.path / "dump", dump);
-    VerifyOptions o;
-    o.dumps = {(folder.path / "dump").string()};
-    o.forms = {"integer"};
-    return verify_dumps(o).layers.at(0);
+    return verified(dump).at(0);
   };
   CHECK(report(y).mismatches == 0);
   Integers byte = y, column = y;
