@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/error.hpp"
@@ -67,6 +68,20 @@ inline KernelCase filled(KernelCase c, Random& random) {
         store(c.w_stored, c.w_dtype, c.w_channels_last ? (o * T + t) * C + k : (o * C + k) * T + t, v);
       }
   return c;
+}
+
+/// The terms (x, w) of one element, zero points off, taps ascending, channel fastest; those outside are left out. source: of sources().
+inline std::vector<std::pair<std::int64_t, std::int64_t>> terms_of(const KernelCase& c, const std::vector<std::int32_t>& source, std::int64_t n, std::int64_t o, std::int64_t p) {
+  const Geometry& g = c.g;
+  const std::int64_t C = g.in_channels, I = g.in_positions(), T = g.taps(), group = o / g.out_channels;
+  const std::int64_t w_zero = c.w_zero_point[c.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)];
+  std::vector<std::pair<std::int64_t, std::int64_t>> terms;
+  for (std::int64_t t = 0; t < T; ++t) {
+    const std::int32_t from = source[static_cast<std::size_t>(p * T + t)];
+    for (std::int64_t k = 0; from >= 0 && k < C; ++k)
+      terms.emplace_back(c.x[static_cast<std::size_t>((n * g.groups * C + group * C + k) * I + from)] - c.x_zero_point, c.w[static_cast<std::size_t>((o * C + k) * T + t)] - w_zero);
+  }
+  return terms;
 }
 
 /// No better instruction set than this one, as long as it lives.

@@ -13,19 +13,11 @@ namespace {
 
 /// The output of one element, by the formula of the header, term by term.
 std::int32_t by_hand(const KernelCase& c, const FloatTiles& job, const std::vector<std::int32_t>& source, std::int64_t n, std::int64_t o, std::int64_t p) {
-  const Geometry& g = c.g;
-  const std::int64_t C = g.in_channels, I = g.in_positions(), T = g.taps(), group = o / g.out_channels;
-  const auto one = [](const auto& v, std::int64_t at) { return v[v.size() == 1 ? 0 : static_cast<std::size_t>(at)]; };
+  const float w_scale = job.w_scale[job.w_scale.size() == 1 ? 0 : static_cast<std::size_t>(o)];
   float sum = 0;
-  for (std::int64_t t = 0; t < T; ++t) {
-    const std::int32_t from = source[static_cast<std::size_t>(p * T + t)];
-    if (from < 0) continue;
-    for (std::int64_t k = 0; k < C; ++k) {
-      const auto x = static_cast<float>(c.x[static_cast<std::size_t>((n * g.groups * C + group * C + k) * I + from)] - c.x_zero_point) * job.x_scale;
-      const auto w = static_cast<float>(c.w[static_cast<std::size_t>((o * C + k) * T + t)] - one(c.w_zero_point, o)) * one(job.w_scale, o);
-      const float product = x * w;
-      sum = sum + product;
-    }
+  for (const auto& [x, w] : terms_of(c, source, n, o, p)) {
+    const float product = (static_cast<float>(x) * job.x_scale) * (static_cast<float>(w) * w_scale);
+    sum = sum + product;
   }
   const float quotient = (sum + job.bias[static_cast<std::size_t>(o)]) / job.scale;
   const double whole = std::nearbyint(static_cast<double>(std::clamp(quotient, -0x1p20f, 0x1p20f)));  // ties to even

@@ -8,23 +8,6 @@
 using namespace lastbit;
 using namespace lastbit::test;
 
-namespace {
-
-/// The terms of one element, zero points off, taps ascending, channel fastest; those outside are left out.
-std::vector<std::pair<std::int64_t, std::int64_t>> terms_of(const KernelCase& c, const std::vector<std::int32_t>& source, std::int64_t n, std::int64_t o, std::int64_t p) {
-  const Geometry& g = c.g;
-  const std::int64_t C = g.in_channels, I = g.in_positions(), T = g.taps(), group = o / g.out_channels;
-  std::vector<std::pair<std::int64_t, std::int64_t>> terms;
-  for (std::int64_t t = 0; t < T; ++t) {
-    const std::int32_t from = source[static_cast<std::size_t>(p * T + t)];
-    for (std::int64_t k = 0; from >= 0 && k < C; ++k)
-      terms.emplace_back(c.x[static_cast<std::size_t>((n * g.groups * C + group * C + k) * I + from)] - c.x_zero_point, c.w[static_cast<std::size_t>((o * C + k) * T + t)]);
-  }
-  return terms;
-}
-
-}  // namespace
-
 TEST_CASE("partial sums stay within what blocks say of them, and float32 sums of a block's rows are those of one sum after the other", "[kernels][float]") {
   for (const auto& target : supported_targets()) {
     const Limit limit(target);
