@@ -26,10 +26,10 @@ using Ways = std::vector<std::vector<std::string>>;  // lists of stages
 /// One list of stages, or two that a runtime chooses between.
 class Staged : public Contender {
  public:
-  Staged(const ContenderCase& c, const Ways& ways, const RequantizeContext& context) : lanes_(has_lanes(ways[0])) {
+  Staged(const ContenderCase& c, const Ways& ways, StageBinder& bind) : lanes_(has_lanes(ways[0])) {
     for (const auto& stages : ways) {
-      ways_.emplace_back(stages, context, c.layer.place);
-      doubt_ = std::max(doubt_, doubt_of(stages, context, c));
+      ways_.push_back(bind(stages));
+      doubt_ = std::max(doubt_, doubt_of(ways_.back(), c));
     }
   }
   bool allows(const Element& e) const override {
@@ -72,12 +72,13 @@ bool has_lanes(const std::vector<std::string>& stages) {
   return std::any_of(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("fixed ", 0) == 0 && s.find('/') < s.find(' ', 6); });
 }
 
-double doubt_of(const std::vector<std::string>& stages, const RequantizeContext& context, const ContenderCase& c) {
+double doubt_of(const Requantizer& stages, const ContenderCase& c) {
+  const RequantizeContext& context = stages.context();
   if (!c.real.known || context.channels.size() != c.real.multiplier.size()) return HUGE_VAL;  // m > 0 where it is known
   const std::size_t n = context.channels.size();
   std::vector<double> far(n);
   for (std::size_t i = 0; i < n; ++i) far[i] = (512 + std::fabs(c.real.offset[i])) / c.real.multiplier[i];
-  const auto nearest = nearest_of(stages, context, far, static_cast<double>(c.plan.request.geometry.terms()) * 0x1p17, c.layer.place);
+  const auto nearest = nearest_of(stages, far, static_cast<double>(c.plan.request.geometry.terms()) * 0x1p17);
   if (!nearest) return HUGE_VAL;
   double most = 0;
   for (std::size_t i = 0; i < n; ++i)
@@ -91,18 +92,18 @@ bool same_arithmetic(const ContenderCase& c, const RivalCell& rival) {
   return r.rule == "accumulate" && same_sums(c, r) && r.get("bounds").empty() && r.stages == c.cell.stages;
 }
 
-std::unique_ptr<Contender> staged_contender(const ContenderCase& c, const RivalCell& rival, const RequantizeContext& context) {
+std::unique_ptr<Contender> staged_contender(const ContenderCase& c, const RivalCell& rival, StageBinder& bind) {
   const Cell& r = rival.cell;
   if (!same_sums(c, r) || !r.get("register").empty()) return nullptr;
-  if (r.rule == "either_order") return std::make_unique<Staged>(c, Ways{r.stages, with_product(r).stages}, context);
-  if (r.get("bounds") == "tosa_inexact") return std::make_unique<Inexact>(c, Ways{r.stages}, context);
+  if (r.rule == "either_order") return std::make_unique<Staged>(c, Ways{r.stages, with_product(r).stages}, bind);
+  if (r.get("bounds") == "tosa_inexact") return std::make_unique<Inexact>(c, Ways{r.stages}, bind);
   if (!r.get("bounds").empty()) return nullptr;
-  return std::make_unique<Staged>(c, Ways{r.stages}, context);
+  return std::make_unique<Staged>(c, Ways{r.stages}, bind);
 }
 
-std::unique_ptr<Contender> contender(const ContenderCase& c, const RivalCell& rival, const RequantizeContext& context) {
+std::unique_ptr<Contender> contender(const ContenderCase& c, const RivalCell& rival, StageBinder& bind) {
   for (const auto make : {staged_contender, paired_contender, float_contender})
-    if (auto made = make(c, rival, context)) return made;
+    if (auto made = make(c, rival, bind)) return made;
   return nullptr;
 }
 

@@ -41,16 +41,16 @@ class Contender {
   virtual bool needs_all_channels() const { return false; }
 };
 
-/// The rival on these constants: the plan's, or those of a few of its channels. None when its values cannot be told from the sums; throws
+/// The rival on the binder's constants: the plan's, or those of a few of its channels. None when its values cannot be told from the sums; throws
 /// Error when it cannot compute the layer.
-std::unique_ptr<Contender> contender(const ContenderCase&, const RivalCell&, const RequantizeContext&);
+std::unique_ptr<Contender> contender(const ContenderCase&, const RivalCell&, StageBinder&);
 /// Whether the rival has the layer's own sums and stages.
 bool same_arithmetic(const ContenderCase&, const RivalCell&);
 
 /// The kinds, one file each. None: not of the kind.
-std::unique_ptr<Contender> staged_contender(const ContenderCase&, const RivalCell&, const RequantizeContext&);  // other stages after the sum
-std::unique_ptr<Contender> paired_contender(const ContenderCase&, const RivalCell&, const RequantizeContext&);  // products that share 16-bit registers
-std::unique_ptr<Contender> float_contender(const ContenderCase&, const RivalCell&, const RequantizeContext&);   // a float32 sum in any order
+std::unique_ptr<Contender> staged_contender(const ContenderCase&, const RivalCell&, StageBinder&);  // other stages after the sum
+std::unique_ptr<Contender> paired_contender(const ContenderCase&, const RivalCell&, StageBinder&);  // products that share 16-bit registers
+std::unique_ptr<Contender> float_contender(const ContenderCase&, const RivalCell&, StageBinder&);   // a float32 sum in any order
 
 /// What a float32 sum in any order may lie from the real number, in LSB, where no clamp decides; its interval reaches `spread` times the
 /// magnitude beyond that. Infinite: not known.
@@ -61,7 +61,7 @@ FloatSumDoubt float_sum_doubt(const RealLines&, const Geometry&);
 
 /// Whether "fixed R/N/TAIL" is among the stages: vector lanes and what is left over.
 bool has_lanes(const std::vector<std::string>& stages);
-/// doubt() of stages on constants.
-double doubt_of(const std::vector<std::string>& stages, const RequantizeContext&, const ContenderCase&);
+/// doubt() of stages on their constants.
+double doubt_of(const Requantizer&, const ContenderCase&);
 
 }  // namespace lastbit

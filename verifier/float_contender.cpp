@@ -23,7 +23,7 @@ class FloatSum : public Contender {
   }
 
   bool allows(const Element& e) const override {
-    if (spread_ > 0 && both_sides(e)) return true;
+    if (surely(e) || (spread_ > 0 && both_sides(e))) return true;
     const std::int64_t channel = plan_.channel_of(e.at);
     UnorderedSum sum;
     plan_.for_each_term(e.at, [&](std::int64_t, std::int64_t x, std::int64_t w, bool outside) {
@@ -38,13 +38,31 @@ class FloatSum : public Contender {
   double doubt() const override { return doubt_; }
 
  private:
+  /// Whether the observed value is that of the real number v, and v is farther from a boundary than the float32 next to it may be: doubt_ as of
+  /// numbers of this size.
+  bool surely(const Element& e) const {
+    const std::int64_t channel = plan_.channel_of(e.at);
+    const double a = c_.real.offset_of(channel), v = static_cast<double>(e.acc) * c_.real.multiplier_of(channel) + a, floor = std::floor(v), above = v - floor - 0.5;
+    if (std::isinf(doubt_) || std::fabs(above) <= (std::fabs(v) + 2 * std::fabs(a) + 1) * 0x1p-20 + c_.real.bound) return false;
+    return static_cast<double>(e.observed) == std::clamp(above < 0 ? floor : floor + 1, c_.real.low, c_.real.high);
+  }
+
   /// Whether the interval surely reaches over the boundary next to the real number v, and the observed value is on one of its sides: it
-  /// reaches (R - 4) * 2^-24 * sum |x w| from v, and sum |x w| is at least |v| itself, without the zero point.
+  /// reaches (R - 4) * 2^-24 * sum |x w| from v. That sum is at least |v| itself, without the zero point, and at least what some terms come to.
   bool both_sides(const Element& e) const {
     const std::int64_t channel = plan_.channel_of(e.at);
-    const double v = static_cast<double>(e.acc) * c_.real.multiplier_of(channel) + c_.real.offset_of(channel), floor = std::floor(v), q = static_cast<double>(e.observed);
-    if (std::fabs(v - floor - 0.5) + doubt_ > spread_ * std::fabs(v - c_.layer.out().q.zero_point_of(0))) return false;
-    return q == std::clamp(floor, c_.real.low, c_.real.high) || q == std::clamp(floor + 1, c_.real.low, c_.real.high);
+    const double m = c_.real.multiplier_of(channel), v = static_cast<double>(e.acc) * m + c_.real.offset_of(channel), floor = std::floor(v), q = static_cast<double>(e.observed);
+    if (q != std::clamp(floor, c_.real.low, c_.real.high) && q != std::clamp(floor + 1, c_.real.low, c_.real.high)) return false;
+    const double needed = (std::fabs(v - floor - 0.5) + doubt_) / spread_;
+    if (needed <= std::fabs(v - c_.layer.out().q.zero_point_of(0))) return true;
+    const std::int64_t x_zero_point = plan_.request.operands.x_zero_point, w_zero_point = plan_.w_zero_point_of(channel);
+    const double least = needed / m;  // m > 0 where it is known
+    std::int64_t size = 0;
+    plan_.for_terms_while(e.at, [&](std::int64_t, std::int64_t x, std::int64_t w, bool outside) {
+      if (!outside) size += std::abs((x - x_zero_point) * (w - w_zero_point));
+      return static_cast<double>(size) < least;
+    });
+    return static_cast<double>(size) >= least;
   }
 
   const ContenderCase& c_;
@@ -69,7 +87,7 @@ FloatSumDoubt float_sum_doubt(const RealLines& real, const Geometry& g) {
   return {far * 0x1p-20, static_cast<double>(least * g.in_channels - 4) * 0x1p-24};
 }
 
-std::unique_ptr<Contender> float_contender(const ContenderCase& c, const RivalCell& rival, const RequantizeContext&) {
+std::unique_ptr<Contender> float_contender(const ContenderCase& c, const RivalCell& rival, StageBinder&) {
   if (rival.cell.rule != "float") return nullptr;
   const Tensor &x = c.layer.in("x"), &w = c.layer.in("weight"), &y = c.layer.out();
   if (!x.q.quantized() || !w.q.quantized()) throw Error(c.layer.place, "found integers without a scale, expected quantized operands in a float operator");

@@ -24,7 +24,7 @@ std::optional<NearestBlocks> NearestBlocks::of(const ContenderCase& c, const Req
   // A fixed-point multiplication that rounds twice has ties of its first rounding, anywhere.
   if (place_of(stages, {"fixed"}) < stages.size()) return std::nullopt;
   NearestBlocks b(c, own);
-  b.doubt_ = doubt_of(stages, c.plan.context, c);
+  b.doubt_ = doubt_of(own, c);
   if (std::isinf(b.doubt_) || c.real.low != static_cast<double>(c.plan.context.min) || c.real.high != static_cast<double>(c.plan.context.max)) return std::nullopt;
   b.doubt_ = b.doubt_ * 1.01 + c.real.bound;
   b.clamped_first_ = place_of(stages, {"clamp", "range"}) < place_of(stages, {"round", "fixed"});

@@ -13,9 +13,9 @@ namespace {
 /// Where pairs saturate the sum is another one; everywhere else the rival is its stages on the layer's sum.
 class Paired : public Contender {
  public:
-  Paired(const ContenderCase& c, const RivalCell& rival, const RequantizeContext& context)
+  Paired(const ContenderCase& c, const RivalCell& rival, StageBinder& bind)
       : plan_(c.plan), g_(c.plan.request.geometry), in_(c.plan.request.operands), own_stages_(rival.cell.stages == c.cell.stages), stages_(rival.cell.stages),
-        requantize_(rival.cell.stages, context, c.layer.place), doubt_(own_stages_ ? 0 : doubt_of(rival.cell.stages, context, c)) {
+        requantize_(bind(rival.cell.stages)), doubt_(own_stages_ ? 0 : doubt_of(requantize_, c)) {
     // Only oneDNN's choice of a kernel asks for the instruction set.
     segments_ = pair_segments(rival.cell.get("pair_order") == "onednn" ? as_rival(c.layer, c.op, rival) : c.layer, rival.cell, g_);
     offset_ = pair_offset(rival.cell);
@@ -86,11 +86,11 @@ class Paired : public Contender {
 
 }  // namespace
 
-std::unique_ptr<Contender> paired_contender(const ContenderCase& c, const RivalCell& rival, const RequantizeContext& context) {
+std::unique_ptr<Contender> paired_contender(const ContenderCase& c, const RivalCell& rival, StageBinder& bind) {
   const Cell& r = rival.cell;
   if (r.rule != "accumulate" || r.get("pairs") != "int16" || r.get("accumulator", "int32") != "int32" || !r.get("register").empty() || !r.get("bounds").empty()) return nullptr;
   if (r.get("bound") != c.cell.get("bound") && c.layer.is("activation:relu6")) return nullptr;
-  return std::make_unique<Paired>(c, rival, context);
+  return std::make_unique<Paired>(c, rival, bind);
 }
 
 }  // namespace lastbit

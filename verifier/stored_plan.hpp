@@ -32,6 +32,11 @@ struct StoredPlan {
   /// f(term, x, w, outside) for every product of output element `at`, taps ascending, channel fastest; x and w as stored, x 0 outside.
   template <class F>
   void for_each_term(std::int64_t at, F f) const {
+    for_terms_while(at, [&](std::int64_t term, std::int64_t x, std::int64_t w, bool outside) { return f(term, x, w, outside), true; });
+  }
+  /// The same until f is false.
+  template <class F>
+  void for_terms_while(std::int64_t at, F f) const {
     const Geometry& g = request.geometry;
     const StoredOperands& in = request.operands;
     const std::int64_t P = g.positions(), I = g.in_positions(), C = g.in_channels, T = g.taps(), all = g.groups * C, o = channel_of(at);
@@ -44,7 +49,7 @@ struct StoredPlan {
       const std::int64_t from = (d * g.in[1] + h) * g.in[2] + across;
       for (std::int64_t c = 0; c < C; ++c) {
         const std::int64_t x = outside ? 0 : integer_of(in.x[in.channels_last ? (n * I + from) * all + group * C + c : (n * all + group * C + c) * I + from], x_signed);
-        f(t * C + c, x, integer_of(in.w[in.w_channels_last ? (o * T + t) * C + c : (o * C + c) * T + t], w_signed), outside);
+        if (!f(t * C + c, x, integer_of(in.w[in.w_channels_last ? (o * T + t) * C + c : (o * C + c) * T + t], w_signed), outside)) return;
       }
     }
   }

@@ -75,7 +75,7 @@ AccumulatorBounds bounds_of(Reach r, std::int64_t channels, const std::vector<st
 class Judge {
  public:
   Judge(const Layer& layer, const Operator& op, const Cell& cell, const StoredPlan& plan, const Requantizer& own, const std::optional<Epilogue>& epilogue, const StreamOptions& options, Streamed& result)
-      : plan_(plan), epilogue_(epilogue), rivals_(options.rivals), open_(options.open), result_(result), real_(real_lines(layer, plan.context)), case_{layer, op, cell, plan, real_} {
+      : plan_(plan), own_(own), epilogue_(epilogue), rivals_(options.rivals), open_(options.open), result_(result), real_(real_lines(layer, plan.context)), case_{layer, op, cell, plan, real_} {
     if (!epilogue_) nearest_ = NearestBlocks::of(case_, own);
     totals_.differ.reserve(64);
     request_.events = true;
@@ -138,7 +138,7 @@ class Judge {
     opened_ = true;
     constexpr std::int64_t channels_tried = 4, tried = 256;
     if (standing_.empty() && !float_) return;
-    own_doubt_ = doubt_of(case_.cell.stages, plan_.context, case_);
+    own_doubt_ = doubt_of(own_, case_);
     if (float_ && (std::isinf(own_doubt_) || std::isinf(float_->doubt()))) float_.reset();
     if (standing_.empty()) return drop_dead();
     std::vector<std::int64_t> channels;
@@ -159,10 +159,11 @@ class Judge {
       for (const auto channel : channels) few.channels.push_back(plan_.context.channels[static_cast<std::size_t>(channel)]);
       if (few.channels.size() == 1) few.channels.push_back(few.channels[0]);
     }
+    StageBinder with_few(std::move(few), case_.layer.place), with_all(plan_.context, case_.layer.place);
     for (auto& s : standing_) {
       const RivalCell& rival = rivals_[s.rivals[0]];
       try {
-        const auto on_few = contender(case_, rival, few);
+        const auto on_few = contender(case_, rival, with_few);
         if (!on_few) {
           for (const std::size_t k : s.rivals) (*open_)[k] = true;
           s.alive = false;
@@ -173,7 +174,7 @@ class Judge {
             return !is_near({e.at, plan_.channel_of(e.at), e.acc, e.observed}, on_few->doubt()) || on_few->allows(e);
           });
         if (!s.alive) continue;
-        s.contender = contender(case_, rival, plan_.context);
+        s.contender = contender(case_, rival, with_all);
         s.doubt = s.contender->doubt();
       } catch (const Error&) {
         s.alive = false;  // the rival cannot compute this layer
@@ -303,6 +304,7 @@ class Judge {
   }
 
   const StoredPlan& plan_;
+  const Requantizer& own_;
   const std::optional<Epilogue>& epilogue_;
   std::span<const RivalCell> rivals_;
   std::vector<bool>* open_;

@@ -10,6 +10,10 @@ namespace lastbit {
 bool planes_take(const StreamRequest&, const OperandRange&, Kind);
 void plane_sums(const StreamRequest&, Kind, const std::function<void(const SumBlock&)>&);
 
+/// Bytes stored channels last, as their output is; two axes. Weights as for planes. For targets with Kind::bytes.
+bool quads_take(const StreamRequest&, const OperandRange&);
+void quad_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&);
+
 /// Channels side by side, one output channel each: any order of storage, forward and transposed.
 bool channels_take(const StreamRequest&, const OperandRange&);
 void channel_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&, double& pack_seconds);

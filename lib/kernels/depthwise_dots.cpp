@@ -82,6 +82,66 @@ void channel_products_on(const ChannelJob& job) {
   for (; i < job.count; ++i) across<1>(job, i);
 }
 
+void lay_quads_on(const QuadRow& row) {
+  const D32 d;
+  const hn::Rebind<std::uint8_t, D32> d8;
+  constexpr auto width = static_cast<std::int64_t>(lanes);
+  const V32 zero = hn::Set(d, row.zero), flip = hn::Set(d, row.flip ? 0x80 : 0);
+  for (std::int64_t q = 0; q < row.quads; ++q)
+    for (std::int64_t c = 0; c < row.padded_channels; c += width) {
+      const auto at = [&](std::int64_t position) HWY_ATTR {
+        const std::int64_t p = position - row.before;
+        if (!row.x || p < 0 || p >= row.positions) return zero;
+        const auto* x = reinterpret_cast<const std::uint8_t*>(row.x) + p * row.channels + c;
+        if (row.end - reinterpret_cast<const std::byte*>(x) >= width) return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, x)), flip);
+        alignas(64) std::uint8_t last[width] = {};
+        std::memcpy(last, x, static_cast<std::size_t>(row.end - reinterpret_cast<const std::byte*>(x)));
+        return hn::Xor(hn::PromoteTo(d, hn::Load(d8, last)), flip);
+      };
+      const std::int64_t back = q - row.dilation;
+      V32 quad;
+      if (back >= 0) {
+        const hn::RebindToUnsigned<D32> du;
+        quad = hn::BitCast(d, hn::ShiftRight<8>(hn::BitCast(du, hn::Load(d, row.to + back * row.padded_channels + c))));
+      } else {
+        quad = hn::Or(hn::Or(at(q), hn::ShiftLeft<8>(at(q + row.dilation))), hn::ShiftLeft<16>(at(q + 2 * row.dilation)));
+      }
+      hn::Store(hn::Or(quad, hn::ShiftLeft<24>(at(q + 3 * row.dilation))), d, row.to + q * row.padded_channels + c);
+    }
+}
+
+#if LASTBIT_BYTES
+template <int P>
+HWY_INLINE void quad_tile(const QuadJob& job, std::int64_t first, std::int64_t c) {
+  const D32 d;
+  const V32 start = hn::LoadU(d, job.start + c);
+  V32 acc[P];
+  LASTBIT_UNROLL
+  for (int p = 0; p < P; ++p) acc[p] = start;
+  for (std::int64_t t = 0; t < job.tap_count; ++t) {
+    const V32 w = hn::LoadU(d, job.w + t * job.channels + c);
+    const std::int32_t* x = job.quads + job.taps[t] + first * job.step + c;
+    LASTBIT_UNROLL
+    for (int p = 0; p < P; ++p) acc[p] = Bytes::dot(acc[p], hn::Load(d, x + p * job.step), w);
+  }
+  LASTBIT_UNROLL
+  for (int p = 0; p < P; ++p) hn::Store(acc[p], d, job.out + (first + p) * job.channels + c);
+}
+#endif
+
+void quad_products_on(const QuadJob& job) {
+#if LASTBIT_BYTES
+  constexpr auto width = static_cast<std::int64_t>(lanes);
+  std::int64_t i = 0;
+  for (; i + 8 <= job.outputs; i += 8)
+    for (std::int64_t c = 0; c < job.channels; c += width) quad_tile<8>(job, i, c);
+  for (; i < job.outputs; ++i)
+    for (std::int64_t c = 0; c < job.channels; c += width) quad_tile<1>(job, i, c);
+#else
+  ensure(job.outputs == 0, "this instruction set multiplies int16 only");
+#endif
+}
+
 }  // namespace lastbit::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -90,9 +150,13 @@ namespace lastbit {
 
 HWY_EXPORT(plane_products_on);
 HWY_EXPORT(channel_products_on);
+HWY_EXPORT(lay_quads_on);
+HWY_EXPORT(quad_products_on);
 
 void plane_products(const PlaneJob& job) { HWY_DYNAMIC_DISPATCH(plane_products_on)(job); }
 void channel_products(const ChannelJob& job) { HWY_DYNAMIC_DISPATCH(channel_products_on)(job); }
+void lay_quads(const QuadRow& row) { HWY_DYNAMIC_DISPATCH(lay_quads_on)(row); }
+void quad_products(const QuadJob& job) { HWY_DYNAMIC_DISPATCH(quad_products_on)(job); }
 
 }  // namespace lastbit
 #endif

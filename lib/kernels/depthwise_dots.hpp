@@ -39,4 +39,30 @@ struct ChannelJob {
 };
 void channel_products(const ChannelJob&);
 
+/// A row of an image stored channels last, to be made quads of: dword [q][c] has x of channel c at padded positions q, q + dilation,
+/// q + 2 dilation, q + 3 dilation; first in the lowest byte.
+struct QuadRow {
+  const std::byte* x = nullptr;      // [positions][channels]; null: a row of padding
+  const std::byte* end = nullptr;    // of the tensor: nothing past it is read
+  std::int64_t channels = 0, padded_channels = 0;  // the latter a multiple of the vector's lanes
+  bool flip = false;                 // int8: becomes uint8 by + 128
+  std::uint8_t zero = 0;             // what padding holds
+  std::int64_t before = 0, positions = 0, dilation = 1, quads = 0;
+  std::int32_t* to = nullptr;
+};
+void lay_quads(const QuadRow&);
+
+struct QuadJob {
+  const std::int32_t* quads = nullptr;
+  const std::int64_t* taps = nullptr;   // where each kernel row's quads begin, for the first output
+  std::int64_t tap_count = 0;
+  const std::int32_t* w = nullptr;      // [taps][channels] dwords
+  const std::int32_t* start = nullptr;  // [channels]
+  std::int64_t channels = 0, outputs = 0;
+  std::int64_t step = 0;                // dwords from one output's quads to the next one's
+  std::int32_t* out = nullptr;          // [outputs][channels]
+};
+/// out[i][c] = start[c] + sum over taps of quads . w, where the target has Kind::bytes.
+void quad_products(const QuadJob&);
+
 }  // namespace lastbit

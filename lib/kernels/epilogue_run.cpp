@@ -308,80 +308,114 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
   const V32 whole_low = hn::Set(d, e.min - e.zero_point), whole_high = hn::Set(d, e.max - e.zero_point);
   const VF below = hn::Sub(low, hn::Set(df, 1.0f)), above = hn::Add(high, hn::Set(df, 1.0f)), half = hn::Set(df, 0.5f);
   const V32 lane = hn::Iota(d, 0);
-  std::int64_t ties = 0, clamps = 0;
-  V32 least = running.low, most = running.high;
-  for (std::int64_t run = 0; run < q.runs; ++run) {
-    ask_for(q, run + ahead);
-    const std::int64_t element = q.first + run * q.step, channel = channels.at<Across>(q, run);
-    const std::byte* observed = q.observed + element;
-    const std::int32_t* acc = q.acc + run * q.acc_step;
-    Constants c = sources.at<false, Across>(channel);
-    const auto difference = [&]<bool Whole>(std::int64_t i, std::int64_t skip) HWY_ATTR {
-      if constexpr (Across) c = sources.at<false, true>(channel + i);
-      const V32 v = hn::Add(hn::LoadU(d, acc + i), c.bias);
-      least = hn::Min(least, v);
-      most = hn::Max(most, v);
-      VF x = hn::ConvertTo(df, v);
-      if constexpr (How == Way::any)
-        if (add) x = hn::Add(x, c.addend);
-      x = hn::Mul(x, c.multiplier);
-      if constexpr (How == Way::any)
-        if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
-      V32 y;
-      if constexpr (Events) {
-        const auto count = [&](M32 m) HWY_ATTR { return static_cast<std::int64_t>(hn::CountTrue(d, Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))))); };
-        const auto is_tie = [&](VF t) HWY_ATTR { return hn::RebindMask(d, hn::Eq(hn::Abs(hn::Sub(t, hn::Round(t))), half)); };
-        if constexpr (How == Way::ranged) {  // bounds are integers: what is inside them rounds to them at most
-          const VF inside = hn::Min(hn::Max(x, low), high);
-          clamps += count(hn::RebindMask(d, hn::Ne(x, inside)));
-          ties += count(is_tie(inside));
-          y = hn::Add(nearest(inside), zero_point);
-        } else if constexpr (How == Way::plain) {
-          const V32 rounded = nearest(x), kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
-          clamps += count(hn::Ne(rounded, kept));
-          ties += count(is_tie(x));
-          y = hn::Add(kept, zero_point);
-        } else {
-          const VF inside = hn::Min(hn::Max(x, low), high);
-          const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
-          const V32 kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
-          clamps += count(range ? hn::RebindMask(d, hn::Ne(x, inside)) : hn::Ne(rounded, kept));
-          ties += count(is_tie(range ? inside : x));
-          y = hn::Add(kept, zero_point);
+  V32 least = running.low, most = running.high, tied = zero, cut = zero;  // the latter two: minus how many, by lane
+  /// 0 in the lanes that agree. Of a vector that is not whole the lanes from `skip` on are new.
+  const auto difference = [&]<bool Whole>(const Constants& c, const std::int32_t* acc, const std::byte* observed, std::int64_t skip) HWY_ATTR {
+    const V32 v = hn::Add(hn::LoadU(d, acc), c.bias);
+    least = hn::Min(least, v);
+    most = hn::Max(most, v);
+    VF x = hn::ConvertTo(df, v);
+    if constexpr (How == Way::any)
+      if (add) x = hn::Add(x, c.addend);
+    x = hn::Mul(x, c.multiplier);
+    if constexpr (How == Way::any)
+      if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
+    V32 y;
+    if constexpr (Events) {
+      const auto count = [&](V32& of, M32 m) HWY_ATTR { of = hn::Add(of, hn::VecFromMask(d, Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))))); };
+      const auto is_tie = [&](VF t) HWY_ATTR { return hn::RebindMask(d, hn::Eq(hn::Abs(hn::Sub(t, hn::Round(t))), half)); };
+      if constexpr (How == Way::ranged) {  // bounds are integers: what is inside them rounds to them at most
+        const VF inside = hn::Min(hn::Max(x, low), high);
+        count(cut, hn::RebindMask(d, hn::Ne(x, inside)));
+        count(tied, is_tie(inside));
+        y = hn::Add(nearest(inside), zero_point);
+      } else if constexpr (How == Way::plain) {
+        const V32 rounded = nearest(x), kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
+        count(cut, hn::Ne(rounded, kept));
+        count(tied, is_tie(x));
+        y = hn::Add(kept, zero_point);
+      } else {
+        const VF inside = hn::Min(hn::Max(x, low), high);
+        const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
+        const V32 kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
+        count(cut, range ? hn::RebindMask(d, hn::Ne(x, inside)) : hn::Ne(rounded, kept));
+        count(tied, is_tie(range ? inside : x));
+        y = hn::Add(kept, zero_point);
+      }
+    } else {
+      y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
+    }
+    if constexpr (Negative) {
+      const hn::Rebind<std::int8_t, D32> d8;
+      return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(observed))), y);
+    } else {
+      const hn::Rebind<std::uint8_t, D32> d8;
+      return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(observed))), y);
+    }
+  };
+  const auto note = [&](V32 a, std::int64_t element, std::int64_t skip) HWY_ATTR {
+    std::uint8_t bits[8] = {};
+    hn::StoreMaskBits(d, hn::Ne(a, zero), bits);
+    for (std::int64_t k = skip; k < n; ++k)
+      if (bits[k / 8] >> (k % 8) & 1) q.result->differ.push_back(element + k);
+  };
+  if (Across && channels.still) {  // every run of the same channels: strips of them, their constants read once
+    const std::size_t before = q.result->differ.size();
+    const auto strip = [&]<std::int64_t V, bool Whole>(std::int64_t i, std::int64_t skip) HWY_ATTR {
+      Constants c[V];
+      LASTBIT_UNROLL
+      for (std::int64_t k = 0; k < V; ++k) c[k] = sources.at<false, true>(channels.first + i + k * n);
+      const std::byte *observed = q.observed + q.first + i, *end = observed + q.runs * q.step;
+      const std::int32_t* acc = q.acc + i;
+      for (; observed != end; observed += q.step, acc += q.acc_step) {
+        hwy::Prefetch(observed + ahead * q.step);  // past the last row, too: nothing is read
+        V32 a[V], any = zero;
+        LASTBIT_UNROLL
+        for (std::int64_t k = 0; k < V; ++k) {
+          a[k] = difference.template operator()<Whole>(c[k], acc + k * n, observed + k * n, skip);
+          any = hn::Or(any, a[k]);
         }
-      } else {
-        y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
+        if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(any, zero))))
+          for (std::int64_t k = 0; k < V; ++k) note(a[k], observed - q.observed + k * n, skip);
       }
-      if constexpr (Negative) {
-        const hn::Rebind<std::int8_t, D32> d8;
-        return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(observed + i))), y);
-      } else {
-        const hn::Rebind<std::uint8_t, D32> d8;
-        return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(observed + i))), y);
-      }
-    };
-    const auto note = [&](V32 a, std::int64_t i, std::int64_t skip) HWY_ATTR {
-      std::uint8_t bits[8] = {};
-      hn::StoreMaskBits(d, hn::Ne(a, zero), bits);
-      for (std::int64_t k = skip; k < n; ++k)
-        if (bits[k / 8] >> (k % 8) & 1) q.result->differ.push_back(element + i + k);
     };
     std::int64_t i = 0;
-    for (; i + 2 * n <= q.length; i += 2 * n) {
-      const V32 a = difference.template operator()<true>(i, 0), b = difference.template operator()<true>(i + n, 0);
-      if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(hn::Or(a, b), zero)))) note(a, i, 0), note(b, i + n, 0);
-    }
-    while (i < q.length) {
+    for (; i + 4 * n <= q.length; i += 4 * n) strip.template operator()<4, true>(i, 0);
+    if (i + 2 * n <= q.length) strip.template operator()<2, true>(i, 0), i += 2 * n;
+    for (; i < q.length; i += n) {
       const std::int64_t at = std::min(i, q.length - n);
-      const V32 a = difference.template operator()<false>(at, i - at);
-      if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(a, zero)))) note(a, at, i - at);
-      i = at + n;
+      strip.template operator()<1, false>(at, i - at);
+    }
+    std::sort(q.result->differ.begin() + static_cast<std::ptrdiff_t>(before), q.result->differ.end());
+  } else {
+    for (std::int64_t run = 0; run < q.runs; ++run) {
+      ask_for(q, run + ahead);
+      const std::int64_t element = q.first + run * q.step, channel = channels.at<Across>(q, run);
+      const std::byte* observed = q.observed + element;
+      const std::int32_t* acc = q.acc + run * q.acc_step;
+      Constants c = sources.at<false, Across>(channel);
+      const auto at = [&]<bool Whole>(std::int64_t i, std::int64_t skip) HWY_ATTR {
+        if constexpr (Across) c = sources.at<false, true>(channel + i);
+        return difference.template operator()<Whole>(c, acc + i, observed + i, skip);
+      };
+      std::int64_t i = 0;
+      for (; i + 2 * n <= q.length; i += 2 * n) {
+        const V32 a = at.template operator()<true>(i, 0), b = at.template operator()<true>(i + n, 0);
+        if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(hn::Or(a, b), zero)))) note(a, element + i, 0), note(b, element + i + n, 0);
+      }
+      for (; i < q.length; i += n) {
+        const std::int64_t from = std::min(i, q.length - n);
+        const V32 a = at.template operator()<false>(from, i - from);
+        if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(a, zero)))) note(a, element + from, i - from);
+      }
     }
   }
   running.low = least;
   running.high = most;
-  q.result->tie += ties;
-  q.result->clamped += clamps;
+  if constexpr (Events) {  // a lane counts no more than its vectors of one block
+    q.result->tie -= hn::GetLane(hn::SumOfLanes(d, tied));
+    q.result->clamped -= hn::GetLane(hn::SumOfLanes(d, cut));
+  }
 }
 
 /// Below a multiplier of 1 no product of an int32 reaches 2^31.

@@ -40,11 +40,51 @@ HWY_ATTR void turn_row(const PackJob& job, std::int64_t channel, std::uint8_t* t
     }
 }
 
+#if LASTBIT_BYTES
+/// One channel's [C, taps] bytes, C a multiple of 16 and at most 16 taps, as [taps, C]: four channels' bytes of one tap become a dword of a
+/// register, four such registers are transposed by dwords. Returns false where a load would read past `end`.
+HWY_INLINE bool turn_sixteens(const std::uint8_t* w, const std::uint8_t* end, std::int64_t C, std::int64_t taps, std::uint8_t* to) {
+  if (C % 16 || taps > 16) return false;
+  alignas(64) std::uint8_t index[64];
+  for (std::int64_t i = 0; i < 64; ++i) index[i] = static_cast<std::uint8_t>((i % 4 * taps + std::min(i / 4, taps - 1)) % 64);
+  const __m512i of_tap = _mm512_load_si512(index);
+  for (std::int64_t c = 0; c < C; c += 16) {
+    const std::uint8_t* from = w + c * taps;
+    if (from + 12 * taps + 64 > end) return false;
+    __m512i r[4];
+    for (std::int64_t q = 0; q < 4; ++q) r[q] = _mm512_permutexvar_epi8(of_tap, _mm512_loadu_si512(from + 4 * q * taps));
+    const __m512i a = _mm512_unpacklo_epi32(r[0], r[1]), b = _mm512_unpackhi_epi32(r[0], r[1]), c2 = _mm512_unpacklo_epi32(r[2], r[3]), d = _mm512_unpackhi_epi32(r[2], r[3]);
+    alignas(64) std::uint8_t all[4][64];  // quarter k of row j: tap 4k + j
+    _mm512_store_si512(all[0], _mm512_unpacklo_epi64(a, c2));
+    _mm512_store_si512(all[1], _mm512_unpackhi_epi64(a, c2));
+    _mm512_store_si512(all[2], _mm512_unpacklo_epi64(b, d));
+    _mm512_store_si512(all[3], _mm512_unpackhi_epi64(b, d));
+    for (std::int64_t t = 0; t < taps; ++t) std::memcpy(to + t * C + c, all[t % 4] + 16 * (t / 4), 16);
+  }
+  return true;
+}
+#endif
+
 HWY_ATTR void sums_of(const std::int8_t* row, std::int64_t count, std::int32_t zero, std::int32_t& sum, std::int64_t& size) {
   std::int32_t s = 0;
-  for (std::int64_t i = 0; i < count; ++i) s += row[i];
-  std::int64_t total = 0;
-  for (std::int64_t i = 0; i < count; i += 4096) {
+  std::int64_t total = 0, i = 0;
+#if LASTBIT_BYTES
+  if (zero == 0) {  // a dword's step is at most 4 * 128: a channel has less than 2^20 of them
+    const D32 d;
+    const hn::Repartition<std::int8_t, D32> d8;
+    V32 sums = hn::Zero(d), sizes = sums;
+    const V32 ones = hn::BitCast(d, hn::Set(d8, std::int8_t{1}));
+    for (const std::int64_t whole = std::min<std::int64_t>(count, std::int64_t{1} << 22); i + 64 <= whole; i += 64) {
+      const auto w = hn::LoadU(d8, row + i);
+      sums = Bytes::dot(sums, ones, hn::BitCast(d, w));
+      sizes = Bytes::dot(sizes, hn::BitCast(d, hn::Abs(w)), ones);  // |-128| is 128 as uint8
+    }
+    s = hn::GetLane(hn::SumOfLanes(d, sums));
+    total = hn::GetLane(hn::SumOfLanes(d, sizes));
+  }
+#endif
+  for (std::int64_t k = i; k < count; ++k) s += row[k];
+  for (; i < count; i += 4096) {
     std::int32_t part = 0;
     for (std::int64_t k = i; k < std::min(count, i + 4096); ++k) part += std::abs(row[k] - zero);
     total += part;
@@ -53,16 +93,39 @@ HWY_ATTR void sums_of(const std::int8_t* row, std::int64_t count, std::int32_t z
   size = total;
 }
 
-HWY_ATTR void pack_phase(const PackJob& job, const std::vector<std::int64_t>& taps, PackedPhase& phase, std::byte* to, std::byte* rows, std::uint8_t* turned) {
+/// Returns the rows [width][dwords] that were turned: `rows`, or the weights themselves where they lie in that order.
+HWY_ATTR const std::byte* pack_phase(const PackJob& job, const std::vector<std::int64_t>& taps, PackedPhase& phase, std::byte* to, std::byte* rows, std::uint8_t* turned) {
   const bool bytes = job.kind == Kind::bytes;
   const std::int64_t C = job.in_channels, padded = job.padded_in_channels, terms = static_cast<std::int64_t>(taps.size()) * padded;
   const std::int64_t stride = phase.dwords * 4;
   const std::int32_t flip = bytes && !is_signed(job.dtype) ? 128 : 0;
   const std::int64_t turned_stride = (C + 15) / 16 * 16;
+  const auto zero_of = [&](std::int64_t o) { return job.zero_point.empty() ? 0 : job.zero_point[job.zero_point.size() == 1 ? 0 : static_cast<std::size_t>(job.first + o)]; };
   const bool turn = bytes && !job.channels_last && job.taps > 1;
+  bool all_taps = static_cast<std::int64_t>(taps.size()) == job.taps;
+  for (std::size_t k = 0; k < taps.size(); ++k) all_taps = all_taps && taps[k] == static_cast<std::int64_t>(k);
+  const bool in_order = bytes && !flip && C == padded && all_taps;  // a row is a channel's bytes, turned or not
+  if (in_order && !turn && job.count == job.width && reinterpret_cast<std::uintptr_t>(job.w) % 4 == 0) {
+    const std::byte* w = job.w + job.first * terms;
+    for (std::int64_t o = 0; o < job.count; ++o) {
+      const auto i = static_cast<std::size_t>(o);
+      sums_of(reinterpret_cast<const std::int8_t*>(w + o * stride), terms, static_cast<std::int32_t>(zero_of(o)), phase.sum[i], phase.size[i]);
+    }
+    transpose_dwords(reinterpret_cast<const std::int32_t*>(w), phase.dwords, job.width, phase.dwords, reinterpret_cast<std::int32_t*>(to + phase.begin), job.width);
+    return w;
+  }
   for (std::int64_t o = 0; o < job.count; ++o) {
-    const std::int64_t channel = job.first + o;
-    const std::int64_t zero = job.zero_point.empty() ? 0 : job.zero_point[job.zero_point.size() == 1 ? 0 : static_cast<std::size_t>(channel)];
+    const std::int64_t channel = job.first + o, zero = zero_of(o);
+#if LASTBIT_BYTES
+    if (in_order && turn) {
+      const auto* w = reinterpret_cast<const std::uint8_t*>(job.w);
+      auto* row = reinterpret_cast<std::uint8_t*>(rows + o * stride);
+      if (turn_sixteens(w + channel * terms, w + job.elements, C, job.taps, row)) {
+        sums_of(reinterpret_cast<const std::int8_t*>(row), terms, static_cast<std::int32_t>(zero), phase.sum[static_cast<std::size_t>(o)], phase.size[static_cast<std::size_t>(o)]);
+        continue;
+      }
+    }
+#endif
     if (turn) turn_row(job, channel, turned, turned_stride);
     if (bytes) {
       auto* row = reinterpret_cast<std::uint8_t*>(rows + o * stride);
@@ -94,6 +157,7 @@ HWY_ATTR void pack_phase(const PackJob& job, const std::vector<std::int64_t>& ta
   }
   std::memset(rows + job.count * stride, 0, static_cast<std::size_t>((job.width - job.count) * stride));
   transpose_dwords(reinterpret_cast<const std::int32_t*>(rows), phase.dwords, job.width, phase.dwords, reinterpret_cast<std::int32_t*>(to + phase.begin), job.width);
+  return rows;
 }
 
 }  // namespace lastbit::HWY_NAMESPACE
@@ -133,10 +197,9 @@ std::vector<PackedPhase> pack_weights(const PackJob& job, std::byte* to, Scratch
   const std::int64_t turned = (job.taps + 15) / 16 * 16 * ((job.in_channels + 15) / 16 * 16), rows = (largest * job.width * 4 + 63) / 64 * 64;
   auto* memory = scratch.get<std::byte>(rows + turned);
   for (std::size_t p = 0; p < packed.size(); ++p)
-    HWY_DYNAMIC_DISPATCH(pack_phase)(job, job.phases[p], packed[p], to, memory, reinterpret_cast<std::uint8_t*>(memory + rows));
-  packed.back().rows = memory;
+    packed[p].rows = HWY_DYNAMIC_DISPATCH(pack_phase)(job, job.phases[p], packed[p], to, memory, reinterpret_cast<std::uint8_t*>(memory + rows));
   if (job.squares)
-    for (std::int64_t o = 0; o < job.count; ++o) packed.back().squares[static_cast<std::size_t>(o)] = square_sum(memory + o * packed.back().dwords * 4, packed.back().dwords * 4);
+    for (std::int64_t o = 0; o < job.count; ++o) packed.back().squares[static_cast<std::size_t>(o)] = square_sum(packed.back().rows + o * packed.back().dwords * 4, packed.back().dwords * 4);
   return packed;
 }
 

@@ -64,6 +64,9 @@ std::string stream_sums(const StreamRequest& request, const std::function<void(c
   } else if (const auto planes = best([&](Kind k) { return planes_take(request, range, k); })) {
     plane_sums(request, *planes, sink);
     name = "depthwise@" + target.name;
+  } else if (target.bytes && quads_take(request, range)) {
+    quad_sums(request, sink);
+    name = "quads@" + target.name;
   } else if (channels_take(request, range)) {
     channel_sums(request, sink, notes.pack_seconds);
     name = "depthwise@" + target.name;

@@ -1,7 +1,6 @@
 // nearest.hpp: stages seen as one rounding of a real number.
 #pragma once
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "lib/profile/requantize.hpp"
@@ -15,8 +14,8 @@ struct Nearest {
   std::vector<double> multiplier, offset, error;
 };
 
-/// The stages of requantize.hpp so seen, `most` per channel as above. None when they are not of that kind in every channel, or when an
-/// |acc| <= reach may overflow a register.
-std::optional<Nearest> nearest_of(const std::vector<std::string>& stages, const RequantizeContext&, const std::vector<double>& most, double reach, const std::string& place);
+/// The stages so seen, `most` per channel as above. None when they are not of that kind in every channel, or when an |acc| <= reach may
+/// overflow a register.
+std::optional<Nearest> nearest_of(const Requantizer&, const std::vector<double>& most, double reach);
 
 }  // namespace lastbit

@@ -101,6 +101,7 @@ class Requantizer {
   const FixedPath* fixed_path() const;
 
   struct State;
+  const State& state() const { return *state_; }  // requantize_steps.hpp
 
  private:
   friend class StageBinder;

@@ -104,3 +104,28 @@ TEST_CASE("long rows, ragged tails and single rows of a matrix product", "[kerne
         }
   }
 }
+
+TEST_CASE("depthwise windows of any stride and dilation, stored channels last", "[kernels]") {
+  for (const auto& target : supported_targets()) {
+    const Limit limit(target);
+    Random r{77};
+    std::set<std::string> ran;
+    for (int i = 0; i < 120; ++i) {
+      const auto kernel = [&] { return r.below(2) ? 3 : r.between(1, 9); };
+      const std::int64_t kh = kernel(), kw = kernel(), dh = r.below(3) ? 1 : r.between(1, 3), dw = r.below(3) ? 1 : r.between(1, 3);
+      KernelCase c;
+      c.name = "depthwise";
+      c.g = window(r.between(1, 2), r.between(16, 70), 1, 1, {1, (kh - 1) * dh + r.between(1, 9), (kw - 1) * dw + r.between(1, 21)}, {1, kh, kw}, {1, r.between(1, 3), r.between(1, 3)}, {1, dh, dw}, {0, r.between(0, 3), r.between(0, 3)}, false);
+      c.x_dtype = r.below(2) ? DType::uint8 : DType::int8;
+      c.w_dtype = r.below(3) ? DType::int8 : DType::uint8;
+      c.w_zero_point = {r.below(6) == 0 ? 5 : c.w_dtype == DType::int8 ? 0 : 128};
+      c.x_zero_point = r.between(info(c.x_dtype).min, info(c.x_dtype).max);
+      c.extreme = r.below(8) == 0;
+      c.channels_last = c.out_channels_last = r.below(8) != 0;
+      c.w_channels_last = r.below(2);
+      ran.insert(check(filled(c, r)).kernel);
+    }
+    CHECK(ran.count("depthwise@" + target) == 1);
+    if (kernel_target().bytes) CHECK(ran.count("quads@" + target) == 1);
+  }
+}

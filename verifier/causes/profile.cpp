@@ -35,7 +35,7 @@ class FloatRule {
     plan.request.geometry = g;
     plan.context = case_.context_of({});
     const RealLines real = real_lines(case_.layer, plan.context);
-    const double own = doubt_of(case_.cell.stages, plan.context, {case_.layer, case_.op, case_.cell, plan, real}), sum = float_sum_doubt(real, g).doubt;
+    const double own = doubt_of(StageBinder(plan.context, case_.layer.place)(case_.cell.stages), {case_.layer, case_.op, case_.cell, plan, real}), sum = float_sum_doubt(real, g).doubt;
     const double doubt = std::max(own, sum) * 1.01 + real.bound;
     const bool sums_are_true = plain_register(case_.cell) && g.terms() < (std::int64_t{1} << 15);  // 255 * 255 * 2^15 < 2^31
     if (!sums_are_true || !real.known || !std::isfinite(doubt) || case_.layer.attributes.number("alpha", 1.0) != 1.0 || !case_.expected.undefined.empty()) return std::nullopt;
