@@ -2,8 +2,10 @@
 #include "verifier/as_linear.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "lib/kernels/layout.hpp"
+#include "lib/kernels/scratch.hpp"
 #include "lib/rules/worst_case.hpp"
 #include "verifier/stored_plan.hpp"
 #include "verifier/streamed.hpp"
@@ -16,11 +18,15 @@ namespace {
 Tensor turned(const Tensor& b) {
   const std::int64_t K = b.dim(0), N = b.dim(1);
   if (K % 4 != 0) return permuted(b, {1, 0});  // lay_planes() writes four channels at a time
-  std::vector<std::byte> bytes(static_cast<std::size_t>(K * N));
-  lay_planes(b.data, K, N, K, bytes.data());
-  Quantization q = b.q;
-  if (q.axis >= 0) q.axis = 1 - q.axis;
-  return Tensor::of(b.name, b.dtype, {N, K}, std::move(q), std::move(bytes));
+  const auto memory = std::make_shared<Scratch>();
+  auto* bytes = memory->get<std::byte>(K * N);
+  lay_planes(b.data, K, N, K, bytes);
+  Tensor t = b;
+  t.shape = {N, K};
+  if (t.q.axis >= 0) t.q.axis = 1 - t.q.axis;
+  t.data = bytes;
+  t.owner = memory;
+  return t;
 }
 
 }  // namespace

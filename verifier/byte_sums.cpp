@@ -21,13 +21,18 @@ namespace {
 struct NearCodes {
   std::vector<std::uint32_t> times;
   std::vector<std::uint8_t> observed;
+  std::vector<std::uint32_t> occurring;   // in the order in which they came up
 
-  void clear() { times.assign(1 << 16, 0), observed.resize(1 << 16); }
+  void clear() {
+    times.resize(1 << 16), observed.resize(1 << 16);
+    for (const auto code : occurring) times[code] = 0;
+    occurring.clear();
+  }
 
   /// False: the same combination has two values.
-  bool add(std::size_t code, std::uint8_t y) {
+  bool add(std::uint32_t code, std::uint8_t y) {
     auto& seen = observed[code];
-    if (times[code]++ == 0) seen = y;
+    if (times[code]++ == 0) seen = y, occurring.push_back(code);
     return seen == y;
   }
 };
@@ -62,7 +67,7 @@ class Sums {
       bool same = !totals.differ;
       for (std::int64_t i = 0; i < found; ++i) {
         const std::int64_t e = from + at[static_cast<std::size_t>(i)];
-        same = near.add(bytes_.code(e), bytes_.y[e]) && same;
+        same = near.add(static_cast<std::uint32_t>(bytes_.code(e)), bytes_.y[e]) && same;
       }
       return same;
     });
@@ -154,8 +159,13 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
   std::vector<std::int64_t> exact_last;
   const NearTotals measured = wants_exact ? sums.measure_all(exact_times, exact_last) : NearTotals{};
   std::vector<std::uint32_t> codes;
-  for (std::size_t c = 0; c < near.times.size(); ++c)
-    if (near.times[c] || (wants_exact && exact_times[c])) codes.push_back(static_cast<std::uint32_t>(c));
+  if (wants_exact) {
+    for (std::size_t c = 0; c < near.times.size(); ++c)
+      if (near.times[c] || exact_times[c]) codes.push_back(static_cast<std::uint32_t>(c));
+  } else {
+    codes = near.occurring;
+    std::sort(codes.begin(), codes.end());
+  }
   CodeTable table(bytes->codes());
   CodeRow row(*bytes, codes);
   const auto& type = info(layer.out().dtype);

@@ -368,7 +368,7 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   if (judge.overflowed()) return std::nullopt;  // a sum that the register does not hold
   s.pack_ms = notes.pack_seconds * 1e3;
   if (const auto reach = reach_of(layer.in("x"), plan->request.geometry, plan->request.operands.x_zero_point); reach && !notes.w_sum.empty())
-    s.bounds = bounds_of(*reach, plan->order.channels, integer_biases(cell.stages, plan->context, plan->order.channels, layer.place), [&](std::int64_t o) {
+    s.bounds = bounds_of(*reach, plan->order.channels, integer_biases(own, cell.stages, plan->order.channels), [&](std::int64_t o) {
       const std::int64_t sum = notes.w_sum[static_cast<std::size_t>(o)], size = notes.w_size[static_cast<std::size_t>(o)];
       return SignedSums{(size + sum) / 2, (sum - size) / 2};
     });

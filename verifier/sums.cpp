@@ -62,8 +62,13 @@ std::int64_t corner(bool maximum, const InputRange& a, std::int64_t b_lo, std::i
 
 }  // namespace
 
+bool may_have_sums(const Layer& layer, const Cell& cell) {
+  if (cell.rule.find("float") != std::string::npos || cell.rule == "int8_blocks" || cell.rule == "per_step") return false;
+  return layer.op == "matmul" || accumulation_geometry(layer);
+}
+
 std::optional<LayerSums> sums_of(const Layer& layer, const Operator&, const Cell& cell) {
-  if (cell.rule.find("float") != std::string::npos || cell.rule == "int8_blocks" || cell.rule == "per_step") return std::nullopt;
+  if (!may_have_sums(layer, cell)) return std::nullopt;
   LayerSums s;
   s.cell = cell;
   if (layer.op == "matmul") {

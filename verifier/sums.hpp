@@ -38,6 +38,8 @@ struct LayerSums {
 
 /// None for a layer that does not accumulate integers (by this cell).
 std::optional<LayerSums> sums_of(const Layer&, const Operator&, const Cell&);
+/// False: sums_of() is none, whatever the values.
+bool may_have_sums(const Layer&, const Cell&);
 
 /// A bound of one channel, and what reaches it: an output position of a part, with x in a range.
 struct Extreme {

@@ -27,6 +27,7 @@
 #include "verifier/moved.hpp"
 #include "verifier/parallel.hpp"
 #include "verifier/streamed.hpp"
+#include "verifier/sums.hpp"
 
 namespace lastbit {
 namespace {
@@ -277,8 +278,9 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   if (streamed && !streamed->mismatches) {
     summarise(*streamed, r);
     const bool needs_float = wants_float && !streamed->float_form;
-    if (!bounds || needs_float) bring_into_order(stored);
-    if (!bounds) bounds = accumulator_bounds(stored.layer, *op, *cell);
+    const bool needs_bounds = !bounds && may_have_sums(stored.layer, *cell);
+    if (needs_bounds || needs_float) bring_into_order(stored);
+    if (needs_bounds) bounds = accumulator_bounds(stored.layer, *op, *cell);
     if (streamed->float_form) r.float_form = *streamed->float_form;
     else if (needs_float) r.float_form = float_form(stored.layer, op->real(stored.layer, {}));
     if (others) evidence(*job.dump, *job.entry, std::move(stored), *op, *chosen.profile, *cell, *others, *streamed, open, r);

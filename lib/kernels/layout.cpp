@@ -28,15 +28,19 @@ template <class Store>
 HWY_ATTR void planes(const LayJob& job, Store store) {
   const D8x16 d;
   const V8x16 flip = hn::Set(d, is_signed(job.dtype) ? std::uint8_t{0x80} : std::uint8_t{0});
-  for (std::int64_t first = 0; first < job.positions; first += 16) {
-    const std::int64_t i = std::min(first, job.positions - 16);  // the last block overlaps
-    for (std::int64_t c = 0; c < job.padded_channels; c += 16) {
-      V8x16 r[16];
-      load_block(job.from + c * job.channel_stride + i, job.channel_stride, job.channels - c, flip, r);
-      const std::int64_t count = std::min<std::int64_t>(16, job.padded_channels - c);
-      for (std::int64_t p = 0; p < 16; ++p) store(r[p], job.to + job.offsets[i + p], c, count);
-    }
-  }
+  // Squares of 64: a line that is loaded or stored is used whole while it is near.
+  constexpr std::int64_t square = 64;
+  for (std::int64_t positions = 0; positions < job.positions; positions += square)
+    for (std::int64_t channels = 0; channels < job.padded_channels; channels += square)
+      for (std::int64_t first = positions; first < std::min(positions + square, job.positions); first += 16) {
+        const std::int64_t i = std::min(first, job.positions - 16);  // the last block overlaps
+        for (std::int64_t c = channels; c < std::min(channels + square, job.padded_channels); c += 16) {
+          V8x16 r[16];
+          load_block(job.from + c * job.channel_stride + i, job.channel_stride, job.channels - c, flip, r);
+          const std::int64_t count = std::min<std::int64_t>(16, job.padded_channels - c);
+          for (std::int64_t p = 0; p < 16; ++p) store(r[p], job.to + job.offsets[i + p], c, count);
+        }
+      }
 }
 
 /// Channels-last rows as words; loops that the compiler turns into vectors.

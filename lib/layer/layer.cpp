@@ -128,9 +128,11 @@ std::set<std::string> common_facts(const Layer& layer) {
   if (u8s8 == "saturate" || (u8s8.empty() && facts.count("no_vnni") && facts.count("avx2"))) facts.insert("u8s8_saturates");
   for (const auto& [key, value] : layer.producer.fields)
     if (key != "isa") facts.insert(key + ":" + value);
-  std::istringstream kernels(layer.producer.at("kernels"));  // "Conv 6, QLinearConv 12": names, and how often
-  for (std::string word; kernels >> word;)
-    if (std::isalpha(static_cast<unsigned char>(word[0]))) facts.insert("kernel:" + word);
+  if (const std::string names = layer.producer.at("kernels"); !names.empty()) {  // "Conv 6, QLinearConv 12": names, and how often
+    std::istringstream kernels(names);
+    for (std::string word; kernels >> word;)
+      if (std::isalpha(static_cast<unsigned char>(word[0]))) facts.insert("kernel:" + word);
+  }
   for (const auto& [port, t] : layer.inputs) {
     facts.insert(port + ":" + std::string(name(t.dtype)));
     if (port == "x" && !t.memory_layout.empty()) facts.insert("memory:" + t.memory_layout);

@@ -67,9 +67,13 @@ std::vector<std::int32_t> witness(const Geometry& g, const AccumulationInput& in
 
 std::vector<std::int64_t> integer_biases(const std::vector<std::string>& stages, const RequantizeContext& context, std::int64_t channels, const std::string& place) {
   if (!context.has_bias || stages.empty() || stages[0].rfind("bias", 0) != 0) return {};
-  const Requantizer requantize({stages[0]}, context, place);
-  std::vector<std::int64_t> all;
-  for (std::int64_t o = 0; o < channels; ++o) all.push_back(requantize.with_bias(0, o));
+  return integer_biases(Requantizer({stages[0]}, context, place), stages, channels);
+}
+
+std::vector<std::int64_t> integer_biases(const Requantizer& requantize, const std::vector<std::string>& stages, std::int64_t channels) {
+  if (!requantize.context().has_bias || stages.empty() || stages[0].rfind("bias", 0) != 0) return {};
+  std::vector<std::int64_t> all(static_cast<std::size_t>(channels));
+  for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantize.with_bias(0, o);
   return all;
 }
 
