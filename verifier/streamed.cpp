@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 
 #include "lib/error.hpp"
@@ -47,14 +48,13 @@ bool all_inside(const Geometry& g) {
   return true;
 }
 
-/// What bounds an accumulator of activations in their whole range, x - zero point in [low, high]; none where 0 does not lie between, or no
-/// position reads all its taps.
+/// What bounds an accumulator of activations in their whole range, x - zero point in [low, high]; none where 0 does not lie between.
 struct Reach {
   std::int64_t low, high;
 };
 std::optional<Reach> reach_of(const Tensor& x, const Geometry& g, std::int64_t x_zero_point) {
   const Reach r{x.q.qmin - x_zero_point, x.q.qmax - x_zero_point};
-  if (g.transposed || g.batch == 0 || r.low > 0 || r.high < 0 || !all_inside(g)) return std::nullopt;
+  if (g.transposed || g.batch == 0 || r.low > 0 || r.high < 0) return std::nullopt;
   return r;
 }
 
@@ -71,6 +71,50 @@ AccumulatorBounds bounds_of(Reach r, std::int64_t channels, const std::vector<st
   }
   return all;
 }
+
+/// The sums of a channel's weights at every position's taps, where no position reads them all: the largest of each sign, one position's each.
+class InsideTaps {
+ public:
+  explicit InsideTaps(const Geometry& g) : C_(g.in_channels), T_(g.taps()) {
+    const auto source = sources(g);
+    std::vector<bool> read(static_cast<std::size_t>(T_));
+    for (const auto p : kinds_of_positions(g, source)) {
+      kinds_.emplace_back();
+      for (std::int64_t t = 0; t < T_; ++t)
+        if (source[static_cast<std::size_t>(p * T_ + t)] >= 0) kinds_.back().push_back(t), read[static_cast<std::size_t>(t)] = true;
+    }
+    for (std::int64_t t = 0; t < T_; ++t)
+      if (read[static_cast<std::size_t>(t)]) taps_.push_back(t);
+    each_.resize(static_cast<std::size_t>(T_));
+  }
+
+  /// f(sums) for every kind of position. w: [C, taps], or [taps, C].
+  template <class F>
+  void for_each_kind(DType type, const std::byte* w, bool taps_first, std::int64_t zero_point, F f) {
+    const bool is_signed = info(type).min < 0;
+    for (const auto t : taps_) {
+      const std::byte* first = w + (taps_first ? t * C_ : t);
+      const std::int64_t step = taps_first ? 1 : T_;
+      std::int64_t sum = 0, size = 0;
+      for (std::int64_t c = 0; c < C_; ++c) {
+        const std::int64_t v = StoredPlan::integer_of(first[c * step], is_signed) - zero_point;
+        sum += v, size += std::abs(v);
+      }
+      each_[static_cast<std::size_t>(t)] = {(size + sum) / 2, (sum - size) / 2};
+    }
+    for (const auto& kind : kinds_) {
+      SignedSums sums;
+      for (const auto t : kind) sums.positive += each_[static_cast<std::size_t>(t)].positive, sums.negative += each_[static_cast<std::size_t>(t)].negative;
+      f(sums);
+    }
+  }
+
+ private:
+  std::int64_t C_, T_;
+  std::vector<std::vector<std::int64_t>> kinds_;   // taps inside the input, of every kind of position
+  std::vector<std::int64_t> taps_;                 // those that some position reads
+  std::vector<SignedSums> each_;
+};
 
 class Judge {
  public:
@@ -367,7 +411,7 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   s.kernel = stream_sums(plan->request, std::ref(judge), &notes);
   if (judge.overflowed()) return std::nullopt;  // a sum that the register does not hold
   s.pack_ms = notes.pack_seconds * 1e3;
-  if (const auto reach = reach_of(layer.in("x"), plan->request.geometry, plan->request.operands.x_zero_point); reach && !notes.w_sum.empty())
+  if (const auto reach = reach_of(layer.in("x"), plan->request.geometry, plan->request.operands.x_zero_point); reach && !notes.w_sum.empty() && all_inside(plan->request.geometry))
     s.bounds = bounds_of(*reach, plan->order.channels, integer_biases(own, cell.stages, plan->order.channels), [&](std::int64_t o) {
       const std::int64_t sum = notes.w_sum[static_cast<std::size_t>(o)], size = notes.w_size[static_cast<std::size_t>(o)];
       return SignedSums{(size + sum) / 2, (sum - size) / 2};
@@ -387,10 +431,18 @@ std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const 
   const auto reach = reach_of(x, g, in.x_zero_point);
   if (!rows || !reach) return std::nullopt;
   const std::byte* bytes = weight.data ? weight.data : stored.inputs.at("weight");
-  return bounds_of(*reach, channels, integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place), [&](std::int64_t o) {
-    const std::int64_t wz = in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)];
-    return signed_sums(weight.dtype, bytes + o * terms, terms, static_cast<std::int32_t>(wz));
-  });
+  const auto zero_point = [&](std::int64_t o) { return in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)]; };
+  const auto bias = integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place);
+  if (all_inside(g)) return bounds_of(*reach, channels, bias, [&](std::int64_t o) { return signed_sums(weight.dtype, bytes + o * terms, terms, static_cast<std::int32_t>(zero_point(o))); });
+  if (!weight.data && !channels_last(weight)) return std::nullopt;
+  InsideTaps inside(g);
+  std::optional<AccumulatorBounds> all;
+  for (std::int64_t o = 0; o < channels; ++o)
+    inside.for_each_kind(weight.dtype, bytes + o * terms, !weight.data, zero_point(o), [&](const SignedSums& w) {
+      const std::int64_t b = bias.empty() ? 0 : bias[static_cast<std::size_t>(o)], min = reach->low * w.positive + reach->high * w.negative + b, max = reach->high * w.positive + reach->low * w.negative + b;
+      all = all ? AccumulatorBounds{std::min(all->min, min), std::max(all->max, max)} : AccumulatorBounds{min, max};
+    });
+  return all;
 }
 
 }  // namespace lastbit
