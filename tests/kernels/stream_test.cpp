@@ -105,6 +105,24 @@ TEST_CASE("long rows, ragged tails and single rows of a matrix product", "[kerne
   }
 }
 
+TEST_CASE("weights of any number of taps reach the kernel's order, rows turned in registers or not", "[kernels]") {
+  for (const auto& target : supported_targets()) {
+    const Limit limit(target);
+    Random r{31};
+    for (std::int64_t kh = 1; kh <= 5; ++kh)
+      for (std::int64_t kw = 1; kw <= 5; ++kw) {
+        KernelCase c;
+        c.name = "taps";
+        c.g = window(1, r.below(4) ? 1 : 2, 16 * r.between(1, 4) + (r.below(4) ? 0 : r.between(1, 15)), r.below(2) ? 64 : r.between(1, 70), {1, kh + r.between(0, 2), kw + r.between(0, 3)}, {1, kh, kw}, {1, 1, 1}, {1, 1, 1}, {0, r.between(0, kh - 1), r.between(0, kw - 1)}, false);
+        c.x_zero_point = r.between(0, 255);
+        if (r.below(5) == 0) c.w_zero_point = {r.between(-3, 3)};
+        c.channels_last = c.out_channels_last = r.below(2);
+        c.w_channels_last = r.below(3) == 0;
+        check(filled(c, r));
+      }
+  }
+}
+
 TEST_CASE("depthwise windows of any stride and dilation, stored channels last", "[kernels]") {
   for (const auto& target : supported_targets()) {
     const Limit limit(target);
