@@ -82,6 +82,9 @@ constexpr Shaped shapes[] = {
     {"1x1", 2, 24, 9, 40, 1, 1, 1, false, true, false},   {"1x1, NHWC", 1, 64, 7, 72, 1, 1, 1, true, true, false}, {"3x3", 1, 16, 11, 20, 3, 1, 2, false, false, false},
     {"3x3, NHWC", 2, 8, 13, 33, 3, 1, 1, true, true, false}, {"depthwise", 1, 24, 10, 24, 3, 24, 1, true, true, false}, {"depthwise, NCHW", 1, 24, 10, 24, 3, 24, 1, false, true, false}, {"depthwise on ties, NCHW", 2, 16, 8, 16, 3, 16, 1, false, false, true}, {"grouped", 1, 12, 8, 18, 3, 3, 1, false, true, false},
     {"ties", 1, 16, 9, 16, 1, 1, 1, false, false, true},    {"ties, NHWC", 1, 16, 9, 16, 3, 1, 1, true, false, true},
+    // No window is ever whole inside its input.
+    {"3x3 of 1x1", 2, 16, 1, 24, 3, 1, 1, false, true, false}, {"3x3 of 2x2, NHWC", 1, 16, 2, 40, 3, 1, 1, true, true, false}, {"5x5 of 3x3, NHWC, depthwise", 1, 32, 3, 32, 5, 32, 1, true, false, false},
+    {"5x5 of 4x4, stride 2", 1, 12, 4, 18, 5, 3, 2, false, true, true},
     // Pairs that never leave 16 bits, and that hardly do.
     {"small weights", 1, 16, 9, 24, 3, 1, 1, false, true, false, 64}, {"small weights, NHWC", 2, 8, 9, 12, 1, 1, 1, true, true, false, 64}, {"a large pair", 1, 4, 5, 6, 1, 1, 1, false, true, false, 68},
     {"relu", 1, 16, 9, 24, 3, 1, 1, false, true, false, 127, true}, {"relu, NHWC", 2, 8, 9, 20, 1, 1, 1, true, false, false, 127, true}, {"relu on ties", 1, 16, 9, 16, 1, 1, 1, false, false, true, 127, true},
