@@ -14,6 +14,7 @@ ratios are printed, nothing is asserted on time, but a mismatch is an error.
   three forms  one shot with the float and the exact form
   all forms    the same with evidence
   two threads  one shot with -j 2
+  by hand      the convolutions alone, again in float32 PyTorch (by_hand.py), where PyTorch is installed; without imports
 """
 import argparse
 import json
@@ -31,6 +32,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "python"))
 import lastbit.onnx  # noqa: E402
+
+try:
+    import by_hand
+except ImportError:
+    by_hand = None
 
 
 class Network:
@@ -184,6 +190,8 @@ def main():
                 note("evidence", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1", "--forms", "integer")[0])
                 note("three forms", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1", "--no-evidence")[0])
                 note("all forms", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1")[0])
+                if by_hand:
+                    note("by hand", milliseconds(lambda: by_hand.check(dump))[0])
             median = {key: statistics.median(v) for key, v in times.items()}
             best = {key: min(v) for key, v in times.items()}
             wrong = sum(layer["mismatches"] for layer in report["layers"])
