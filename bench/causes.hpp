@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,10 +20,11 @@
 
 namespace lastbit::bench {
 
-/// Milliseconds that verify takes, best of `turns`, and the causes it names first.
-inline std::pair<double, std::vector<std::string>> verified(const std::string& path, bool causes, int turns) {
+/// Milliseconds that verify takes by these forms (none named: its own), best of `turns`, and the causes it names first.
+inline std::pair<double, std::vector<std::string>> verified(const std::string& path, const std::set<std::string>& forms, bool causes, int turns) {
   VerifyOptions o;
-  o.dumps = {path}, o.forms = {"integer"}, o.causes = causes, o.jobs = 1;
+  o.dumps = {path}, o.causes = causes, o.jobs = 1;
+  if (!forms.empty()) o.forms = forms;
   double best = 1e9;
   std::vector<std::string> named;
   for (int turn = 0; turn < turns; ++turn) {
@@ -35,15 +37,29 @@ inline std::pair<double, std::vector<std::string>> verified(const std::string& p
   return {best, named};
 }
 
-/// A table: what verify takes of a layer with a fault when it only compares, and when it names the cause. Returns whether the names are right.
-inline bool causes_table(const std::vector<CausesLayer>& layers) {
+/// Ratios of many rows.
+struct Ratios {
+  double worst = 0, logarithms = 0;
+  int rows = 0;
+  void add(double ratio) { worst = std::max(worst, ratio), logarithms += std::log(ratio), ++rows; }
+  std::string text() const {
+    char line[80];
+    std::snprintf(line, sizeof line, "worst ratio %.1f, geometric mean %.1f of %d", worst, std::exp(logarithms / std::max(rows, 1)), rows);
+    return line;
+  }
+};
+
+/// A table: what verify takes of a layer with a fault when it only compares, and when it names the cause: by the integer form alone, and by all
+/// forms. Of rows alone that have `only` in their names. Returns whether the causes are right.
+inline bool causes_table(const std::vector<CausesLayer>& layers, const std::string& only) {
   std::string name = (std::filesystem::temp_directory_path() / "lastbit-bench-XXXXXX").string();
   if (!::mkdtemp(name.data())) throw std::runtime_error("found no temporary folder, expected one");
   const std::filesystem::path folder = name;
-  std::printf("\n%-28s %-17s %-30s %12s %12s %8s\n", "layer", "profile", "fault", "compared ms", "named ms", "ratio");
+  std::printf("\n%-28s %-17s %-30s %28s %28s\n%-28s %-17s %-30s %10s %8s %8s %10s %8s %8s\n", "", "", "", "integer form", "integer, float, exact", "layer", "profile", "fault", "compared ms", "named ms", "ratio",
+              "compared ms", "named ms", "ratio");
   bool right = true;
-  double worst = 0, logarithms = 0;
-  int rows = 0;
+  Ratios integer, all_forms;
+  int dumps = 0;
   for (const auto& from : layers) {
     DumpToWrite dump;
     dump.producer = producer_of(from.profile);
@@ -58,6 +74,8 @@ inline bool causes_table(const std::vector<CausesLayer>& layers) {
     const auto output = [&](const Cell& cell) { return op.run(l, cell).outputs.at("y").q; };
     const auto clean = output(own);
     for (const auto& fault : planted_faults(l, own, clean, output)) {
+      const std::string label = fault.name.empty() ? "1 in 97 flipped" : fault.name;
+      if ((from.name + " " + from.profile + " " + label).find(only) == std::string::npos) continue;
       Cell cell = own;
       fault.cell(cell);
       auto y = output(cell);
@@ -67,21 +85,26 @@ inline bool causes_table(const std::vector<CausesLayer>& layers) {
       const Tensor& as = l.out("y");
       faulty.outputs.insert_or_assign("y", Tensor::of_integers("y", as.dtype, as.shape, as.q, y));
       dump.layers = {std::move(faulty)};
-      const std::string path = (folder / std::to_string(rows++)).string();
+      const std::string path = (folder / std::to_string(dumps++)).string();
       write_dump(path, dump);
-      const double compared = verified(path, false, 3).first;
-      const auto [ms, named] = verified(path, true, 3);
-      const bool good = fault.name.empty() ? named.empty() : std::find(named.begin(), named.end(), fault.name) != named.end();
+      bool good = true;
+      const auto timed = [&](const std::set<std::string>& forms, Ratios& ratios) {
+        const double compared = verified(path, forms, false, 3).first;
+        const auto [ms, named] = verified(path, forms, true, 3);
+        good = good && (fault.name.empty() ? named.empty() : std::find(named.begin(), named.end(), fault.name) != named.end());
+        ratios.add(ms / compared);
+        std::printf(" %11.1f %8.1f %8.1f", compared, ms, ms / compared);
+        std::fflush(stdout);
+      };
+      std::printf("%-28s %-17s %-30s", from.name.c_str(), from.profile.c_str(), label.c_str());
+      timed({"integer"}, integer);
+      timed({}, all_forms);
+      std::puts(good ? "" : "  NOT NAMED");
       right = right && good;
-      const double ratio = ms / compared;
-      worst = std::max(worst, ratio), logarithms += std::log(ratio);
-      std::printf("%-28s %-17s %-30s %12.1f %12.1f %8.1f%s\n", from.name.c_str(), from.profile.c_str(), fault.name.empty() ? "1 in 97 flipped" : fault.name.c_str(), compared, ms, ratio,
-                  good ? "" : ("  named " + (named.empty() ? "none" : named[0])).c_str());
-      std::fflush(stdout);
       std::filesystem::remove_all(path);
     }
   }
-  std::printf("worst ratio %.1f, geometric mean %.1f of %d\n", worst, std::exp(logarithms / rows), rows);
+  std::printf("integer form: %s\nall forms: %s\n", integer.text().c_str(), all_forms.text().c_str());
   std::filesystem::remove_all(folder);
   return right;
 }

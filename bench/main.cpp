@@ -130,10 +130,11 @@ int serve(const std::string& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string mode, folder;
+  std::string mode, folder, only;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--check" || word == "--causes") mode = word;
+    else if (word == "--only" && i + 1 < argc) only = argv[++i];
     else if (word == "--serve" && i + 1 < argc) mode = word, folder = argv[++i];
     else if (word == "--target" && i + 1 < argc) {
       if (const std::string target = argv[++i]; !limit_target(target)) {
@@ -143,12 +144,12 @@ int main(int argc, char** argv) {
         return 2;
       }
     } else {
-      std::fputs("usage: lastbit_bench [--check | --causes | --serve FOLDER] [--target NAME]\n", stderr);
+      std::fputs("usage: lastbit_bench [--check | --causes [--only TEXT] | --serve FOLDER] [--target NAME]\n", stderr);
       return word == "--help" ? 0 : 2;
     }
   }
   try {
-    return mode == "--check" ? check() : mode == "--causes" ? (causes_table(causes_layers()) ? 0 : 1) : mode == "--serve" ? serve(folder) : table();
+    return mode == "--check" ? check() : mode == "--causes" ? (causes_table(causes_layers(), only) ? 0 : 1) : mode == "--serve" ? serve(folder) : table();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "lastbit_bench: %s\n", e.what());
     return 2;
