@@ -16,6 +16,14 @@ std::int32_t moved_code(std::int32_t q, std::int32_t by, const DTypeInfo& range)
 }
 
 Tensor moved(const Tensor& t, std::int32_t by) {
+  if (info(t.dtype).bits == 8 && by == 128) {  // one bit of the byte
+    Tensor r = t;
+    const auto bytes = std::make_shared<std::vector<std::byte>>(t.data, t.data + t.size());
+    for (auto& b : *bytes) b ^= std::byte{128};
+    r.data = bytes->data();
+    r.owner = bytes;
+    return r;
+  }
   auto v = t.i32();
   for (auto& q : v) q = moved_code(q, by, info(t.dtype));
   Tensor r = Tensor::of_integers(t.name, t.dtype, t.shape, t.q, v);
