@@ -1,19 +1,18 @@
 // attribute.cpp: from suspects to the smallest set of causes. See cause.hpp.
 //
 // A suspect is first tried on a sample of differing and of agreeing elements; only one that reproduces some and breaks none
-// is computed in full, and that stops where it breaks one. What is reported has reproduced every element it
+// is computed in full, and that stops where it breaks one (verifier/candidates.hpp). What is reported has reproduced every element it
 // claims and changed none that agreed. A near miss of a large layer is told by its sample.
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <iterator>
 #include <numeric>
 #include <set>
-#include <span>
 #include <utility>
 
 #include "lib/error.hpp"
 #include "reports/words.hpp"
+#include "verifier/candidates.hpp"
 #include "verifier/cause.hpp"
 #include "verifier/steps.hpp"
 #include "verifier/ties.hpp"
@@ -23,182 +22,8 @@
 namespace lastbit {
 namespace {
 
-constexpr std::size_t sample_size = 96, probe_size = 8, near_misses_kept = 3, causes_kept = 4;
-constexpr int profile_rank = 50;
-constexpr std::size_t judged_at_once = 16;
-constexpr std::int64_t small = 4096;      // elements of a layer that is always computed in full
-constexpr std::int64_t first_block = 1024, summed_at_once = 32, most_products = 200000;
-
-/// Elements spread over a list, first and last among them.
-std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::size_t n) {
-  if (from.size() <= n) return from;
-  std::vector<std::int64_t> some;
-  for (std::size_t i = 0; i < n; ++i) some.push_back(from[i * (from.size() - 1) / (n - 1)]);
-  return some;
-}
-
-/// The same of those of 0..size-1 that are not in the list, which is sorted.
-std::vector<std::int64_t> spread_outside(const std::vector<std::int64_t>& list, std::int64_t size, std::size_t n) {
-  const std::size_t count = static_cast<std::size_t>(size) - list.size();
-  std::vector<std::int64_t> some;
-  for (std::size_t i = 0; i < std::min(n, count); ++i) {
-    const auto rank = static_cast<std::int64_t>(count <= n ? i : i * (count - 1) / (n - 1));
-    // The first of the list that has more than `rank` outsiders before it: all before that one lie below the outsider of that rank.
-    std::size_t low = 0, high = list.size();
-    while (low < high) {
-      const std::size_t middle = (low + high) / 2;
-      if (list[middle] - static_cast<std::int64_t>(middle) > rank) high = middle;
-      else low = middle + 1;
-    }
-    some.push_back(rank + static_cast<std::int64_t>(low));
-  }
-  return some;
-}
-
-bool all_equal(const double* a, const double* b, std::size_t n) {
-  bool equal = true;
-  for (std::size_t i = 0; i < n; ++i) equal &= a[i] == b[i];
-  return equal;
-}
-
-struct Tried {
-  Suspect suspect;
-  std::vector<std::int64_t> explained;  // differing elements reproduced; when not `whole`, those of the sample
-  std::int64_t broken = 0;              // agreeing elements changed
-  std::int64_t contradicted = 0;        // differing elements changed to something else than the observed value
-  std::int64_t tried = 0, differing = 0;  // elements, and those of them that differ
-  double share = 0;                     // right elements among those tried
-  bool whole = false;                   // all elements were tried
-  bool counted = true;                  // else `broken` has the first alone
-  /// Breaks nothing, and speaks for more of the difference than against it: what is left may have another cause.
-  bool plausible() const { return whole && broken == 0 && !explained.empty() && static_cast<std::int64_t>(explained.size()) > contradicted; }
-};
-
-class Trial {
- public:
-  explicit Trial(const Case& c) : case_(c) {
-    std::vector<std::int64_t> others_than_agreeing = c.differing;
-    const auto differs = static_cast<std::ptrdiff_t>(c.differing.size());
-    for (const auto& u : c.expected.undefined)
-      if (c.is_open(u.index)) others_than_agreeing.push_back(u.index);
-    std::inplace_merge(others_than_agreeing.begin(), others_than_agreeing.begin() + differs, others_than_agreeing.end());
-    const auto sampled = [&](std::size_t n, std::size_t& differing) {
-      auto all = spread(c.differing, n);
-      differing = all.size();
-      const auto others = spread_outside(others_than_agreeing, c.size(), n);
-      all.insert(all.end(), others.begin(), others.end());
-      return all;
-    };
-    sample_ = sampled(sample_size, differing_in_sample_);
-    probe_ = sampled(probe_size, differing_in_probe_);
-    // Sums formed anew cost all products of an element: as many elements as two hundred thousand products allow.
-    const std::int64_t terms = c.accumulates() ? std::max<std::int64_t>(c.geometry().terms(), 1) : 1;
-    costly_sample_ = sampled(static_cast<std::size_t>(std::clamp<std::int64_t>(most_products / 2 / terms, 16, sample_size)), differing_in_costly_sample_);
-  }
-
-  /// Null when the suspect reproduces nothing of the sample.
-  std::optional<Tried> run(const Suspect& s) const {
-    try {
-      if (s.costly && s.change && probe_.size() < sample_.size()) {  // a few elements first: most suspects change everything
-        const auto t = of_some(s, probe_, differing_in_probe_, true);
-        if (!t || (t->explained.empty() && t->broken > 0)) return std::nullopt;
-      }
-      auto t = s.costly && s.change ? of_some(s, costly_sample_, differing_in_costly_sample_) : of_some(s, sample_, differing_in_sample_);
-      if (!t || t->explained.empty()) return std::nullopt;
-      // Where nothing agrees nothing can be broken: what speaks against it three times as often as for it is no cause either.
-      return t->broken > 0 || t->contradicted > 3 * static_cast<std::int64_t>(t->explained.size()) ? t : in_full(std::move(*t));
-    } catch (const std::exception&) {
-      return std::nullopt;  // the change does not fit this layer
-    }
-  }
-
-  /// The same on all elements, block by block as long as it is plausible, or to the end. `count`: a block that breaks something is judged
-  /// whole, too.
-  std::optional<Tried> in_full(Tried t, bool to_the_end = false, bool count = false) const {
-    Tried full = t;
-    full.explained.clear();
-    full.explained.reserve(case_.differing.size());
-    full.broken = full.contradicted = 0;
-    const std::vector<double>& observed = case_.observed_values();
-    std::size_t next = 0;
-    std::int64_t right = 0;
-    const bool some_open = !case_.expected.undefined.empty();
-    const auto judge = [&](std::int64_t from, std::span<const double> v) {
-      for (std::size_t k = 0; k < v.size(); ++k) {
-        if (const std::size_t end = std::min(k + judged_at_once, v.size()); k % judged_at_once == 0 && all_equal(&v[k], &observed[static_cast<std::size_t>(from) + k], end - k)) {
-          for (const std::int64_t last = from + static_cast<std::int64_t>(end); next < case_.differing.size() && case_.differing[next] < last; ++next) full.explained.push_back(case_.differing[next]);
-          right += static_cast<std::int64_t>(end - k);
-          k = end - 1;
-          continue;
-        }
-        const std::int64_t i = from + static_cast<std::int64_t>(k);
-        const bool differs = next < case_.differing.size() && case_.differing[next] == i;
-        next += differs;
-        const double o = observed[static_cast<std::size_t>(i)];
-        const bool same = v[k] == o || (v[k] != v[k] && o != o) || (some_open && !differs && case_.is_open(i));
-        right += same;
-        if (differs && same) full.explained.push_back(i);
-        if (differs && !same && !same_value(v[k], case_.expected_value(i))) ++full.contradicted;
-        if (!differs && !same) ++full.broken;
-      }
-    };
-    const auto& change = t.suspect.change;
-    if (change && !change->input && !change->cell && case_.size() > small && !to_the_end) {
-      const Case::Whole whole = case_.whole(*change);
-      Values block;
-      std::int64_t taken = first_block;
-      for (std::int64_t from = 0; from < case_.size(); from += std::exchange(taken, 4 * taken)) {
-        const std::int64_t end = std::min(from + taken, case_.size()), step = change->sum ? summed_at_once : taken;
-        for (std::int64_t first = from; first < end; first += step) {
-          block.resize(static_cast<std::size_t>(std::min(step, end - first)));
-          case_.part(whole, first, block);
-          judge(first, block);
-          if (full.broken > 0 && !count) return t.broken = 1, t.counted = false, t;
-        }
-        if (full.broken > 0 || full.contradicted >= std::max<std::int64_t>(1, static_cast<std::int64_t>(full.explained.size()))) return t.broken = full.broken, t;
-      }
-    } else {
-      const Values all = t.suspect.values({});
-      if (static_cast<std::int64_t>(all.size()) != case_.size()) return std::nullopt;
-      judge(0, all);
-    }
-    full.tried = case_.size(), full.differing = static_cast<std::int64_t>(case_.differing.size()), full.whole = true;
-    full.share = static_cast<double>(right) / static_cast<double>(full.tried);
-    return full;
-  }
-
- private:
-  /// On a few elements, the differing ones first: where none of them is reproduced, the others are not asked of what is costly, or only
-  /// `until_broken`: one that is changed will do.
-  std::optional<Tried> of_some(const Suspect& s, const std::vector<std::int64_t>& elements, std::size_t differing, bool until_broken = false) const {
-    Tried t{s, {}, 0, 0, static_cast<std::int64_t>(elements.size()), static_cast<std::int64_t>(differing), 0, false};
-    std::size_t right = 0;
-    const auto ask = [&](std::size_t from, std::size_t to) {
-      if (from == to) return true;
-      const Values v = s.values({elements.begin() + static_cast<std::ptrdiff_t>(from), elements.begin() + static_cast<std::ptrdiff_t>(to)});
-      if (v.size() != to - from) return false;
-      for (std::size_t k = from; k < to; ++k) {
-        const double value = v[k - from];
-        const bool same = same_value(value, case_.observed_value(elements[k]));
-        right += same;
-        if (k < differing && same) t.explained.push_back(elements[k]);
-        if (k < differing && !same && !same_value(value, case_.expected_value(elements[k]))) ++t.contradicted;
-        if (k >= differing && !same) ++t.broken;
-      }
-      return true;
-    };
-    const std::size_t first = s.costly ? differing : elements.size();
-    if (!ask(0, first)) return std::nullopt;
-    if (!t.explained.empty() && !ask(first, elements.size())) return std::nullopt;
-    for (std::size_t k = first; until_broken && t.explained.empty() && t.broken == 0 && k < elements.size(); ++k)
-      if (!ask(k, k + 1)) return std::nullopt;
-    t.share = static_cast<double>(right) / static_cast<double>(elements.size());
-    return t;
-  }
-  const Case& case_;
-  std::vector<std::int64_t> sample_, probe_, costly_sample_;
-  std::size_t differing_in_sample_ = 0, differing_in_probe_ = 0, differing_in_costly_sample_ = 0;
-};
+constexpr std::size_t near_misses_kept = 3, causes_kept = 4;
+constexpr std::int64_t most_products = 1500000;  // of a layer whose sums are formed anew for a near miss
 
 std::string percent(double share) {
   const auto hundredths = static_cast<std::int64_t>(share * 10000);
@@ -342,17 +167,25 @@ Cover covered_by(const Case& c, const Pair& two) {
   return {{std::move(first), std::move(second)}, {}, std::max(two.first.rank, two.second.rank)};
 }
 
+/// Whether a near miss is told by the elements it was tried on: the layer is large, or every sum would have to be formed anew.
+bool told_by_sample(const Case& c, const Tried& t) {
+  return c.size() > small_layer || (t.suspect.costly && t.suspect.change && c.size() * c.geometry().terms() > most_products);
+}
+
 /// The suspects that come nearest without being a cause: computed in full where the layer is small, else as their sample tells.
 void add_near_misses(const Case& c, const Trial& trial, std::vector<Tried> near, LayerReport& report) {
   std::stable_sort(near.begin(), near.end(), [](const Tried& a, const Tried& b) { return a.share != b.share ? a.share > b.share : a.suspect.rank < b.suspect.rank; });
   std::set<std::string> names;
   for (const auto& cause : report.causes) names.insert(cause.name), names.insert(cause.group.begin(), cause.group.end());
   std::vector<Tried> best;
-  for (auto& t : near)
-    if (best.size() < near_misses_kept && names.insert(t.suspect.name).second) {
-      if (!t.counted) t.broken = trial.in_full(t, false, true)->broken;
-      if (auto full = t.whole || c.size() > small ? std::optional(std::move(t)) : trial.in_full(std::move(t), true)) best.push_back(std::move(*full));
-    }
+  for (auto& t : near) {
+    if (best.size() >= near_misses_kept) break;
+    if (!names.insert(t.suspect.name).second) continue;
+    std::optional<Tried> told = std::move(t);
+    if (!told->whole && !told_by_sample(c, *told)) told = trial.in_full(std::move(*told), true);
+    else if (!told->counted) told = trial.in_full(std::move(*told), false, true);
+    if (told) best.push_back(std::move(*told));
+  }
   std::stable_sort(best.begin(), best.end(), [](const Tried& a, const Tried& b) { return a.share > b.share; });
   for (const auto& t : best) {
     CauseFound f = found(c, t, static_cast<std::int64_t>(t.explained.size()));
@@ -378,19 +211,13 @@ void attribute(const Case& c, LayerReport& report) {
       (s.costly ? costly : cheap).push_back(std::move(s));
     }
 
-  std::vector<Tried> clean, near;
-  const auto consider = [&](const Suspect& s) {
-    if (auto t = trial.run(s)) (t->plausible() ? clean : near).push_back(std::move(*t));
-  };
-  for (const auto& s : cheap) consider(s);
-  for (const auto& s : costly)
-    if (!s.run) consider(s);
+  Candidates candidates(c, trial);
+  candidates.consider(cheap);
+  candidates.consider(costly, [](const Suspect& s) { return !s.run; });
   // Whole runs of the operator by other profiles come last. A large layer goes without where one rule explains everything.
-  const auto all_explained = [&](const Tried& t) { return t.suspect.rank < profile_rank && t.explained.size() == c.differing.size(); };
-  const bool enough = c.accumulates() && c.size() > small && std::any_of(clean.begin(), clean.end(), all_explained);
-  for (const auto& s : costly)
-    if (s.run && !enough) consider(s);
+  if (!(c.accumulates() && c.size() > small_layer && candidates.a_rule_explains_all())) candidates.consider(costly, [](const Suspect& s) { return s.run; });
   const auto cover_of_clean = [&] {
+    auto clean = candidates.clean();
     std::stable_sort(clean.begin(), clean.end(), [](const Tried& a, const Tried& b) {
       return a.explained.size() != b.explained.size() ? a.explained.size() > b.explained.size() : a.suspect.rank != b.suspect.rank ? a.suspect.rank < b.suspect.rank : a.suspect.name < b.suspect.name;
     });
@@ -407,9 +234,9 @@ void attribute(const Case& c, LayerReport& report) {
     if (const auto two = c.accumulates() ? explain_by_two(c, all) : in_one_place ? std::nullopt : explain_values_by_two(c, all)) cover = covered_by(c, *two), by_two = true;
   }
   if (!cover.left.empty() && !by_two) {  // nothing exact does: values on the boundary of a rounding may lie on either side
-    const std::size_t exact = clean.size();
-    for (const auto& s : either_side_of_boundaries(c, costly)) consider(s);
-    if (clean.size() > exact) cover = cover_of_clean();
+    const std::size_t exact = candidates.clean().size();
+    candidates.consider(either_side_of_boundaries(c, costly));
+    if (candidates.clean().size() > exact) cover = cover_of_clean();
   }
   // One element (or byte) that a rule explains may as well be a corrupted one: nothing else tells.
   std::string alone;
@@ -427,7 +254,7 @@ void attribute(const Case& c, LayerReport& report) {
       report.causes.push_back(std::move(f));
     }
   }
-  add_near_misses(c, trial, std::move(near), report);
+  add_near_misses(c, trial, candidates.near(), report);
 }
 
 }  // namespace lastbit

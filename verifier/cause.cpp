@@ -13,9 +13,9 @@
 #include "lib/rules/dynamic.hpp"
 #include "lib/rules/pairs.hpp"
 #include "lib/rules/pointwise.hpp"
-#include "lib/rules/recurrent.hpp"
 #include "verifier/code_parts.hpp"
 #include "verifier/evaluate.hpp"
+#include "verifier/row_parts.hpp"
 #include "verifier/sum_stage.hpp"
 #include "verifier/stored_plan.hpp"
 
@@ -142,9 +142,10 @@ bool has_accumulator(const Layer& l, const Cell& cell, const std::string& port) 
 }  // namespace
 
 Case::Case(const Dump& d, const LayerEntry& e, const Layer& l, const Operator& o, const Profile& p, const Cell& c, const Computed& x, const std::string& at, const Comparison& comparison)
-    : dump(d), entry(e), layer(l), op(o), profile(p), cell(at == "y" ? with_sum(l, c) : c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing), real_(std::make_shared<Reals>()) {
+    : dump(d), entry(e), layer(l), op(o), profile(p), cell(at == "y" ? with_sum(l, c) : c), expected(x), port(at), observed(l.out(at)), differing(comparison.differing), real_(new_reals()) {
   if (!has_accumulator(l, cell, port)) {
     if (port == "y") parts_ = CodeParts::of(l, o);
+    if (port == "y" && !parts_) parts_ = RowParts::of(l, o);
     return;
   }
   auto a = std::make_shared<Accumulation>();
@@ -228,75 +229,6 @@ AccumulationInput Case::product_of(const Layer& other) const {
 
 std::int64_t Case::zero_point_of(const std::vector<std::int64_t>& of_channels, std::int64_t element) const {
   return of_channels.size() == 1 ? of_channels[0] : of_channels[static_cast<std::size_t>(slot(element) / geometry().positions() % (geometry().groups * geometry().out_channels))];
-}
-
-/// What is kept of the layer's own real values: of all elements, and of some; each refers to the layer that it was made of.
-struct Case::Reals {
-  struct Kept {
-    Layer layer;
-    std::shared_ptr<const CodePart> part;
-    std::shared_ptr<const Real> real;
-  };
-  std::vector<std::shared_ptr<const Kept>> own;
-  std::optional<bool> fractions;
-  struct Other {  // of layers that live as long as they are asked for
-    const Layer* of;
-    std::vector<std::int64_t> elements;
-    RealPart values;
-  };
-  std::vector<Other> others;
-  std::vector<std::pair<const Layer*, const Layer*>> shared;
-  const Layer* source(const Layer* of) const {
-    const auto at = std::find_if(shared.begin(), shared.end(), [&](const auto& s) { return s.first == of; });
-    return at == shared.end() ? of : at->second;
-  }
-};
-
-void Case::share_real_values(const Layer& of, const Layer& with) const { real_->shared.emplace_back(&of, real_->source(&with)); }
-
-std::size_t Case::RealPart::place(std::size_t k) const { return part ? part->at[k] : k; }
-std::size_t Case::RealPart::size(std::int64_t elements) const { return part ? part->row.size() : static_cast<std::size_t>(elements); }
-
-Case::RealPart Case::real_values(const Layer& asked, const std::vector<std::int64_t>& elements) const {
-  const Layer& of = *real_->source(&asked);
-  constexpr std::size_t own_kept = 8, others_kept_whole = 3;
-  const bool own = &of == &layer;
-  for (const auto& k : real_->others)
-    if (k.of == &of && (k.elements == elements || (!k.values.part && !has_parts()))) return k.values;
-  const auto part = parts_ ? parts_->part(of, 1, elements) : nullptr;
-  if (own)
-    for (const auto& k : real_->own)
-      if (k->part == part) return {{k, k->real.get()}, part};
-  const auto kept = std::make_shared<Reals::Kept>(Reals::Kept{part ? part->row.in_place_of(of) : of, part, nullptr});
-  Result result;
-  if (!part && own) result.outputs[port] = expected;
-  kept->real = std::make_shared<const Real>(op.real(kept->layer, result));
-  const RealPart values{{kept, kept->real.get()}, part};
-  if (own) {
-    if (real_->own.size() >= own_kept) real_->own.erase(real_->own.begin());
-    real_->own.push_back(kept);
-  } else {
-    if (real_->others.size() >= others_kept_whole) real_->others.erase(real_->others.begin());
-    real_->others.push_back({&of, elements, values});
-  }
-  return values;
-}
-
-bool Case::has_fractions(const Layer& asked) const {
-  const Layer& of = *real_->source(&asked);
-  const bool own = &of == &layer;
-  if (own && real_->fractions) return *real_->fractions;
-  const auto is_fraction = [&](const RealPart& values, std::size_t n) -> std::optional<bool> {
-    if (!values.real->exact || values.real->f64.size() != values.size(size())) return false;
-    for (std::size_t k = 0; k < n; ++k)
-      if (const std::size_t at = values.place(k); std::isfinite(values.real->f64[at])) return values.real->exact(static_cast<std::int64_t>(at)).is_point();
-    return std::nullopt;
-  };
-  std::optional<bool> fractions;
-  if (has_parts()) fractions = is_fraction(real_values(of, {0}), 1);
-  if (!fractions) fractions = is_fraction(real_values(of, {}), static_cast<std::size_t>(size())).value_or(false);
-  if (own) real_->fractions = fractions;
-  return *fractions;
 }
 
 bool Case::is_open(std::int64_t element) const {
@@ -696,66 +628,6 @@ Values Case::changed(const Change& change, const std::vector<std::int64_t>& want
   return values;
 }
 
-namespace {
-
-/// What changes every step of a recurrent layer shows in the first one.
-bool fits_first_step(const Layer& layer, const Cell& cell) {
-  const auto first = recurrent_first_step(layer, cell);
-  const Tensor& y = layer.out();
-  const auto right = std::count_if(first.begin(), first.end(), [&](const auto& e) {
-    const double observed = y.value(static_cast<std::int64_t>(e.first));
-    return observed >= static_cast<double>(e.second.lo) && observed <= static_cast<double>(e.second.hi);
-  });
-  return 2 * right >= static_cast<std::ptrdiff_t>(first.size());
-}
-
-}  // namespace
-
-/// Element by element, what its combination of codes came to.
-Values Case::values_of(const CodePart& part, const Result& result, const std::vector<std::int64_t>& elements) const {
-  const Computed& c = result.outputs.at(port);
-  std::vector<const Interval*> open(c.undefined.empty() ? 0 : c.q.size());
-  for (const auto& u : c.undefined) open[static_cast<std::size_t>(u.index)] = &u;
-  Values v(part.at.size());
-  if (open.empty()) {
-    for (std::size_t k = 0; k < v.size(); ++k) v[k] = static_cast<double>(c.q[part.at[k]]);
-    return v;
-  }
-  for (std::size_t k = 0; k < v.size(); ++k) {
-    v[k] = static_cast<double>(c.q[part.at[k]]);
-    if (!open[part.at[k]]) continue;
-    if (const double o = observed_value(elements.empty() ? static_cast<std::int64_t>(k) : elements[k]); o >= open[part.at[k]]->lo && o <= open[part.at[k]]->hi) v[k] = o;
-  }
-  return v;
-}
-
-Values Case::rerun(const Layer& other, const Cell& with, const std::vector<std::int64_t>& elements) const {
-  try {
-    check_declared(other, op);
-    op.check(other);
-  } catch (const Error&) {
-    return {};  // a change that the operator does not take: an input without a scale, other shapes
-  }
-  if (with.rule == "per_step" && !fits_first_step(other, with)) return {};
-  ++cost_->runs;
-  if (const auto part = parts_ ? parts_->part(other, vector_of(with), elements) : nullptr)
-    if (const auto result = part->row.computed(op, with, other)) return values_of(*part, *result, elements);
-  const Result result = op.run(other, other.op == "conv2d_add" ? without_sum(with) : with);
-  const auto it = result.outputs.find(port);
-  if (it == result.outputs.end()) return {};
-  const Computed& c = it->second;
-  const std::size_t n = std::max(c.q.size(), c.f.size());
-  if (static_cast<std::int64_t>(n) != size()) return {};
-  Values all(n);
-  for (std::size_t i = 0; i < n; ++i) all[i] = c.f.empty() ? static_cast<double>(c.q[i]) : static_cast<double>(c.f[i]);
-  for (const auto& u : c.undefined)  // any value of the interval is the change's own
-    if (const double o = observed_value(u.index); o >= u.lo && o <= u.hi) all[static_cast<std::size_t>(u.index)] = o;
-  if (elements.empty()) return all;
-  Values values;
-  for (const auto i : elements) values.push_back(all[static_cast<std::size_t>(i)]);
-  return values;
-}
-
 std::vector<std::string> edited(const std::vector<std::string>& stages, const std::function<std::string(const std::string&)>& edit) {
   std::vector<std::string> r;
   for (const auto& s : stages)
@@ -802,24 +674,6 @@ std::optional<Change> combined(const Change& a, const Change& b) {
   else if (other.context) both.context = other.context;
   if (other.accumulator) both.accumulator = other.accumulator;
   return both;
-}
-
-Suspect rerun_suspect(const Case& c, std::string name, std::string sentence, Layer layer, int rank) {
-  // One run answers for the sample and for all elements.
-  auto kept = std::make_shared<std::optional<Values>>();
-  const auto other = std::make_shared<const Layer>(std::move(layer));
-  Suspect s{std::move(name), std::move(sentence), rank,
-            [&c, other, kept](const std::vector<std::int64_t>& e) -> Values {
-              if (!*kept && c.has_parts() && !e.empty()) return c.rerun(*other, c.cell, e);
-              if (!*kept) *kept = c.rerun(*other, c.cell, {});
-              if (e.empty() || (*kept)->empty()) return **kept;
-              Values v;
-              for (const auto i : e) v.push_back((**kept)[static_cast<std::size_t>(i)]);
-              return v;
-            },
-            true};
-  s.layer = other;
-  return s;
 }
 
 }  // namespace lastbit

@@ -1,10 +1,12 @@
 // cause.hpp: rule changes that may explain why a layer differs. One file under verifier/causes = one family of causes.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/dump/dump.hpp"
@@ -18,11 +20,13 @@ namespace lastbit {
 /// Values of an output as numbers: integers, or float32 values. NaN equals NaN.
 using Values = std::vector<double>;
 bool same_value(double a, double b);
+/// Those of some elements (all when empty).
+Values at_elements(const Values& all, const std::vector<std::int64_t>& elements);
 
 using Stages = std::vector<std::string>;
 
-struct CodePart;
-class CodeParts;
+struct Part;
+class Parts;
 
 /// A narrower register as a stage of its own: under the sum, or under the sum with the integer bias.
 struct Held {
@@ -49,6 +53,12 @@ struct Finisher {
   Requantizer stages;
   std::optional<Requantizer> after_sum{};
   bool fused = true;                                                // the sum is one fused multiply-add
+};
+
+/// A few elements of a case: verifier/sample.hpp.
+struct Sample {
+  std::vector<std::int64_t> elements;                               // those that differ first
+  std::size_t differing = 0;
 };
 
 /// What the trials of a case have cost: passes over all products of the layer, and whole runs of its operator.
@@ -158,14 +168,26 @@ class Case {
   double finished(const Finisher&, std::int64_t acc, std::int64_t place, std::int64_t element) const;
   /// Every stage with its value.
   std::vector<TraceStep> trace(std::int64_t acc, std::int64_t element) const;
-  /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run, except where has_parts()).
+  /// The output of the operator run again on another layer or cell (memoized by nobody: costs a whole run, except where has_parts()); empty
+  /// where the operator does not take them.
   Values rerun(const Layer&, const Cell&, const std::vector<std::int64_t>& elements) const;
-  /// Whether a few elements can be run without the others.
+  /// The same, asked again and again: a whole run is kept.
+  std::function<Values(const std::vector<std::int64_t>&)> runs(std::shared_ptr<const Layer>, Cell) const;
+  /// Whether a few elements can be run without the others. They then come in rows of so many, and out of a few rows: verifier/sample.hpp.
   bool has_parts() const { return parts_ != nullptr; }
+  std::int64_t together() const;
+  /// At most n elements that differ and n that agree, all over the output. Where elements are computed together, of as few rows as may tell:
+  /// some of those that hold a difference, and some of the others.
+  const Sample& sample(std::size_t n) const;
   /// Real values of the operator (it has some: op.real) on a layer like this one. Its own are computed once.
+  struct Sides {                                                    // on which side of the boundary next to it a value lies, as far as asked: -1, 0, 1
+    std::vector<std::optional<std::int8_t>> of;                     // by element of the real values
+    std::unordered_map<std::int64_t, std::int8_t> alike;            // by Real::alike
+  };
   struct RealPart {
     std::shared_ptr<const Real> real;
-    std::shared_ptr<const CodePart> part;                           // null: of all elements, each at its own place
+    std::shared_ptr<Sides> sides;
+    std::shared_ptr<const Part> part;                               // null: of all elements, each at its own place
     /// Of the k-th element asked for, or of element k of all; and how many there must be.
     std::size_t place(std::size_t k) const;
     std::size_t size(std::int64_t elements) const;
@@ -182,9 +204,12 @@ class Case {
   struct Accumulation;
   float summed(bool fused, float convolution, std::int64_t element) const;
   std::vector<std::int64_t> sums_by(const Cell&, const std::vector<std::int64_t>* inside = nullptr) const;
+  bool takes(const Layer&, const Cell&) const;
+  std::optional<Values> rerun_part(const Layer&, const Cell&, const std::vector<std::int64_t>& elements) const;
+  Values rerun_whole(const Layer&, const Cell&) const;
   using Bounds = std::pair<std::int64_t, std::int64_t>;
   Bounds range_by(const Cell&) const;
-  Values values_of(const CodePart&, const Result&, const std::vector<std::int64_t>& elements) const;
+  Values values_of(const Part&, const Result&, const std::vector<std::int64_t>& elements) const;
   bool has_own_scale(const Change&) const;                          // of x
   AccumulationInput numbers_by(const OtherOperands&) const;
   RequantizeContext constants_of(const Change&, const std::vector<std::int64_t>& channels) const;
@@ -193,8 +218,10 @@ class Case {
   void read_terms(const OtherOperands::Readings&, std::int64_t element, std::int32_t outside, SlotTerms&) const;
   std::shared_ptr<Cost> cost_ = std::make_shared<Cost>();
   struct Reals;
+  static std::shared_ptr<Reals> new_reals();
   std::shared_ptr<Reals> real_;
-  std::shared_ptr<CodeParts> parts_;
+  std::shared_ptr<Parts> parts_;
+  std::shared_ptr<std::map<std::size_t, Sample>> samples_ = std::make_shared<std::map<std::size_t, Sample>>();
   std::shared_ptr<Accumulation> accumulation_;
   OperandView x_, w_;
   std::shared_ptr<std::vector<double>> observed_ = std::make_shared<std::vector<double>>();
@@ -243,6 +270,8 @@ int find_stage(const std::vector<std::string>& stages, const std::string& verb);
 Suspect suspect(const Case&, std::string name, std::string sentence, Change, int rank = 10);
 /// A suspect that reads other numbers: by other operands where the layer accumulates, else by running the operator again on `layer`.
 Suspect operands_suspect(const Case&, std::string name, std::string sentence, OtherOperands, const std::function<Layer()>& layer, int rank = 10);
+/// The case's layer, which outlives whoever asks for it.
+inline std::shared_ptr<const Layer> own_layer(const Case& c) { return {std::shared_ptr<const void>(), &c.layer}; }
 /// A suspect that runs the operator again on an altered layer.
 Suspect rerun_suspect(const Case&, std::string name, std::string sentence, Layer, int rank = 10);
 

@@ -17,7 +17,7 @@ std::shared_ptr<const CodePart> some_of(const CodeBytes& bytes, std::int64_t vec
   CodeRow row(bytes, std::move(codes), last ? code_row : vector, last);
   std::uint32_t next = 0;
   for (const auto i : elements) at.push_back(i < bytes.body ? next++ : static_cast<std::uint32_t>(static_cast<std::int64_t>(row.body()) + i - bytes.body));
-  return std::make_shared<const CodePart>(CodePart{std::move(row), std::move(at)});
+  return std::make_shared<const CodePart>(std::move(row), std::move(at));
 }
 
 std::shared_ptr<const CodePart> all_of(const CodeBytes& bytes) {
@@ -26,7 +26,7 @@ std::shared_ptr<const CodePart> all_of(const CodeBytes& bytes) {
   std::vector<std::uint32_t> place(bytes.codes()), at(static_cast<std::size_t>(bytes.n));
   for (std::size_t k = 0; k < row.codes().size(); ++k) place[row.codes()[k]] = static_cast<std::uint32_t>(k);
   for (std::int64_t i = 0; i < bytes.n; ++i) at[static_cast<std::size_t>(i)] = i < bytes.body ? place[bytes.code(i)] : static_cast<std::uint32_t>(static_cast<std::int64_t>(row.body()) + i - bytes.body);
-  return std::make_shared<const CodePart>(CodePart{std::move(row), std::move(at)});
+  return std::make_shared<const CodePart>(std::move(row), std::move(at));
 }
 
 }  // namespace
@@ -36,7 +36,8 @@ std::shared_ptr<CodeParts> CodeParts::of(const Layer& layer, const Operator& op)
   return bytes ? std::shared_ptr<CodeParts>(new CodeParts(op, *bytes)) : nullptr;
 }
 
-std::shared_ptr<const CodePart> CodeParts::part(const Layer& layer, std::int64_t vector, const std::vector<std::int64_t>& elements) {
+std::shared_ptr<const Part> CodeParts::part(const Layer& layer, const Cell* cell, const std::vector<std::int64_t>& elements) {
+  const std::int64_t vector = cell ? vector_of(*cell) : 1;
   const auto bytes = code_bytes({layer, {}, {}}, op_);
   if (!bytes || bytes->n != bytes_.n || !bytes->allows(vector)) return nullptr;
   const bool own = bytes->a == bytes_.a && bytes->b == bytes_.b;

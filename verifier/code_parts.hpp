@@ -4,23 +4,26 @@
 #include <memory>
 
 #include "verifier/code_rows.hpp"
+#include "verifier/parts.hpp"
 
 namespace lastbit {
 
-/// Some elements of a layer, or all: a row of combinations, and where in it each element stands.
-struct CodePart {
+/// Elements as a row of combinations.
+struct CodePart : Part {
+  CodePart(CodeRow r, std::vector<std::uint32_t> places) : Part{std::move(places)}, row(std::move(r)) {}
+  Layer in_place_of(const Layer& layer) const override { return row.in_place_of(layer); }
+  std::size_t size() const override { return row.size(); }
   CodeRow row;
-  std::vector<std::uint32_t> at;    // by element asked for; of all elements: by element
 };
 
-class CodeParts {
+class CodeParts : public Parts {
  public:
   /// None where a layer's elements are not functions of codes.
   static std::shared_ptr<CodeParts> of(const Layer&, const Operator&);
 
-  /// The elements asked for (all when empty) of a layer of the same shapes, for a kernel that runs over vectors of so many. Null where it
-  /// needs to know more than codes, and where the whole layer is run as fast.
-  std::shared_ptr<const CodePart> part(const Layer&, std::int64_t vector, const std::vector<std::int64_t>& elements);
+  /// Null, too, where the cell's kernel needs to know more than codes.
+  std::shared_ptr<const Part> part(const Layer&, const Cell*, const std::vector<std::int64_t>& elements) override;
+  std::int64_t together() const override { return 1; }
 
  private:
   CodeParts(const Operator& op, CodeBytes bytes) : op_(op), bytes_(bytes) {}

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "verifier/code_parts.hpp"
+#include "verifier/parts.hpp"
 
 namespace lastbit {
 
@@ -30,16 +30,31 @@ double error_of(const RealForm& form, double scaled) { return (form.single ? err
 double nearest(double v) { return static_cast<double>(rne(std::clamp(v, -0x1p60, 0x1p60))); }
 
 bool mostly_integers(const Case& c, const Layer& of, const RealForm& form) {
-  const std::int64_t n = std::min(asked, c.size());
   std::vector<std::int64_t> elements;
-  for (std::int64_t k = 0; k < n; ++k) elements.push_back(k * (c.size() - 1) / std::max<std::int64_t>(1, n - 1));
+  if (c.together() > 1) elements = c.sample(asked / 2).elements;
+  else for (std::int64_t k = 0, n = std::min(asked, c.size()); k < n; ++k) elements.push_back(k * (c.size() - 1) / std::max<std::int64_t>(1, n - 1));
   const auto real = c.real_values(of, c.has_parts() ? elements : std::vector<std::int64_t>{});
-  std::int64_t whole = 0;
+  std::size_t whole = 0;
   for (std::size_t k = 0; k < elements.size(); ++k) {
-    const double scaled = form.scaled(*real.real, real.place(c.has_parts() ? k : static_cast<std::size_t>(elements[k])), c.observed.scale_at(elements[k]));
+    const double scaled = form.scaled(*real.real, real.part ? real.place(k) : static_cast<std::size_t>(elements[k]), c.observed.scale_at(elements[k]));
     whole += std::abs(scaled - nearest(scaled)) <= (form.single ? error_f32 : error_f64) * std::abs(scaled);  // next to nothing is not zero
   }
-  return 4 * whole > 3 * n;
+  return 4 * whole > 3 * elements.size();
+}
+
+/// On which side of a boundary the exact value lies; kept for the next that asks.
+int side_of(const Real& real, Case::Sides& known, std::size_t at, double boundary, double so, bool keep) {
+  const auto asked = [&] { return static_cast<std::int8_t>(real.exact(static_cast<std::int64_t>(at)).compare_middle(Exact(boundary) * Exact(so))); };
+  if (!keep) return asked();
+  if (known.of.empty()) known.of.resize(real.f64.size());
+  auto& side = known.of[at];
+  if (!side && real.alike) {
+    const auto [other, is_new] = known.alike.try_emplace(real.alike(static_cast<std::int64_t>(at)), std::int8_t{0});
+    if (is_new) other->second = asked();
+    side = other->second;
+  }
+  if (!side) side = asked();
+  return *side;
 }
 
 /// Stored, and for a directed rounding what the same value a little smaller or larger comes to.
@@ -58,6 +73,7 @@ Values rounded_real_values(const Case& c, const Layer& layer, const Layer& of, c
   if (real.f32.size() != part.size(c.size()) || real.f64.size() != part.size(c.size())) return v;
   const bool either_side = is_directed(how.mode) && !mostly_integers(c, of, *how.form);
   std::optional<bool> fractions;
+  const bool own_scale = y.q.scale == c.observed.q.scale;
   // A value that every mode rounds as the exact one: far from any boundary (a half) the float64 itself, else the boundary or a
   // quarter beside it.
   const auto decided = [&](std::size_t at, double so, double scaled) {
@@ -66,8 +82,7 @@ Values rounded_real_values(const Case& c, const Layer& layer, const Layer& of, c
     if (std::abs(scaled - boundary) > error_of(real_forms[3], scaled)) return scaled;
     if (!fractions) fractions = c.has_fractions(of);
     if (!*fractions) return scaled;
-    const int side = real.exact(static_cast<std::int64_t>(at)).compare_middle(Exact(boundary) * Exact(so));
-    return boundary + 0.25 * side;
+    return boundary + 0.25 * side_of(real, *part.sides, at, boundary, so, own_scale);
   };
   const bool one_scale = y.q.scale.size() == 1 && y.q.zero_point.size() <= 1;
   const double first_scale = y.q.scale_of(0), first_zero_point = y.q.zero_point_of(0);

@@ -48,7 +48,7 @@ Suspect by_stages(const Case& c, std::string name, std::string sentence, Change 
   if (change.stages) other.stages = *change.stages;
   if (change.edit) other.stages = change.edit(other.stages);
   other.with.erase("int16_vector");  // vectors that add the zero point themselves; these stages do
-  Suspect s{std::move(name), std::move(sentence), rank, [&c, other](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, other, e); }, true, {}};
+  Suspect s{std::move(name), std::move(sentence), rank, c.runs(own_layer(c), other), true, {}};
   s.arithmetic = [&c, other](const Layer& layer, const std::vector<std::int64_t>& e) { return c.rerun(layer, other, e); };
   return s;
 }

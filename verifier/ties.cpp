@@ -46,13 +46,6 @@ class Boundaries {
   bool all_;
 };
 
-Values at(const Values& all, const std::vector<std::int64_t>& elements) {
-  if (elements.empty()) return all;
-  Values v;
-  for (const auto i : elements) v.push_back(all[static_cast<std::size_t>(i)]);
-  return v;
-}
-
 void add_roundings(const Case& c, std::vector<Suspect>& all) {
   // Most differences show at once that they are not on boundaries.
   const std::vector<std::int64_t> some(c.differing.begin(), c.differing.begin() + static_cast<std::ptrdiff_t>(std::min(asked_first, c.differing.size())));
@@ -77,7 +70,7 @@ void add_roundings(const Case& c, std::vector<Suspect>& all) {
   if (c.differing.size() < fewest || -static_cast<double>(c.differing.size()) * std::log(share) < certain) return;
   for (const char* name : {"round:half-even", "round:half-away", "round:half-up", "round:half-down", "zero-point:before-rounding", "zero-point:after-rounding"})
     all.push_back({name, "All that differs lies on the boundary of a rounding to nearest (" + std::to_string(on_boundaries) + " of " + std::to_string(c.size()) + " elements do), where float arithmetic in another order comes to either side: which rounding it was, they do not tell.",
-                   16, [values](const std::vector<std::int64_t>& elements) { return at(*values, elements); }});
+                   16, [values](const std::vector<std::int64_t>& elements) { return at_elements(*values, elements); }});
 }
 
 Suspect beside(const Case& c, const Suspect& s) {
@@ -108,7 +101,7 @@ Suspect beside(const Case& c, const Suspect& s) {
           if (const Sides sides = boundaries.at(i); sides.apart() && (c.observed_value(i) == sides.below || c.observed_value(i) == sides.above)) (*kept)[static_cast<std::size_t>(i)] = c.observed_value(i);
       }
     }
-    return at(*kept, elements);
+    return at_elements(*kept, elements);
   };
   return other;
 }

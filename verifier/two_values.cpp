@@ -15,21 +15,9 @@ constexpr std::int64_t far = std::int64_t{1} << 40;
 
 using Arithmetic = std::function<Values(const Layer&, const std::vector<std::int64_t>& elements)>;
 
-/// Elements spread over the differing ones, and over all others that are known.
-std::vector<std::int64_t> spread(const Case& c) {
-  std::vector<std::int64_t> some;
-  const auto differing = static_cast<std::int64_t>(c.differing.size());
-  for (std::size_t k = 0; k < std::min(asked_first, c.differing.size()); ++k) {
-    some.push_back(c.differing[k * c.differing.size() / asked_first % c.differing.size()]);
-    const std::int64_t i = static_cast<std::int64_t>(k) * c.size() / static_cast<std::int64_t>(asked_first);
-    if (differing < c.size() && !c.is_open(i)) some.push_back(i);
-  }
-  return some;
-}
-
 class Search {
  public:
-  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l, const std::vector<std::int64_t>& e) { return c.rerun(l, c.cell, e); }), first_(spread(c)), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
+  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l, const std::vector<std::int64_t>& e) { return c.rerun(l, c.cell, e); }), first_(c.sample(asked_first).elements), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
     for (const auto& s : suspects) {
       if (s.rank >= 50 || s.run) continue;
       if (s.layer && s.name != "zero-point:stale" && layers_.size() < most_layers) layers_.push_back(&s);

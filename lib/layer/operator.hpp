@@ -47,6 +47,8 @@ struct Real {
   std::vector<double> approx;
   std::vector<double> bound;
   std::function<Exact(std::int64_t)> exact;
+  bool irrational = false;                       // exact values are intervals: exponentials, roots
+  std::function<std::int64_t(std::int64_t)> alike;  // may be empty; elements of one number have one exact value
   const std::vector<double>& filter() const { return approx.empty() ? f64 : approx; }
 };
 
@@ -77,6 +79,9 @@ struct Operator {
   Result (*run)(const Layer&, const Cell&) = nullptr;
   /// The real value of "y". May be null for operators without one (indices, moved bits).
   Real (*real)(const Layer&, const Result&) = nullptr;
+  /// How many of the first axes of "x" and "y" only count rows: an element is made of its own row of x, by no row's number, whichever other
+  /// rows there are. By a cell's rule, or (null) as a real value. May be null: none.
+  std::size_t (*row_axes)(const Layer&, const Cell*) = nullptr;
   /// Facts of its own that profiles ask for (besides common_facts).
   void (*facts)(const Layer&, std::set<std::string>&) = nullptr;
 };

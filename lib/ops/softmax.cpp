@@ -82,7 +82,7 @@ Result run_float(const Layer& layer, const Cell& cell) {
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   const std::string rounding = cell.get("rounding", "outside");
-  const bool to_nearest = rounding.find('/') == std::string::npos && rounding != "multiply_away";
+  const bool named = rounding.find('/') == std::string::npos, divides = rounding != "multiply_away";  // a named rule rounds to nearest
   std::vector<double> e;
   const auto real = [&](std::int32_t v) { return scale * static_cast<float>(v - z); };
   const auto exponential = [&](std::int32_t v, std::int32_t top) {
@@ -90,7 +90,7 @@ Result run_float(const Layer& layer, const Cell& cell) {
     return std::exp(static_cast<double>(difference));
   };
   // Bytes have few pairs of a value and a top, and rows many of each: 0 stands for one that was not asked for yet (or is 0).
-  const bool few = info(x.dtype).bits <= 8;
+  const bool few = info(x.dtype).bits <= 8 && x.size() >= 1 << 14;
   std::vector<double> known(few ? 1 << 16 : 0);
   const auto term = [&](std::int32_t v, std::int32_t top) {
     if (!few) return exponential(v, top);
@@ -113,9 +113,9 @@ Result run_float(const Layer& layer, const Cell& cell) {
       const double p = e[k] / sum;
       y.q[i] = static_cast<std::int32_t>(quantize_value(rule, static_cast<float>(p), so, zo, range, y.events[i]));
       const double slack = p * 0x1p-24 * terms;
-      if (to_nearest) {  // farther from a boundary than the slack and the rule's own roundings, all three are one
-        const double v = p / so + zo;
-        if (std::fabs(v) < 1024 && std::fabs(v - std::floor(v) - 0.5) > slack / so + 0x1p-10) continue;
+      if (divides) {  // farther from a boundary than the slack and the rule's own roundings, all three are one
+        const double v = p / so + zo, over = v - std::floor(v), doubt = slack / so + 0x1p-10;
+        if (std::fabs(v) < 1024 && std::fabs(over - 0.5) > doubt && (named || (over > doubt && 1 - over > doubt))) continue;
       }
       Events ignored = 0;
       const auto lo = quantize_value(rule, static_cast<float>(p - slack), so, zo, range, ignored), hi = quantize_value(rule, static_cast<float>(p + slack), so, zo, range, ignored);
@@ -345,6 +345,7 @@ Real real(const Layer& layer, const Result&) {
   const double scale = x.q.scale_of(0);
   const float beta = beta_of(layer);
   Real r;
+  r.irrational = true;
   r.f32 = quotients<float>(x, dim, static_cast<float>(scale) * beta);
   r.f64 = quotients<double>(x, dim, scale * static_cast<double>(beta));
   for (const Tracked& t : quotients<Tracked>(x, dim, Tracked(scale) * Tracked(beta))) r.approx.push_back(t.value), r.bound.push_back(t.error);
@@ -388,6 +389,7 @@ Operator softmax() {
           .check = check,
           .run = run,
           .real = real,
+          .row_axes = [](const Layer& layer, const Cell*) { return axis(layer); },
           .facts = facts};
 }
 

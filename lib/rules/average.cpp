@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
+#include <utility>
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
@@ -193,25 +195,62 @@ Result run(const Layer& layer, const Cell& cell) {
   return r;
 }
 
+/// The numbers of x, as they are and dequantized: every one lies in several windows.
+struct Numbers {
+  std::vector<std::int32_t> codes;
+  std::vector<float> f32;
+  std::vector<double> f64;
+  explicit Numbers(const Tensor& x) : codes(x.i32()) {
+    for (std::int64_t i = 0; i < x.size(); ++i) f32.push_back(dequantized<float>(x, i)), f64.push_back(dequantized<double>(x, i));
+  }
+  template <class T>
+  T real(std::int64_t i) const {
+    if constexpr (std::is_same_v<T, float>) return f32[static_cast<std::size_t>(i)];
+    else return f64[static_cast<std::size_t>(i)];
+  }
+};
+
 template <int dims, bool adaptive>
 Real real(const Layer& layer, const Result&) {
   const auto w = std::make_shared<const Windows>(windows_of<dims, adaptive>(layer));
   const Tensor& x = layer.in("x");
+  const auto numbers = std::make_shared<const Numbers>(x);
   const Divisor divisor = divisor_of(layer);
-  return pointwise(w->planes * w->positions(), [w, &x, divisor]<class T>(std::int64_t o) -> T {
+  Real r = pointwise(w->planes * w->positions(), [w, &x, numbers, divisor]<class T>(std::int64_t o) -> T {
     const std::int64_t start = o / w->positions() * w->in_positions(), p = o % w->positions();
     const std::int64_t d = std::max<std::int64_t>(divisor(*w, p), divisor.fixed < 0 ? divisor.fixed : 1);
     if constexpr (std::is_arithmetic_v<T>) {  // as by hand: every element dequantized, then added up
       T sum = 0;
-      for_each_tap(*w, p, [&](std::int64_t i) { sum += dequantized<T>(x, start + i); });
+      for_each_tap(*w, p, [&](std::int64_t i) { sum += numbers->template real<T>(start + i); });
       return sum / static_cast<T>(d);
     } else {
       std::int64_t sum = 0, n = 0;
-      for_each_tap(*w, p, [&](std::int64_t i) { sum += x.integer(start + i), ++n; });
+      for_each_tap(*w, p, [&](std::int64_t i) { sum += numbers->codes[static_cast<std::size_t>(start + i)], ++n; });
       const double scale = x.q.quantized() ? x.q.scale_of(0) : 1.0;
       return T(sum - x.q.integer_zero_point() * n) * T(scale) / T(d);
     }
   });
+  // A mean is told by its window's sum, and by how many numbers that has and is divided by: few pairs of these occur.
+  if (info(x.dtype).bits > 8 || w->positions() >= std::int64_t{1} << 24) return r;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> pairs;
+  std::vector<std::int64_t> pair_at;
+  for (std::int64_t p = 0; p < w->positions(); ++p) pair_at.push_back(pairs.try_emplace({window_count(*w, p), divisor(*w, p)}, static_cast<std::int64_t>(pairs.size())).first->second);
+  r.alike = [w, numbers, pair_at, count = static_cast<std::int64_t>(pairs.size())](std::int64_t o) {
+    std::int64_t sum = 0;  // fewer than 2^31 taps of a byte each
+    const std::int64_t start = o / w->positions() * w->in_positions(), p = o % w->positions();
+    for_each_tap(*w, p, [&](std::int64_t i) { sum += numbers->codes[static_cast<std::size_t>(start + i)]; });
+    return sum * count + pair_at[static_cast<std::size_t>(p)];
+  };
+  return r;
+}
+
+/// Planes, unless a channel's number, or how large the input is, decides.
+template <int dims>
+std::size_t row_axes(const Layer& layer, const Cell* cell) {
+  const std::size_t all = layer.in("x").shape.size() - dims;
+  if (!cell) return all;
+  if (cell->get("order") == "cascade") return 0;
+  return cell->get("width", "0") == "0" ? all : all - 1;
 }
 
 template <int dims>
@@ -234,6 +273,7 @@ Operator make() {
           .check = check<dims, adaptive>,
           .run = run<dims, adaptive>,
           .real = real<dims, adaptive>,
+          .row_axes = row_axes<dims>,
           .facts = facts<dims>};
 }
 

@@ -76,6 +76,7 @@ Operator make() {
           .check = check<dims>,
           .run = run<dims>,
           .real = real<dims>,
+          .row_axes = [](const Layer& layer, const Cell*) { return layer.in("x").shape.size() - dims; },
           .facts = facts<dims>};
 }
 

@@ -64,7 +64,7 @@ void add_quantize_rules(const Case& c, std::vector<Suspect>& all) {
     for (const char* k : {"rounding", "tail", "edges", "body"})
       if (other.with.count(k)) other.with[k] = rule;
     const auto by = [&](std::string sentence, const Cell& cell, int how_simple) {
-      Suspect s{name, std::move(sentence), how_simple, [&c, cell](const std::vector<std::int64_t>& e) { return c.rerun(c.layer, cell, e); }, true, {}};
+      Suspect s{name, std::move(sentence), how_simple, c.runs(own_layer(c), cell), true, {}};
       s.arithmetic = [&c, cell](const Layer& layer, const std::vector<std::int64_t>& e) { return c.rerun(layer, cell, e); };
       all.push_back(std::move(s));
     };

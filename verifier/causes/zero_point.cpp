@@ -52,7 +52,8 @@ std::vector<RealRounding> roundings_like_own(const Case& c) {
   std::vector<RealRounding> all;
   if (c.accumulates() || !has_real_forms(c)) return all;
   std::vector<std::int64_t> some;
-  for (std::int64_t i = 0; i < c.size(); i += std::max<std::int64_t>(1, c.size() / elements_compared)) some.push_back(i);
+  if (c.together() > 1) some = c.sample(elements_compared / 2).elements;
+  else for (std::int64_t i = 0; i < c.size(); i += std::max<std::int64_t>(1, c.size() / elements_compared)) some.push_back(i);
   for (const auto& form : real_forms)
     for (const auto mode : {Rounding::half_even, Rounding::half_away})
       for (const bool inside : {false, true}) {
@@ -132,7 +133,12 @@ void add_stale(const Case& c, std::vector<Suspect>& all) {
   if (is_float(c.observed.dtype) || !c.observed.q.quantized() || c.observed.q.zero_point.size() > 1 || c.observed.q.float_zero_point) return;
   const Range range = stored_range(c.observed);
   std::vector<std::int64_t> some;
-  for (std::size_t k = 0; k < c.differing.size(); k += std::max<std::size_t>(1, c.differing.size() / elements_asked)) some.push_back(c.differing[k]);
+  if (c.together() > 1) {
+    const Sample& s = c.sample(elements_asked);
+    some.assign(s.elements.begin(), s.elements.begin() + static_cast<std::ptrdiff_t>(s.differing));
+  } else {
+    for (std::size_t k = 0; k < c.differing.size(); k += std::max<std::size_t>(1, c.differing.size() / elements_asked)) some.push_back(c.differing[k]);
+  }
   const Values open = unclamped(c, some);
   std::map<std::int64_t, std::int64_t> moved;
   for (std::size_t k = 0; k < some.size(); ++k) {
