@@ -38,8 +38,7 @@ void channel_sums(const StreamRequest& original, const std::function<void(const 
       offsets[p].push_back(tap.offset * t.pixel_bytes);
       if (k == t.taps[p].size()) break;  // repeated, its weights 0
       for (std::int64_t c = 0; c < C; ++c) {
-        const std::int64_t zero = in.w_zero_point.empty() ? 0 : in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(c)];
-        weights[p][k * static_cast<std::size_t>(padded) + static_cast<std::size_t>(c)] = static_cast<std::int16_t>(stored_value(in.w_dtype, in.w, c * T + tap.tap) - zero);
+        weights[p][k * static_cast<std::size_t>(padded) + static_cast<std::size_t>(c)] = static_cast<std::int16_t>(stored_value(in.w_dtype, in.w, c * T + tap.tap) - in.w_zero_point_of(c));
       }
     }
   }

@@ -6,11 +6,14 @@
 
 namespace lastbit {
 
-/// Planes: stored and handed out channel by channel. Bytes need weights whose zero point is 0 (uint8: 128).
+/// Whether all weights are int8 with their zero points off: zero points of 0 (uint8: 128).
+bool weights_fit_bytes(const StoredOperands&);
+
+/// Planes: stored and handed out channel by channel. Bytes need weights that fit them.
 bool planes_take(const StreamRequest&, const OperandRange&, Kind);
 void plane_sums(const StreamRequest&, Kind, const std::function<void(const SumBlock&)>&);
 
-/// Bytes stored channels last, as their output is; two axes. Weights as for planes. For targets with Kind::bytes.
+/// Bytes stored channels last, as their output is; two axes. Weights that fit bytes. For targets with Kind::bytes.
 bool quads_take(const StreamRequest&, const OperandRange&);
 void quad_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&);
 

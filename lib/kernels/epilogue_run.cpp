@@ -365,10 +365,11 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
       Constants c[V];
       LASTBIT_UNROLL
       for (std::int64_t k = 0; k < V; ++k) c[k] = sources.at<false, true>(channels.first + i + k * n);
-      const std::byte *observed = q.observed + q.first + i, *end = observed + q.runs * q.step;
-      const std::int32_t* acc = q.acc + i;
-      for (; observed != end; observed += q.step, acc += q.acc_step) {
-        hwy::Prefetch(observed + ahead * q.step);  // past the last row, too: nothing is read
+      for (std::int64_t run = 0; run < q.runs; ++run) {
+        const std::int64_t element = q.first + run * q.step + i;
+        const std::byte* observed = q.observed + element;
+        const std::int32_t* acc = q.acc + run * q.acc_step + i;
+        if (run + ahead < q.runs) hwy::Prefetch(observed + ahead * q.step);
         V32 a[V], any = zero;
         LASTBIT_UNROLL
         for (std::int64_t k = 0; k < V; ++k) {
@@ -376,7 +377,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
           any = hn::Or(any, a[k]);
         }
         if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(any, zero))))
-          for (std::int64_t k = 0; k < V; ++k) note(a[k], observed - q.observed + k * n, skip);
+          for (std::int64_t k = 0; k < V; ++k) note(a[k], element + k * n, skip);
       }
     };
     std::int64_t i = 0;

@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::int64_t band_sums = 4096;  // 16 KiB
 
-std::int64_t zero_point(const StoredOperands& in, std::int64_t o) {
-  return in.w_zero_point.empty() ? 0 : in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)];
-}
-
 /// The plane of channel `channel`, padding included.
 void copy_plane(const StreamRequest& r, const WindowPlan& plan, Kind kind, std::int64_t n, std::int64_t channel, std::byte* to) {
   const Geometry& g = r.geometry;
@@ -58,15 +54,18 @@ void copy_plane(const StreamRequest& r, const WindowPlan& plan, Kind kind, std::
 
 }  // namespace
 
+bool weights_fit_bytes(const StoredOperands& in) {
+  for (std::size_t o = 0; o < std::max<std::size_t>(1, in.w_zero_point.size()); ++o)
+    if (in.w_zero_point_of(static_cast<std::int64_t>(o)) != (is_signed(in.w_dtype) ? 0 : 128)) return false;
+  return true;
+}
+
 bool planes_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
   const Geometry& g = r.geometry;
   const StoredOperands& in = r.operands;
   if (g.in_channels != 1 || g.transposed || r.channels_last || !tiles_take(r, range, kind)) return false;
   if (range.x_size * range.w_size > 0 && g.taps() > std::numeric_limits<std::int32_t>::max() / (range.x_size * range.w_size)) return false;
-  if (kind == Kind::words) return true;
-  for (std::size_t o = 0; o < std::max<std::size_t>(1, in.w_zero_point.size()); ++o)
-    if (zero_point(in, static_cast<std::int64_t>(o)) != (is_signed(in.w_dtype) ? 0 : 128)) return false;
-  return true;
+  return kind == Kind::words || weights_fit_bytes(in);
 }
 
 void plane_sums(const StreamRequest& r, Kind kind, const std::function<void(const SumBlock&)>& sink) {
@@ -96,7 +95,7 @@ void plane_sums(const StreamRequest& r, Kind kind, const std::function<void(cons
           for (std::int64_t kh = 0; kh < g.kernel[1]; ++kh) {
             row.assign(static_cast<std::size_t>((span + per - 1) / per * per), 0);
             for (std::int64_t kw = 0; kw < g.kernel[2]; ++kw) {
-              const std::int64_t v = stored_value(in.w_dtype, in.w, (o * g.kernel[0] + kd) * g.kernel[1] * g.kernel[2] + kh * g.kernel[2] + kw) - zero_point(in, o);
+              const std::int64_t v = stored_value(in.w_dtype, in.w, (o * g.kernel[0] + kd) * g.kernel[1] * g.kernel[2] + kh * g.kernel[2] + kw) - in.w_zero_point_of(o);
               row[static_cast<std::size_t>(kw * g.dilation[2])] = static_cast<std::int32_t>(v);
               total += v;
             }

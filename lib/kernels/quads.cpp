@@ -15,10 +15,6 @@
 namespace lastbit {
 namespace {
 
-std::int64_t zero_point(const StoredOperands& in, std::int64_t o) {
-  return in.w_zero_point.empty() ? 0 : in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)];
-}
-
 /// Weights by kernel row, quad and channel; what the sums begin with.
 struct QuadWeights {
   std::vector<std::int32_t> w, start;
@@ -31,7 +27,7 @@ struct QuadWeights {
     for (std::int64_t c = 0; c < g.groups; ++c) {
       std::int64_t total = 0;
       for (std::int64_t t = 0; t < KH * KW; ++t) {
-        const std::int64_t v = stored_value(in.w_dtype, in.w, c * KH * KW + t) - zero_point(in, c), kw = t % KW;
+        const std::int64_t v = stored_value(in.w_dtype, in.w, c * KH * KW + t) - in.w_zero_point_of(c), kw = t % KW;
         auto& dword = w[static_cast<std::size_t>((t / KW * quads + kw / 4) * padded + c)];
         dword = static_cast<std::int32_t>(static_cast<std::uint32_t>(dword) | (static_cast<std::uint32_t>(v) & 0xFF) << (8 * (kw % 4)));
         total += v;
@@ -47,10 +43,7 @@ bool quads_take(const StreamRequest& r, const OperandRange& range) {
   const Geometry& g = r.geometry;
   const StoredOperands& in = r.operands;
   if (g.in_channels != 1 || g.out_channels != 1 || g.groups < 16 || g.transposed || !in.channels_last || !r.channels_last) return false;
-  if (g.in[0] != 1 || g.out[0] != 1 || g.kernel[0] != 1 || g.begin[0] != 0 || g.taps() > 4096 || !tiles_take(r, range, Kind::bytes)) return false;
-  for (std::size_t o = 0; o < std::max<std::size_t>(1, in.w_zero_point.size()); ++o)
-    if (zero_point(in, static_cast<std::int64_t>(o)) != (is_signed(in.w_dtype) ? 0 : 128)) return false;
-  return true;
+  return g.in[0] == 1 && g.out[0] == 1 && g.kernel[0] == 1 && g.begin[0] == 0 && g.taps() <= 4096 && tiles_take(r, range, Kind::bytes) && weights_fit_bytes(in);
 }
 
 void quad_sums(const StreamRequest& r, const std::function<void(const SumBlock&)>& sink) {

@@ -56,7 +56,7 @@ void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind
   lay.zero_point = in.x_zero_point;
   lay_input(lay);
   const std::int64_t xz = bytes ? in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0) : 0, flip = bytes && !is_signed(in.w_dtype) ? 128 : 0;
-  const auto wz = [&](std::int64_t o) { return (in.w_zero_point.empty() ? 0 : in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)]) - flip; };
+  const auto wz = [&](std::int64_t o) { return in.w_zero_point_of(o) - flip; };
   std::vector<std::int64_t> x_sum(static_cast<std::size_t>(rows));
   if (bytes)
     for (std::int64_t r = 0; r < rows; ++r)

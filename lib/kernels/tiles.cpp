@@ -101,7 +101,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
 
   // What the sums begin with; whether int32 holds every one of them.
   const std::int64_t flip = kind == Kind::bytes && !is_signed(in.w_dtype) ? 128 : 0;
-  const auto wz = [&](std::int64_t c) { return kind == Kind::words || in.w_zero_point.empty() ? (kind == Kind::words ? 0 : -flip) : in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(channel + c)] - flip; };
+  const auto wz = [&](std::int64_t c) { return kind == Kind::words ? 0 : in.w_zero_point_of(channel + c) - flip; };
   bool narrow = true, corrected = false;
   std::vector<std::vector<std::int32_t>> start(packed.size(), std::vector<std::int32_t>(static_cast<std::size_t>(width)));
   std::vector<std::int32_t> zero(static_cast<std::size_t>(width));

@@ -24,7 +24,7 @@ std::vector<std::int32_t> witness(const Geometry&, const AccumulationInput&, std
 
 /// Integer biases that the profile's stages add to the accumulator before anything else; empty when none.
 std::vector<std::int64_t> integer_biases(const std::vector<std::string>& stages, const RequantizeContext&, std::int64_t channels, const std::string& place);
-/// The same of stages that are bound already; all of them begin with at most one bias.
+/// The same of stages that are bound already.
 std::vector<std::int64_t> integer_biases(const Requantizer&, const std::vector<std::string>& stages, std::int64_t channels);
 
 }  // namespace lastbit
