@@ -21,7 +21,8 @@ void check(const Layer& layer) {
 }
 
 // t = the cell's stages (a float in real units, bias added); t = fma(f32(a - za), sum_scale, t); relu;
-// y = rne(clamp(f32(f32(t * inverse) + zo))). Cell parameters: sum_scale (an expression over sa), inverse (over so), sum (fused, separate).
+// y = rne(clamp(f32(f32(t * inverse) + zo))). Cell parameters: sum_scale (an expression over sa), inverse (over so), sum (fused, separate), divisor (over so: divided by, in the
+// place of the inverse).
 Result run(const Layer& layer, const Cell& cell) {
   const Geometry g = conv_geometry(layer, dims, false);
   const AccumulationInput in = read_operands(layer, g);
@@ -30,7 +31,8 @@ Result run(const Layer& layer, const Cell& cell) {
   const Requantizer to_real(cell.stages, requantize_context(layer, cell, in, channels), layer.place);
   const Tensor &a = layer.in("a"), &out = layer.out();
   const float sum_scale = static_cast<float>(Expression::parse(cell.get("sum_scale"), layer.place).evaluate({{"sa", a.q.scale_of(0)}}).value);
-  const float inverse = static_cast<float>(Expression::parse(cell.get("inverse"), layer.place).evaluate({{"so", out.q.scale_of(0)}}).value);
+  const std::string divisor = cell.get("divisor");
+  const float scale = static_cast<float>(Expression::parse(divisor.empty() ? cell.get("inverse") : divisor, layer.place).evaluate({{"so", out.q.scale_of(0)}}).value);
   const Range range = stored_range(out);
   const float zo = static_cast<float>(out.q.zero_point_of(0)), lo = static_cast<float>(range.min), hi = static_cast<float>(range.max);
   const bool relu = layer.is("activation:relu"), separate = cell.get("sum", "fused") == "separate";
@@ -47,7 +49,7 @@ Result run(const Layer& layer, const Cell& cell) {
     const float sum = added * sum_scale, conv = to_real.to_float(y.acc[i], at / P % channels, y.events[i]);
     float t = separate ? conv + sum : fused(added, sum_scale, conv);
     if (relu) t = t > 0.0f ? t : 0.0f;
-    const float scaled = t * inverse, moved = scaled + zo;
+    const float scaled = divisor.empty() ? t * scale : t / scale, moved = scaled + zo;
     if (moved < lo || moved > hi) y.events[i] |= event::clamped;
     const RoundedInteger q = to_integer(static_cast<double>(moved < lo ? lo : moved > hi ? hi : moved), Rounding::half_even);
     if (q.lost == Lost::half) y.events[i] |= event::tie;

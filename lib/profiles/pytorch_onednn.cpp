@@ -23,7 +23,8 @@ Profile pytorch_onednn() {
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
   const auto conv = stages("f32(sw)"), linear = stages("1 / f32(1 / sw)"), linear_per_channel = stages("1 / (1 / f32(sw))");
   // Below AVX-512 gemm_s8u8s32 (linear) and jit_uni_x8s8s32x (convolutions) multiply by the product of the scales. What those
-  // do not take goes to oneDNN's reference convolution: scales one after the other, and a division by the output's.
+  // do not take goes to oneDNN's reference convolution: scales one after the other, and a division by the output's. So do, on every
+  // instruction set, transposed convolutions that end as a matrix product and col2im.
   const auto product = [](const std::string& weight) {
     return std::vector<std::string>{"float", "multiply (1 / f32(1 / si)) * (" + weight + ")", "add f32(bias)", "activation", "multiply 1 / (1 / f32(1 / so))", "zero_point", "clamp", "round half_even int_min"};
   };
@@ -41,6 +42,7 @@ Profile pytorch_onednn() {
       .isas = {"avx512_vnni", "avx512_amx", "avx512", "avx2", "sse4.1"},
       .cells = {
           {{"conv", "conv_transpose"}, {}, "accumulate", conv, exact},
+          {{"conv_transpose"}, {"onednn_col2im"}, "accumulate", reference, exact},
           {{"linear"}, {}, "accumulate", linear, exact},
           {{"linear"}, {"per_channel"}, "accumulate", linear_per_channel, exact},
           {{"conv", "conv_transpose"}, {"no_vnni", "avx2", "x:uint8"}, "accumulate", jit, pairs("avx2")},
@@ -49,6 +51,11 @@ Profile pytorch_onednn() {
           {{"conv", "conv_transpose"}, {"no_avx2", "x:uint8"}, "accumulate", jit, pairs("avx")},
           {{"conv"}, {"no_vnni", "avx2", "!avx512", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
           {{"conv"}, {"no_avx2", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
+          {{"conv_transpose"}, {"no_vnni", "avx2", "avx512", "x:uint8", "onednn_col2im"}, "accumulate", reference, pairs("avx512 col2im")},
+          {{"conv_transpose"}, {"no_vnni", "avx2", "!avx512", "x:uint8", "onednn_col2im"}, "accumulate", reference, pairs("avx2 col2im")},
+          {{"conv_transpose"}, {"no_vnni", "avx2", "!avx512", "x:uint8", "onednn_reference"}, "accumulate", reference, pairs("avx2 col2im")},
+          {{"conv_transpose"}, {"no_avx2", "x:uint8", "onednn_col2im"}, "accumulate", reference, pairs("avx col2im")},
+          {{"conv_transpose"}, {"no_avx2", "x:uint8", "onednn_reference"}, "accumulate", reference, pairs("avx col2im")},
           {{"linear"}, {"amx_product", "!per_channel"}, "accumulate", gemm, exact},
           {{"linear"}, {"amx_product", "per_channel"}, "accumulate", gemm_per_channel, exact},
           {{"linear"}, {"no_vnni", "avx2", "x:uint8", "!per_channel"}, "accumulate", gemm, pairs("avx2")},
@@ -91,7 +98,9 @@ Profile pytorch_onednn() {
     if (std::find(c.ops.begin(), c.ops.end(), "conv") == c.ops.end() || c.rule != "accumulate") continue;
     c.ops = {"conv2d_add"};
     c.stages.erase(std::find(c.stages.begin(), c.stages.end(), "activation"), c.stages.end());
-    if (c.with.count("kernels") && c.with.at("kernels") == "avx") c.with["sum"] = "separate";  // no fused instruction there
+    const bool generated = std::find(c.when.begin(), c.when.end(), "onednn_reference") == c.when.end();
+    if ((c.with.count("kernels") && c.with.at("kernels") == "avx") || !generated) c.with["sum"] = "separate";  // no fused instruction there
+    if (!generated) c.with["divisor"] = "1 / f32(1 / so)";
     c.with.insert({{"sum_scale", "1 / f32(1 / f64(f32(sa)))"}, {"inverse", "1 / (1 / f32(1 / so))"}});
     p.cells.push_back(c);
   }

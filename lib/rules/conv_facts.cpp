@@ -46,6 +46,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   if (dims == 3 && g.groups > 1 && g.in_channels == 1 && g.out_channels == 1) f.insert("onednn_gemm");
   if (g.in_channels == 1 && g.out_channels == 1) f.insert("one_by_one");
   if (is_gemv(g)) f.insert("gemv");
+  if (!g.transposed && all([&](std::size_t a) { return g.kernel[a] == 1 && g.stride[a] == 1 && g.begin[a] == 0 && g.out[a] == g.in[a]; })) f.insert("pointwise");
   // TFLite has two operators: DEPTHWISE_CONV_2D stores [1, H, W, C * multiplier], CONV_2D [O, H, W, I / groups].
   const auto& axes = layer.in("weight").stored_axes;
   if (!g.transposed && g.in_channels == 1 && (axes.empty() ? g.groups > 1 : axes[0] == dims + 1)) f.insert("tflite_depthwise");
@@ -63,6 +64,14 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
       extra |= g.out[a] != plain;
     }
     if (extra) f.insert("output_padding");
+    // brg_deconv takes strides that divide the output, undilated, but no small groups; the other generated kernels take no axis
+    // that is both strided and dilated, no window that can lie in the padding, and groups only with channels in fours, or
+    // depthwise in 1-d and 2-d, or without stride.
+    const bool both = !all([&](std::size_t a) { return g.stride[a] == 1 || g.dilation[a] == 1; }), unit_stride = all([&](std::size_t a) { return g.stride[a] == 1; });
+    const bool fours = g.in_channels % 4 == 0 && g.out_channels % 4 == 0, depthwise = g.in_channels == 1 && g.out_channels == 1;
+    const bool divides = all([&](std::size_t a) { return g.out[a] % g.stride[a] == 0; }), inside = all([&](std::size_t a) { return g.begin[a] <= g.dilation[a] * (g.kernel[a] - 1); });
+    const bool strided = unit_dilation && !unit_stride && divides && !(g.groups > 1 && fours && g.in_channels <= 16);
+    if (both || (!strided && (!inside || (g.groups > 1 && !fours && (depthwise ? dims == 3 : !unit_stride))))) f.insert("onednn_col2im");
     if (dims == 2 && g.groups == 1 && g.in_channels % 8 == 0 && g.out_channels % 8 == 0 && g.kernel[1] == 2 && g.kernel[2] <= 6 && small_stride &&
         g.begin[1] == 0 && g.begin[2] == 0 && unit_dilation)
       f.insert("fbgemm_direct");

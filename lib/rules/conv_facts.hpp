@@ -11,8 +11,10 @@ void expect_conv_output(const Layer&, const Shape&);
 
 /// "fbgemm_depthwise": the condition of FBGEMM's depthwise kernel (FbgemmConv.cc takeDepthWiseFastPath); "fbgemm_direct":
 /// of its direct transposed convolution; "output_padding"; "onednn_reference": groups that oneDNN's generated kernels do not
-/// take below AVX-512; "onednn_gemm": 3-d depthwise; "one_channel" (one input channel a group); "one_by_one" (one output
-/// channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes; "gemv".
+/// take below AVX-512; "onednn_gemm": 3-d depthwise; "onednn_col2im": transposed convolutions that oneDNN gives to
+/// its matrix product and col2im; "one_channel" (one input channel a group); "one_by_one" (one output
+/// channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes; "gemv"; "pointwise": one tap, without stride or
+/// padding.
 void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&);
 
 /// A matrix times one vector, as TFLite's own kernel takes it (cpu_backend_gemm_custom_gemv.h): one output position, at least 4

@@ -5,6 +5,7 @@
 //   flat    im2col: taps, channel fastest, cut as gemm_s8u8s32 cuts K
 //   wi      one input channel: one segment per kernel row
 //   whi     one input channel: all taps, kw slowest, kh fastest
+//   col2im  transposed: one segment per tap, cut as gemm_s8u8s32 cuts K
 //   linear  one segment (AVX-512), or cut as gemm_s8u8s32 cuts K
 //
 // oneDNN: src/cpu/x64/jit_uni_x8s8s32x_convolution, jit_brgemm_conv_utils.cpp init_scratchpad, gemm_driver.cpp get_k_padd.
@@ -22,7 +23,8 @@ i64 round_up(i64 v, i64 m) { return divide_up(v, m) * m; }
 
 /// Cuts a K of n into the blocks of gemm_s8u8s32. Visible only where a block is odd.
 std::vector<std::pair<i64, i64>> gemm_blocks(i64 n, const std::string& kernels) {
-  const i64 one = kernels == "avx512" ? 384 : 256, block = kernels == "avx512" ? 768 : kernels == "avx2" ? 384 : 256;
+  const auto of = [&](const char* isa) { return kernels.rfind(isa, 0) == 0; };
+  const i64 one = of("avx512") ? 384 : 256, block = of("avx512") ? 768 : of("avx2") ? 384 : 256;
   const i64 size = n <= one ? n : n < 2 * block ? (n + 1) / 2 : block;
   std::vector<std::pair<i64, i64>> cuts;
   for (i64 at = 0; at < n; at += size) cuts.emplace_back(at, std::min(at + size, n));
@@ -98,7 +100,7 @@ Choice choose(const Layer& layer, const Geometry& g, const std::string& kernels)
   const bool zero_point = x.q.integer_zero_point() != 0, scaled = !y || !y->q.quantized() || y->q.scale_of(0) != 1.0;
   const i64 y_bytes = y ? stored_bytes(y->dtype) : 4;
   const auto fits = [&](Plan kind, bool trans) { return trans_fits(c, kind, trans, g.batch, zero_point, scaled, y_bytes); };
-  if (c.Cg == 1) {  // "relo": the taps become K; needs VBMI, as every AVX-512 VNNI CPU has
+  if (c.Cg == 1 && !g.transposed) {  // "relo": the taps become K; needs VBMI, as every AVX-512 VNNI CPU has
     const i64 kh = dims > 1 ? c.k[1] : 1, kw = c.k[2], ow = c.out[2];
     const bool whi = kh > 1 && ow > 4 && dims < 3 && c.d[2] == 1 && (dims < 2 || c.d[1] == 1);
     const bool wi = !whi && kw > 1 && c.d[2] == 1 && (dims < 3 || c.in[0] == 1);
@@ -125,6 +127,10 @@ std::vector<Segment> onednn_segments(const Layer& layer, const Geometry& g, cons
   if (layer.op.rfind("conv", 0) != 0) {
     if (kernels == "avx512") segments.push_back(all);
     else add_cut(all);
+    return segments;
+  }
+  if (kernels.ends_with(" col2im")) {  // a matrix product a tap
+    for (std::int32_t t = 0; t < T; ++t) add_cut(Segment(all.begin() + t * C, all.begin() + (t + 1) * C));
     return segments;
   }
   const auto kw = static_cast<std::int32_t>(g.kernel[2]), kh = static_cast<std::int32_t>(g.kernel[1]), kd = static_cast<std::int32_t>(g.kernel[0]);
