@@ -13,7 +13,7 @@
 namespace lastbit {
 
 struct Expression::Node {
-  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, q31, q15, pow2, power, min, max, fma } what;
+  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, q31, q15, pow2, power, int_min, min, max, fma } what;
   double number = 0;
   std::string name;
   std::vector<Node> of;
@@ -30,7 +30,7 @@ struct Function {
   What what;
   std::size_t arguments;
 };
-constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1}, {"q31", What::q31, 1}, {"q15", What::q15, 1}, {"pow2", What::pow2, 1}, {"power", What::power, 1},
+constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1}, {"q31", What::q31, 1}, {"q15", What::q15, 1}, {"pow2", What::pow2, 1}, {"power", What::power, 1}, {"int_min", What::int_min, 1},
                                   {"min", What::min, 2}, {"max", What::max, 2}, {"fma", What::fma, 3}};
 
 struct Parser {
@@ -176,6 +176,10 @@ Column evaluate(const Node& n, std::span<const Names> channels) {
         const double q = std::frexp(v, &e);
         return q == 0 || e > 0 ? 1.0 : std::ldexp(1.0, e);
       });
+    case What::int_min: {
+      Column a = of(0);
+      return each(std::move(a), a.kind, [](double v) { return v >= 0x1p31 ? -0x1p31 : v; });
+    }
     case What::min: return step(of(0), of(1), [](auto a, auto b) { return b < a ? b : a; });
     case What::max: return step(of(0), of(1), [](auto a, auto b) { return a < b ? b : a; });
     case What::fma: {

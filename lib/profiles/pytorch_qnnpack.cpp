@@ -2,7 +2,8 @@
 //
 // The bias becomes an integer of the accumulator (bias times a float32 reciprocal, nearest even). The multiplier is the
 // product of the scales times the reciprocal of the output's, in float32. What int32 cannot hold after the multiplication
-// becomes INT_MIN on x86 (so 0) and INT_MAX on ARM (so 255).
+// becomes INT_MIN on x86 (so 0) and INT_MAX on ARM (so 255). A bias that int32 cannot hold becomes INT_MAX, but INT_MIN where
+// the convolution kernels read it, in 2.13.0 on x86 (a pointwise one is a matrix product).
 //
 //   aten/src/ATen/native/quantized/cpu/QnnpackUtils.h                generate_requantization_scales
 //   aten/src/ATen/native/quantized/cpu/qlinear.cpp, qconv.cpp       apply_impl of the Qnnp weights
@@ -16,6 +17,8 @@ Profile pytorch_qnnpack() {
     return std::vector<std::string>{"bias f32(bias) * (1 / f32(sw * si))", "float", "multiply f32(sw) * f32(si) * (1 / f32(so))",
                                     "round half_even " + overflow, "saturate16", "zero_point", "saturate16", "clamp"};
   };
+  auto converted = stages("int_min");
+  converted[0] = "bias int_min(f32(bias) * (1 / f32(sw * si)))";
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
   Profile p{
       .name = "pytorch-qnnpack",
@@ -29,6 +32,8 @@ Profile pytorch_qnnpack() {
       .isas = {"avx512_vnni", "neon_dotprod"},
       .cells = {
           {{"linear", "conv", "conv_transpose"}, {}, "accumulate", stages("int_min"), exact},
+          {{"conv"}, {"x86", "version==2.13.0", "!pointwise"}, "accumulate", converted, exact},
+          {{"conv_transpose"}, {"x86", "version==2.13.0"}, "accumulate", converted, exact},
           {{"linear", "conv", "conv_transpose"}, {"arm"}, "accumulate", stages("saturate"), exact},
       }};
   // With this engine reduce_range is ignored everywhere.

@@ -4,6 +4,7 @@
 #include "lib/error.hpp"
 #include "lib/layer/operator.hpp"
 #include "lib/rules/unordered_sum.hpp"
+#include "tests/ops/layers.hpp"
 
 using namespace lastbit;
 
@@ -78,4 +79,20 @@ TEST_CASE("unordered sums: one product is exact, cancellation is as wide as its 
   wild.add(HUGE_VAL);
   wild.add(1);
   CHECK(range_of(wild).hi == HUGE_VALF);
+}
+
+TEST_CASE("qnnpack: a bias beyond int32 is the largest integer, but the smallest where convolution kernels read it", "[bias]") {
+  // PyTorch 2.13.0, engine qnnpack, x86: codes 4, 5, 6 with zero point 5, weights 1, all scales 1, bias 3e9, y of scale 1e8 and
+  // zero point 100. -1 wraps INT_MIN to INT_MAX, +1 INT_MAX to INT_MIN: 121 and 79.
+  using Ints = std::vector<std::int64_t>;
+  const auto q = [](const std::string& op, Shape x, Shape w, Shape y, std::map<std::string, Attribute> a) {
+    const std::vector<std::int32_t> ones(static_cast<std::size_t>(count(w)), 1), zeros(3);
+    return test::computed(test::layer_of(op, {{"x", test::quantized(DType::uint8, std::move(x), {4, 5, 6}, 1, 5)}, {"weight", test::quantized(DType::int8, std::move(w), ones, 1, 0)}, {"bias", test::floats({1}, {3e9F})}},
+                                         test::quantized(DType::uint8, std::move(y), zeros, 1e8, 100), std::move(a)), "pytorch-qnnpack").q;
+  };
+  const std::vector<std::int32_t> largest{121, 121, 79}, smallest{121, 79, 79};
+  CHECK(q("linear", {3, 1}, {1, 1}, {3, 1}, {}) == largest);
+  CHECK(q("conv2d", {1, 1, 1, 3}, {1, 1, 1, 1}, {1, 1, 1, 3}, {}) == largest);
+  CHECK(q("conv_transpose2d", {1, 1, 1, 3}, {1, 1, 1, 1}, {1, 1, 1, 3}, {}) == smallest);
+  CHECK(q("conv2d", {3, 1, 1, 1}, {1, 1, 2, 1}, {3, 1, 1, 1}, {{"padding", Ints{1, 0}}, {"stride", Ints{2, 1}}}) == smallest);  // the first tap in the padding
 }
