@@ -3,7 +3,8 @@
 // step: align_corners f32(f32(in - 1) / f32(out - 1)) (0 for one output), else as in lib/rules/resample.hpp. The source
 // position is step * o, or max(step * (o + 0.5) - 0.5, 0); its fraction is the weight h1 (w1), f32(1 - h1) is h0 (w0).
 // All in float32, on codes p; v = the formula - zx; quantized with the scale f32(sy / sx):
-//   planar          every product and sum rounded; rule `tail`
+//   planar          every product and sum rounded; rule `tail`. same_size = copied: an image that keeps its size is copied,
+//                   whatever the scales say
 //   channels_last   fused: the position fma(step, o + 0.5, -0.5);
 //                   the first C / 8 * 8 channels: a = fma(w1, p1, f32(w0 p0)), v = fma(h1, a1, f32(h0 a0)) - zx, rule `body`
 //                   the others:                   a = fma(w0, p0, f32(w1 p1)), v = fma(h0, a0, f32(h1 a1)) - zx, rule `tail`
@@ -72,6 +73,7 @@ Result run(const Layer& layer, const Cell& cell) {
   const std::int64_t body_end = cell.rule == "channels_last" && cell.get("width", "8") != "0" ? x.dim(1) / 8 * 8 : 0;
   const QuantizeRule body = quantize_rule(cell.get("body", "outside"), layer.place), tail = quantize_rule(cell.get("tail", "outside"), layer.place);
   const auto rows = places(r, 0, align, one_rounding), columns = places(r, 1, align, one_rounding);
+  const bool copied = cell.get("same_size") == "copied" && r.in == r.out;
   const float scale = static_cast<float>(out.q.scale_of(0) / x.q.scale_of(0)), zx = static_cast<float>(x.q.zero_point_of(0));
   const Range range = stored_range(out);
   const auto q = x.i32();
@@ -88,7 +90,7 @@ Result run(const Layer& layer, const Cell& cell) {
         const float top = blend(order, w.w0, code(h.first, w.first), w.w1, code(h.first, w.second));
         const float bottom = blend(order, w.w0, code(h.second, w.first), w.w1, code(h.second, w.second));
         const float v = blend(order, h.w0, top, h.w1, bottom) - zx;
-        y.q[at] = static_cast<std::int32_t>(quantize_value(in_body ? body : tail, v, static_cast<double>(scale), out.q.zero_point_of(0), range, y.events[at]));
+        y.q[at] = copied ? codes[(&h - rows.data()) * x.dim(3) + (&w - columns.data())] : static_cast<std::int32_t>(quantize_value(in_body ? body : tail, v, static_cast<double>(scale), out.q.zero_point_of(0), range, y.events[at]));
         ++at;
       }
   }
@@ -130,9 +132,11 @@ Weight<T> exact_weight(const Resampling& r, std::size_t axis, bool align, std::i
   return {p.first, p.second, T(static_cast<double>(p.above)) / T(static_cast<double>(p.below))};
 }
 
-Real real(const Layer& layer, const Result&) {
+Real real(const Layer& layer, const Result& result) {
   const Tensor& x = layer.in("x");
-  const auto r = std::make_shared<const Resampling>(resampling_of(layer, 2));
+  Resampling plain = resampling_of(layer, 2);
+  if (is_copied(layer, plain, result)) plain.scales.clear();
+  const auto r = std::make_shared<const Resampling>(std::move(plain));
   const bool align = layer.attributes.boolean("align_corners", false);
   const std::int64_t high = r->out[0], wide = r->out[1];
   // Where the weights are ratios of small integers, the whole element is one integer, a scale and a divisor.

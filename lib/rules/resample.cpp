@@ -41,11 +41,15 @@ Resampling resampling_of(const Layer& layer, int dims) {
   return r;
 }
 
+bool is_copied(const Layer& layer, const Resampling& r, const Result& result) {
+  const auto y = result.outputs.find("y");
+  return r.in == r.out && y != result.outputs.end() && !is_float(layer.in("x").dtype) && y->second.q == layer.in("x").i32();
+}
+
 namespace {
 
 template <int dims, bool exact>
-std::vector<std::int64_t> source(const Layer& layer) {
-  const Resampling r = resampling_of(layer, dims);
+std::vector<std::int64_t> source(const Layer& layer, const Resampling& r, bool copied) {
   const Tensor& x = layer.in("x");
   std::vector<std::vector<std::int64_t>> axes;
   for (std::int64_t a = 0; a < x.rank() - dims; ++a) {
@@ -56,7 +60,7 @@ std::vector<std::int64_t> source(const Layer& layer) {
     const float step = r.step(a);
     axes.emplace_back();
     for (std::int64_t o = 0; o < r.out[a]; ++o) {
-      const float middle = static_cast<float>(o) + 0.5f, at = (exact ? middle : static_cast<float>(o)) * step;
+      const float middle = static_cast<float>(o) + 0.5f, at = copied ? static_cast<float>(o) : (exact ? middle : static_cast<float>(o)) * step;
       axes.back().push_back(at < static_cast<float>(r.in[a] - 1) ? to_integer(static_cast<double>(at), Rounding::floor).value : r.in[a] - 1);
     }
   }
@@ -74,8 +78,14 @@ Operator make(const std::string& name) {
           .rules = {"copy"},
           .spatial = true,
           .check = [](const Layer& layer) { resampling_of(layer, dims); },
-          .run = [](const Layer& layer, const Cell&) { return copy_elements(layer.in("x"), source<dims, exact>(layer), layer.out().shape); },
-          .real = [](const Layer& layer, const Result&) { return real_copy(layer.in("x"), source<dims, exact>(layer)); }};
+          .run = [](const Layer& layer, const Cell& cell) {
+            const Resampling r = resampling_of(layer, dims);
+            return copy_elements(layer.in("x"), source<dims, exact>(layer, r, cell.get("same_size") == "copied" && r.in == r.out), layer.out().shape);
+          },
+          .real = [](const Layer& layer, const Result& result) {
+            const Resampling r = resampling_of(layer, dims);
+            return real_copy(layer.in("x"), source<dims, exact>(layer, r, is_copied(layer, r, result)));
+          }};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // Along an axis, step = f32(1 / scale) when the layer names scales, else f32(f32(in) / f32(out)):
 //   nearest         min(floor(f32(o * step)), in - 1)
 //   nearest_exact   min(floor(f32(f32(o + 0.5) * step)), in - 1)
+// Parameter of a cell ("with"): same_size = copied: an image that keeps its size is copied, whatever the scales say.
 #pragma once
 #include "lib/layer/operator.hpp"
 
@@ -15,6 +16,8 @@ struct Resampling {
   float step(std::size_t axis) const;
 };
 Resampling resampling_of(const Layer&, int dims);
+/// Whether the result is the copy of an image that keeps its size.
+bool is_copied(const Layer&, const Resampling&, const Result&);
 
 Operator nearest(const std::string& name, int dims, bool exact);
 
