@@ -171,3 +171,23 @@ def test_every_library_names_its_own_instruction_set(engine, environment, expect
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", PROBE.format(engine=engine)], capture_output=True,
                           text=True, check=True, env={**os.environ, "PYTHONPATH": str(root), **environment})
     assert json.loads(done.stdout) == expected
+
+
+@pytest.mark.parametrize("system,numpy,isa", [
+    ({"avx2", "avx_vnni"}, {"AVX2", "FMA3"}, "avx2_vnni"),
+    ({"avx2", "avx_vnni", "avx512f"}, {"AVX2", "FMA3"}, "avx2"),  # CPUID hides AVX-512 from this process: AVX-VNNI as well
+    ({"avx2"}, {"AVX2", "FMA3"}, "avx2"),
+])
+def test_avx_vnni_is_taken_from_the_system_where_it_shows_this_process_what_it_has(monkeypatch, system, numpy, isa):
+    monkeypatch.setattr(lastbit.isa.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(lastbit.isa, "_system_flags", lambda: system)
+    monkeypatch.setattr(lastbit.isa, "_numpy_features", lambda: dict.fromkeys(numpy, True))
+    assert lastbit.isa.detect() == isa
+
+
+@pytest.mark.parametrize("system,isa", [({"avx_vnni"}, "avx2_vnni"), (set(), "avx2")])
+def test_onednn_limited_to_avx2_vnni_takes_avx2_where_there_is_none(monkeypatch, system, isa):
+    from lastbit.torch.isa import onednn
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2_VNNI")
+    monkeypatch.setattr(lastbit.isa, "_system_flags", lambda: system)
+    assert onednn("avx512_vnni") == isa

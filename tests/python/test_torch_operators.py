@@ -225,6 +225,15 @@ def test_a_stack_is_a_cat(tmp_path):
     assert top["layers"][-1]["attributes"] == {"dim": 4, "activation": "none"}
 
 
+def test_a_contiguous_output_of_a_channels_last_input_says_so(tmp_path):
+    """celu gives NCHW for NHWC: no vector of its kernel is filled then, and ties round another way than in one."""
+    folder, top = dumped(lambda x: torch.relu(Q.celu(q(x, 4.0, 72), 2.0, 151, 1.0)), NHWC * 60, tmp_path)
+    layouts = [tensor.get("memory_layout") for tensor in top["tensors"].values()]
+    assert layouts == ["NHWC", "NHWC", "NCHW", None]
+    need_program()
+    assert lastbit.engine.verify(folder).identical
+
+
 def test_an_operator_without_a_name_keeps_its_own(tmp_path):
     folder, top = dumped(lambda x: torch.index_select(q(x), 3, torch.tensor([1, 0])), X, tmp_path)
     layer = top["layers"][-1]

@@ -11,7 +11,7 @@ import os
 
 import torch
 
-from lastbit.isa import detect, has_amx
+from lastbit.isa import detect, has_amx, has_avx_vnni
 
 ORDER = ("sse4.1", "avx", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_amx")
 
@@ -20,7 +20,7 @@ def _at_most(isa, limit):
     if isa not in ORDER or limit is None:
         return isa
     if limit == "avx2_vnni" and isa.startswith("avx512"):
-        return "avx2"  # a processor with AVX-512 only rarely has AVX-VNNI as well
+        return "avx2_vnni" if has_avx_vnni() else "avx2"  # not every processor with AVX-512 has AVX-VNNI as well
     return ORDER[min(ORDER.index(isa), ORDER.index(limit))]
 
 

@@ -127,6 +127,7 @@ class Recorder(TorchDispatchMode):
             inputs = {role: self._name(value, f"{name}.{role}") for role, value in layer.inputs.items() if value is not None}
             keys = self._inherited(layer) if layer.moves else None
             outputs = {role: self._output(value, f"{name}.{role}", keys) for role, value in layer.outputs.items()}
+            self._layouts(inputs, outputs, layer)
         except LastbitError as error:
             warnings.warn(f"{name} ({layer.op}) is not in the dump: {error}", LastbitWarning, stacklevel=2)
             return
@@ -136,6 +137,15 @@ class Recorder(TorchDispatchMode):
         self.dump.layer(name, layer.op, inputs, outputs, layer.attributes, self._platform.layer_profile(layer))
         if self._progress:
             self._progress.step(name)
+
+    def _layouts(self, inputs, outputs, layer):
+        """A contiguous output of channels-last inputs says so: what is absent could be as the inputs are."""
+        described = self.dump.tensors
+        if any(described[name].get("memory_layout") == "NHWC" for name in inputs.values()):
+            for role, name in outputs.items():
+                tensor = layer.outputs[role]
+                if isinstance(tensor, torch.Tensor) and tensor.dim() > 3 and tensor.is_contiguous():
+                    described[name].setdefault("memory_layout", "NCHW")
 
     def _unique(self, name):
         candidate, count = name, 0
