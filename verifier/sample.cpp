@@ -43,10 +43,10 @@ std::vector<std::int64_t> others_than_agreeing(const Case& c) {
   return all;
 }
 
+/// Rows that hold an element of the list (sorted).
 std::vector<std::int64_t> rows_of(const std::vector<std::int64_t>& elements, std::int64_t length) {
   std::vector<std::int64_t> rows;
-  for (const auto i : elements)
-    if (rows.empty() || rows.back() != i / length) rows.push_back(i / length);
+  for (auto at = elements.begin(); at != elements.end(); at = std::lower_bound(at, elements.end(), (rows.back() + 1) * length)) rows.push_back(*at / length);
   return rows;
 }
 

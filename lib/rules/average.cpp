@@ -12,6 +12,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "lib/error.hpp"
@@ -195,51 +196,62 @@ Result run(const Layer& layer, const Cell& cell) {
   return r;
 }
 
-/// The numbers of x, as they are and dequantized: every one lies in several windows.
-struct Numbers {
-  std::vector<std::int32_t> codes;
-  std::vector<float> f32;
-  std::vector<double> f64;
-  explicit Numbers(const Tensor& x) : codes(x.i32()) {
-    for (std::int64_t i = 0; i < x.size(); ++i) f32.push_back(dequantized<float>(x, i)), f64.push_back(dequantized<double>(x, i));
-  }
+/// The sums of a layer's windows, and what they are divided by, which every plane has alike.
+struct Means {
+  std::vector<std::int64_t> sums, counts, divisors;  // sums: of codes, by element; the others by position
+  double scale;
+  std::int64_t zero_point;
+  std::size_t position(std::int64_t o) const { return static_cast<std::size_t>(o) % counts.size(); }
   template <class T>
-  T real(std::int64_t i) const {
-    if constexpr (std::is_same_v<T, float>) return f32[static_cast<std::size_t>(i)];
-    else return f64[static_cast<std::size_t>(i)];
+  T real(std::int64_t o) const {
+    const std::size_t p = position(o);
+    return T(sums[static_cast<std::size_t>(o)] - zero_point * counts[p]) * T(scale) / T(divisors[p]);
   }
 };
 
+/// As by hand: every element dequantized, then added up.
+template <class T>
+std::vector<T> means_by_hand(const Windows& w, const Tensor& x, const std::vector<std::int64_t>& divisors) {
+  std::vector<T> numbers(static_cast<std::size_t>(x.size()));
+  if (info(x.dtype).bits == 8 && x.q.scale.size() == 1) {  // a byte's number is made once
+    std::array<std::optional<T>, 256> known;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      auto& k = known[std::to_integer<std::size_t>(x.data[i])];
+      if (!k) k = dequantized<T>(x, static_cast<std::int64_t>(i));
+      numbers[i] = *k;
+    }
+  } else {
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = dequantized<T>(x, static_cast<std::int64_t>(i));
+  }
+  std::vector<T> y = window_sums(w, numbers);
+  for (std::size_t o = 0; o < y.size(); ++o) y[o] = y[o] / static_cast<T>(divisors[o % divisors.size()]);
+  return y;
+}
+
 template <int dims, bool adaptive>
 Real real(const Layer& layer, const Result&) {
-  const auto w = std::make_shared<const Windows>(windows_of<dims, adaptive>(layer));
+  const Windows w = windows_of<dims, adaptive>(layer);
   const Tensor& x = layer.in("x");
-  const auto numbers = std::make_shared<const Numbers>(x);
   const Divisor divisor = divisor_of(layer);
-  Real r = pointwise(w->planes * w->positions(), [w, &x, numbers, divisor]<class T>(std::int64_t o) -> T {
-    const std::int64_t start = o / w->positions() * w->in_positions(), p = o % w->positions();
-    const std::int64_t d = std::max<std::int64_t>(divisor(*w, p), divisor.fixed < 0 ? divisor.fixed : 1);
-    if constexpr (std::is_arithmetic_v<T>) {  // as by hand: every element dequantized, then added up
-      T sum = 0;
-      for_each_tap(*w, p, [&](std::int64_t i) { sum += numbers->template real<T>(start + i); });
-      return sum / static_cast<T>(d);
-    } else {
-      std::int64_t sum = 0, n = 0;
-      for_each_tap(*w, p, [&](std::int64_t i) { sum += numbers->codes[static_cast<std::size_t>(start + i)], ++n; });
-      const double scale = x.q.quantized() ? x.q.scale_of(0) : 1.0;
-      return T(sum - x.q.integer_zero_point() * n) * T(scale) / T(d);
-    }
-  });
-  // A mean is told by its window's sum, and by how many numbers that has and is divided by: few pairs of these occur.
-  if (info(x.dtype).bits > 8 || w->positions() >= std::int64_t{1} << 24) return r;
-  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> pairs;
+  const auto means = std::make_shared<Means>(Means{window_sums(w, x.i32()), {}, {}, x.q.quantized() ? x.q.scale_of(0) : 1.0, x.q.integer_zero_point()});
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> pairs;  // of a count and a divisor: few occur
   std::vector<std::int64_t> pair_at;
-  for (std::int64_t p = 0; p < w->positions(); ++p) pair_at.push_back(pairs.try_emplace({window_count(*w, p), divisor(*w, p)}, static_cast<std::int64_t>(pairs.size())).first->second);
-  r.alike = [w, numbers, pair_at, count = static_cast<std::int64_t>(pairs.size())](std::int64_t o) {
-    std::int64_t sum = 0;  // fewer than 2^31 taps of a byte each
-    const std::int64_t start = o / w->positions() * w->in_positions(), p = o % w->positions();
-    for_each_tap(*w, p, [&](std::int64_t i) { sum += numbers->codes[static_cast<std::size_t>(start + i)]; });
-    return sum * count + pair_at[static_cast<std::size_t>(p)];
+  for (std::int64_t p = 0; p < w.positions(); ++p) {
+    means->counts.push_back(window_count(w, p));
+    means->divisors.push_back(std::max<std::int64_t>(divisor(w, p), divisor.fixed < 0 ? divisor.fixed : 1));
+    pair_at.push_back(pairs.try_emplace({means->counts.back(), means->divisors.back()}, static_cast<std::int64_t>(pairs.size())).first->second);
+  }
+  Real r;
+  r.f32 = means_by_hand<float>(w, x, means->divisors);
+  r.f64 = means_by_hand<double>(w, x, means->divisors);
+  for (std::size_t o = 0; o < means->sums.size(); ++o) {
+    const Tracked t = means->real<Tracked>(static_cast<std::int64_t>(o));
+    r.approx.push_back(t.value), r.bound.push_back(t.error);
+  }
+  r.exact = [means](std::int64_t o) { return means->real<Exact>(o); };
+  if (info(x.dtype).bits > 8 || w.positions() >= std::int64_t{1} << 24) return r;
+  r.alike = [means, pair_at, count = static_cast<std::int64_t>(pairs.size())](std::int64_t o) {
+    return means->sums[static_cast<std::size_t>(o)] * count + pair_at[means->position(o)];  // fewer than 2^31 taps of a byte each
   };
   return r;
 }

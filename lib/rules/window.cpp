@@ -133,8 +133,11 @@ std::int64_t window_padded(const Windows& w, std::int64_t position) {
   return d->padded * h->padded * x->padded;
 }
 
-std::vector<std::int64_t> window_sums(const Windows& w, const std::vector<std::int32_t>& x) {
-  std::vector<std::int64_t> sums(static_cast<std::size_t>(w.planes * w.positions()));
+namespace {
+
+template <class Sum, class Number>
+std::vector<Sum> sums_of_windows(const Windows& w, const std::vector<Number>& x) {
+  std::vector<Sum> sums(static_cast<std::size_t>(w.planes * w.positions()));
   // Windows lie alike in every plane: their places are walked once, where a list of them is short.
   constexpr std::size_t most = std::size_t{1} << 22;
   std::vector<std::int64_t> places;
@@ -145,11 +148,11 @@ std::vector<std::int64_t> window_sums(const Windows& w, const std::vector<std::i
   }
   if (static_cast<std::int64_t>(ends.size()) == w.positions()) {
     for (std::int64_t plane = 0; plane < w.planes; ++plane) {
-      const std::int32_t* in = x.data() + plane * w.in_positions();
-      std::int64_t* out = sums.data() + plane * w.positions();
+      const Number* in = x.data() + plane * w.in_positions();
+      Sum* out = sums.data() + plane * w.positions();
       std::size_t k = 0;
       for (const std::size_t end : ends) {
-        std::int64_t sum = 0;
+        Sum sum = 0;
         for (; k < end; ++k) sum += in[places[k]];
         *out++ = sum;
       }
@@ -157,12 +160,18 @@ std::vector<std::int64_t> window_sums(const Windows& w, const std::vector<std::i
     return sums;
   }
   for (std::int64_t plane = 0; plane < w.planes; ++plane) {
-    const std::int32_t* in = x.data() + plane * w.in_positions();
-    std::int64_t* out = sums.data() + plane * w.positions();
+    const Number* in = x.data() + plane * w.in_positions();
+    Sum* out = sums.data() + plane * w.positions();
     for (std::int64_t p = 0; p < w.positions(); ++p) for_each_tap(w, p, [&](std::int64_t i) { out[p] += in[i]; });
   }
   return sums;
 }
+
+}  // namespace
+
+std::vector<std::int64_t> window_sums(const Windows& w, const std::vector<std::int32_t>& x) { return sums_of_windows<std::int64_t>(w, x); }
+std::vector<float> window_sums(const Windows& w, const std::vector<float>& x) { return sums_of_windows<float>(w, x); }
+std::vector<double> window_sums(const Windows& w, const std::vector<double>& x) { return sums_of_windows<double>(w, x); }
 
 void pool_facts(const Layer& layer, int dims, std::set<std::string>& f) {
   if (dims == 3) f.insert("three_axes");

@@ -60,6 +60,8 @@ std::int64_t window_count(const Windows&, std::int64_t position);
 std::int64_t window_padded(const Windows&, std::int64_t position);
 /// Sum of the stored integers of every window, in the output's order.
 std::vector<std::int64_t> window_sums(const Windows&, const std::vector<std::int32_t>& x);
+std::vector<float> window_sums(const Windows&, const std::vector<float>& x);    // tap by tap, as for_each_tap() walks them
+std::vector<double> window_sums(const Windows&, const std::vector<double>& x);
 
 /// "channels_last": the runtime held x with its channels innermost, or cannot tell (one channel, or one position; up to two
 /// spatial axes). Also "three_axes", "ceil_mode", "identity" and "even" (adaptive: every axis kept, or divided without remainder), "one_output"
