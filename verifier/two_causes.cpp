@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <unordered_map>
 
 #include "lib/num/int.hpp"
 
@@ -11,7 +12,7 @@ namespace lastbit {
 namespace {
 
 constexpr std::size_t fewest = 6;        // differing elements: fewer would fit some pair by chance
-constexpr std::size_t channels_tried = 4, differing_tried = 14, agreeing_tried = 6, alternatives_kept = 32;
+constexpr std::size_t asked_first = 3, channels_tried = 4, differing_tried = 14, agreeing_tried = 6, alternatives_kept = 32;
 
 /// Elements of at most a few channels.
 std::vector<std::int64_t> of_few_channels(const Case& c, const std::vector<std::int64_t>& from, std::size_t n, std::vector<std::int64_t>& channels) {
@@ -43,14 +44,30 @@ class PairTrial {
     kept_ = c.kept_of(few_);
   }
 
+  using Key = std::shared_ptr<const Change>;
+  /// What a change touches beside the sums.
+  struct Touched {
+    bool stages, constants;
+  };
+  /// A change with what is asked of it in every pair.
+  struct Prepared {
+    Key change;
+    Touched touched;
+    std::vector<std::int64_t>* sums;  // as it changes them; null where it does not
+    std::uint64_t number;
+  };
+  Prepared prepared(const Key& change) { return {change, touched(change), changes_sums(*change) ? &sums_[change] : nullptr, ++numbers_}; }
+
   /// Whether the two changes together give the observed value of every element tried. They go together: combine().
-  bool fits(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
-    const auto& sums = kept(changes_sums(*a) ? a : changes_sums(*b) ? b : nullptr);
-    if (sums.size() != elements_.size()) return false;
+  bool fits(const Prepared& first, const Prepared& second) {
+    const Key &a = first.change, &b = second.change;
+    const Key& key = first.sums ? a : second.sums ? b : none_;
+    auto& sums = first.sums ? *first.sums : second.sums ? *second.sums : sums_[none_];
     std::optional<Bound> anew;
-    const Bound& bound = is_known(a, b) ? known(a, b) : anew.emplace(bound_to(a, b));
+    const Bound& bound = is_known(first, second) ? known(first, second) : anew.emplace(bound_to(a, b));
     const auto& moved = a->accumulator ? a->accumulator : b->accumulator;
     for (std::size_t k = 0; k < elements_.size(); ++k) {
+      if (k >= sums.size() && !add_sums(key, sums)) return false;
       std::int64_t acc = moved ? moved(sums[k], elements_[k]) : sums[k];
       if (!a->held.empty() || !b->held.empty()) acc = held(acc, *a, *b, bound.finisher.stages, bound.places[k]);
       if (!same_value(case_.finished(bound.finisher, acc, bound.places[k], elements_[k]), case_.observed_value(elements_[k]))) return false;
@@ -80,21 +97,17 @@ class PairTrial {
     return acc - stages.with_bias(0, place);
   }
 
-  /// What a change touches beside the sums.
-  struct Touched {
-    bool stages, constants;
-  };
   const Touched& touched(const std::shared_ptr<const Change>& c) {
     const auto at = touched_.find(c);
     if (at != touched_.end()) return at->second;
     return touched_.emplace(c, Touched{c->stages || c->edit || (c->cell && c->cell->stages != case_.cell.stages), case_.changes_constants(*c)}).first->second;
   }
   /// Most pairs have one change that leaves the stages as they are, and one that leaves the constants: they share what is bound.
-  bool is_known(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) { return !(touched(a).stages && touched(b).stages) && !(touched(a).constants && touched(b).constants); }
-  const Bound& known(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
-    const std::pair key{touched(a).stages ? a : touched(b).stages ? b : nullptr, touched(a).constants ? a : touched(b).constants ? b : nullptr};
-    const auto at = known_.find(key);
-    return at != known_.end() ? at->second : known_.emplace(key, bound_to(a, b)).first->second;
+  static bool is_known(const Prepared& a, const Prepared& b) { return !(a.touched.stages && b.touched.stages) && !(a.touched.constants && b.touched.constants); }
+  const Bound& known(const Prepared& a, const Prepared& b) {
+    const std::uint64_t stages = a.touched.stages ? a.number : b.touched.stages ? b.number : 0, constants = a.touched.constants ? a.number : b.touched.constants ? b.number : 0, both = stages << 32 | constants;
+    const auto at = known_.find(both);
+    return at != known_.end() ? at->second : known_.emplace(both, bound_to(a.change, b.change)).first->second;
   }
 
   Bound bound_to(const std::shared_ptr<const Change>& a, const std::shared_ptr<const Change>& b) {
@@ -142,20 +155,25 @@ class PairTrial {
   }
 
   /// Accumulators by the suspect that changes them; null: the profile's.
-  const std::vector<std::int64_t>& kept(const std::shared_ptr<const Change>& key) {
-    auto& sums = sums_[key];
-    if (sums.empty()) sums = case_.sums_of(key ? *key : Change{}, elements_);
-    return sums;
+  /// Most changes are out by the first elements, so that these come first, then all.
+  bool add_sums(const std::shared_ptr<const Change>& key, std::vector<std::int64_t>& sums) const {
+    const std::size_t end = sums.empty() ? std::min(asked_first, elements_.size()) : elements_.size();
+    const std::vector<std::int64_t> next(elements_.begin() + static_cast<std::ptrdiff_t>(sums.size()), elements_.begin() + static_cast<std::ptrdiff_t>(end));
+    const auto more = case_.sums_of(key ? *key : Change{}, next);
+    sums.insert(sums.end(), more.begin(), more.end());
+    return more.size() == next.size();
   }
   const Case& case_;
   std::vector<std::int64_t> elements_, channels_;
-  std::map<std::shared_ptr<const Change>, std::vector<std::int64_t>> sums_;
+  std::unordered_map<Key, std::vector<std::int64_t>> sums_;
   std::vector<std::int64_t> few_;   // channels of the elements
   Case::Kept kept_;
   // A change that is kept here is no other's address.
   std::map<std::shared_ptr<const Change>, StageBinder> bound_;
-  std::map<std::shared_ptr<const Change>, Touched> touched_;
-  std::map<std::pair<std::shared_ptr<const Change>, std::shared_ptr<const Change>>, Bound> known_;  // by who changes the stages, and who the constants
+  std::unordered_map<Key, Touched> touched_;
+  const Key none_;                  // the profile's own sums
+  std::uint64_t numbers_ = 0;       // of changes that were prepared
+  std::unordered_map<std::uint64_t, Bound> known_;  // by who changes the stages, and who the constants
 };
 
 /// Elements spread over the whole output, for whose sums about this many products are enough.
@@ -210,6 +228,8 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
     if (s.change && s.rank < 50 && s.name.find("-partial") == std::string::npos) parts.push_back(&s);
   std::stable_sort(parts.begin(), parts.end(), [](const Suspect* a, const Suspect* b) { return a->rank < b->rank; });
   PairTrial trial(c);
+  std::vector<PairTrial::Prepared> prepared;
+  for (const auto* s : parts) prepared.push_back(trial.prepared(s->change));
   struct Found {
     const Suspect *a, *b;
     int rank;
@@ -221,7 +241,7 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
       if (a.name == b.name) continue;
       if (!combine(*a.change, *b.change)) continue;
       try {
-        if (trial.fits(a.change, b.change) && explains_all(c, *combined(*a.change, *b.change))) found.push_back({&a, &b, a.rank + b.rank});
+        if (trial.fits(prepared[i], prepared[k]) && explains_all(c, *combined(*a.change, *b.change))) found.push_back({&a, &b, a.rank + b.rank});
       } catch (const std::exception&) {
         continue;  // the change does not fit this layer
       }
@@ -230,13 +250,14 @@ std::optional<Pair> explain_by_two(const Case& c, const std::vector<Suspect>& su
   std::vector<Suspect> stale;
   stale.reserve(parts.size());
   const std::size_t without_stale = found.size();
-  for (const auto* part : parts) {
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const Suspect* part = parts[p];
     if (found.size() - without_stale >= alternatives_kept) break;
     if (part->name == "zero-point:stale") continue;
     try {
       auto moved = causes::stale_zero_point(c, *part->change);
       if (!moved) continue;
-      if (!combine(*part->change, *moved->change) || !trial.fits(part->change, moved->change) || !explains_all(c, *combined(*part->change, *moved->change))) continue;
+      if (!combine(*part->change, *moved->change) || !trial.fits(prepared[p], trial.prepared(moved->change)) || !explains_all(c, *combined(*part->change, *moved->change))) continue;
       stale.push_back(std::move(*moved));
       found.push_back({part, &stale.back(), part->rank + stale.back().rank});
     } catch (const std::exception&) {
