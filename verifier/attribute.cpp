@@ -23,7 +23,6 @@ namespace lastbit {
 namespace {
 
 constexpr std::size_t near_misses_kept = 3, causes_kept = 4;
-constexpr std::int64_t most_products = 1500000;  // of a layer whose sums are formed anew for a near miss
 
 std::string percent(double share) {
   const auto hundredths = static_cast<std::int64_t>(share * 10000);
@@ -169,7 +168,7 @@ Cover covered_by(const Case& c, const Pair& two) {
 
 /// Whether a near miss is told by the elements it was tried on: the layer is large, or every sum would have to be formed anew.
 bool told_by_sample(const Case& c, const Tried& t) {
-  return c.size() > small_layer || (t.suspect.costly && t.suspect.change && c.size() * c.geometry().terms() > most_products);
+  return c.size() > small_layer || (t.suspect.costly && has_long_sums(c));
 }
 
 /// The suspects that come nearest without being a cause: computed in full where the layer is small, else as their sample tells.
@@ -215,7 +214,7 @@ void attribute(const Case& c, LayerReport& report) {
   candidates.consider(cheap);
   candidates.consider(costly, [](const Suspect& s) { return !s.run; });
   // Whole runs of the operator by other profiles come last. A large layer goes without where one rule explains everything.
-  if (!(c.accumulates() && c.size() > small_layer && candidates.a_rule_explains_all())) candidates.consider(costly, [](const Suspect& s) { return s.run; });
+  if (!(c.accumulates() && (c.size() > small_layer || has_long_sums(c)) && candidates.a_rule_explains_all())) candidates.consider(costly, [](const Suspect& s) { return s.run; });
   const auto cover_of_clean = [&] {
     auto clean = candidates.clean();
     std::stable_sort(clean.begin(), clean.end(), [](const Tried& a, const Tried& b) {

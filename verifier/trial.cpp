@@ -77,7 +77,7 @@ std::optional<Tried> Trial::of_few(const Suspect& s) const {
       const auto t = of_some(s, probe_, true);
       if (!t || (t->explained.empty() && t->broken > 0)) return std::nullopt;
     }
-    auto t = of_some(s, sums_anew ? costly_sample_ : sample_);
+    auto t = of_some(s, sums_anew || (s.run && case_.accumulates()) ? costly_sample_ : sample_);
     if (!t || t->explained.empty()) return std::nullopt;
     return t;
   } catch (const std::exception&) {
@@ -96,7 +96,7 @@ Tried Trial::of_more(Tried t) const {
 }
 
 bool Trial::breaks_soon(const Tried& t) const {
-  if (!in_blocks(t.suspect)) return false;
+  if (!in_blocks(t.suspect) || t.suspect.change->sum) return false;
   try {
     const Case::Whole whole = case_.whole(*t.suspect.change);
     Values block(static_cast<std::size_t>(std::min(soon, case_.size())));

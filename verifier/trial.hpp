@@ -10,6 +10,8 @@
 namespace lastbit {
 
 constexpr std::int64_t small_layer = 4096;  // elements of a layer that is always computed in full
+/// Whether forming every sum anew costs so much that a few elements must do.
+inline bool has_long_sums(const Case& c) { return c.accumulates() && c.size() * c.geometry().terms() > 2000000; }
 
 struct Tried {
   Suspect suspect;

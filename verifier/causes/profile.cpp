@@ -14,21 +14,25 @@
 namespace lastbit::causes {
 namespace {
 
-/// Rule "float" at single elements, as run_float_products() has them: the sum of the dequantized operands' products, in any order. A value
-/// of its interval is the observed one, where that lies inside.
+/// Rule "float" at single elements, as run_float_products() has them, and a matrix product's "float_quantize": the sum of the dequantized operands'
+/// products, in any order. A value of its interval is the observed one, where that lies inside.
 class FloatRule {
  public:
   /// Whether one scale is that of all of x, and one that of all weights of a channel.
-  static bool applies(const Case& c) {
-    const Tensor &x = c.layer.in("x"), &w = c.layer.in("weight");
-    return &c.base() == &c.layer && !is_float(c.observed.dtype) && x.q.scale.size() == 1 && (w.q.scale.size() == 1 || (w.q.axis == 0 && w.q.group_size == 0 && !c.geometry().transposed));
+  static bool applies(const Case& c, const Cell& cell) {
+    const Tensor &x = c.left(), &w = c.right();
+    if (&c.base() != &c.layer || is_float(c.observed.dtype) || x.q.scale.size() != 1) return false;
+    if (is_product(c)) return cell.rule == "float_quantize" && w.q.scale.size() == 1 && !c.layer.find("bias");
+    return cell.rule == "float" && (w.q.scale.size() == 1 || (w.q.axis == 0 && w.q.group_size == 0 && !c.geometry().transposed));
   }
-  FloatRule(const Case& c, const Cell& cell) : case_(c), relu_(float_relu(c.layer)), rule_(quantize_rule(cell.get("rounding", "outside"), c.layer.place)) {
+  FloatRule(const Case& c, const Cell& cell)
+      : case_(c), relu_(!is_product(c) && float_relu(c.layer)), rule_(quantize_rule(cell.get("rounding", "outside"), c.layer.place)), range_(is_product(c) ? activated_range(c.layer, c.observed) : stored_range(c.observed)) {
     if (c.layer.find("bias")) bias_ = single_values(c.layer, "bias");
   }
   /// All elements; none when too many of them would be asked one by one. Away from a rounding boundary by more than the layer's own stages
   /// and a float32 sum may err by, both give the same value, so what agrees there is as observed (verifier/float_contender.cpp).
   std::optional<Values> all() const {
+    if (is_product(case_)) return std::nullopt;
     constexpr std::int64_t worth = 16, dequantized = 4;  // the whole operator forms a product so much faster, once each operand has cost as much as a few
     const Geometry& g = case_.geometry();
     StoredPlan plan;
@@ -55,7 +59,7 @@ class FloatRule {
   }
 
   double operator()(std::int64_t i) const {
-    const Quantization &x = case_.layer.in("x").q, &w = case_.layer.in("weight").q;
+    const Quantization &x = case_.left().q, &w = case_.right().q;
     const std::int64_t channel = case_.channel_of(i);
     const auto x_zero_point = static_cast<float>(x.zero_point_of(0)), x_scale = static_cast<float>(x.scale_of(0)), w_zero_point = static_cast<float>(w.zero_point_of(channel)), w_scale = static_cast<float>(w.scale_of(channel));
     UnorderedSum sum;
@@ -64,15 +68,17 @@ class FloatRule {
     });
     if (!bias_.empty()) sum.add(static_cast<double>(bias_[static_cast<std::size_t>(channel)]));
     const Tensor& y = case_.layer.out();
-    const QuantizedRange v = quantized_range(sum, relu_, rule_, y.scale_at(i), y.zero_point_at(i), stored_range(y));
+    const QuantizedRange v = quantized_range(sum, relu_, rule_, y.scale_at(i), y.zero_point_at(i), range_);
     const double observed = case_.observed_value(i);
     return observed >= static_cast<double>(v.lo) && observed <= static_cast<double>(v.hi) ? observed : static_cast<double>(v.value);
   }
 
  private:
+  static bool is_product(const Case& c) { return c.layer.op == "matmul"; }
   const Case& case_;
   bool relu_;
   QuantizeRule rule_;
+  Range range_;
   std::vector<float> bias_;  // per channel, or none
 };
 
@@ -83,8 +89,8 @@ bool same(const Cell& a, const Cell& b, std::initializer_list<const char*> keys)
 /// Another profile's operator at the elements asked for; the whole of it where no element of it can be told alone.
 std::function<Values(const std::vector<std::int64_t>&)> values_of(const Case& c, const Layer& as, const Cell& cell) {
   const auto whole = [&c, as, cell](const std::vector<std::int64_t>& elements) { return c.rerun(as, cell, elements); };
-  if (!c.is_plain() || c.port != "y" || c.layer.op == "matmul") return whole;
-  if (cell.rule == "float" && FloatRule::applies(c))
+  if (!c.is_plain() || c.port != "y") return whole;
+  if (FloatRule::applies(c, cell))
     return [&c, whole, cell](const std::vector<std::int64_t>& elements) {
       const FloatRule rule(c, cell);
       Values v;
@@ -95,7 +101,7 @@ std::function<Values(const std::vector<std::int64_t>&)> values_of(const Case& c,
       for (const auto i : elements) v.push_back(rule(i));
       return v;
     };
-  if (cell.rule == "either_order" && !is_float(c.observed.dtype) && same(cell, c.cell, {"accumulator", "pairs", "register", "bound"}) && cell.get("pairs", "none") == "none")
+  if (c.layer.op != "matmul" && cell.rule == "either_order" && !is_float(c.observed.dtype) && same(cell, c.cell, {"accumulator", "pairs", "register", "bound"}) && cell.get("pairs", "none") == "none")
     return [&c, cell](const std::vector<std::int64_t>& elements) {
       Values v = c.changed({.stages = cell.stages}, elements);
       const Values other = c.changed({.stages = with_product(cell).stages}, elements);
