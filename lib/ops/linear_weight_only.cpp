@@ -129,6 +129,8 @@ Real real(const Layer& layer, const Result&) {
 
 void facts(const Layer& layer, std::set<std::string>& f) {
   if (layer.attributes.has("accuracy_level")) f.insert("accuracy_level:" + std::to_string(layer.attributes.integer("accuracy_level")));
+  // MLAS multiplies 2-bit weights by an int8 x only in blocks of these sizes.
+  if (const Tensor* w = layer.find("weight"); w && info(w->dtype).bits == 2 && (w->q.group_size < 32 || w->q.group_size > 128)) f.insert("float_blocks");
 }
 
 }  // namespace

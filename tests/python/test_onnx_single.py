@@ -55,6 +55,28 @@ def test_matmul_nbits_is_accepted_by_the_program(tmp_path):
     assert not engine.verify(tmp_path).different
 
 
+@pytest.mark.parametrize("bits,block,rounded", [(2, 16, False), (2, 32, True), (2, 128, True), (2, 256, False), (4, 16, True), (4, 256, True), (8, 16, True)])
+def test_matmul_nbits_of_level_4_quantizes_x_where_a_kernel_has_the_block(tmp_path, bits, block, rounded):
+    """Two bits in blocks of 16 or 256 are multiplied by x as it is: the float32 sum, within its own bound."""
+    need_program()
+    b = models.Builder()
+    weight = b.const("w", b.rng.integers(0, 256, (12, 256 // block, block * bits // 8)).astype(np.uint8))
+    scale = b.const("s", (b.rng.random((12, 256 // block)) * 0.1 + 0.01).astype(np.float32))
+    b.nodes.append(helper.make_node("MatMulNBits", ["x", weight, scale], ["y"], "proj", domain="com.microsoft", K=256, N=12,
+                                    bits=bits, block_size=block, accuracy_level=4))
+    model = b.model([("x", models.FLOAT, [3, 256])], [("y", models.FLOAT, [3, 12])], extra_domains=("com.microsoft",), check=False)
+    x = b.rng.normal(size=(3, 256)).astype(np.float32)
+    top = dump(model, x, tmp_path)
+    layer, = top["layers"]
+    entry = top["tensors"][layer["inputs"]["weight"]]
+    q, scale, zero = load(tmp_path, entry), load(tmp_path, entry, "scale"), load(tmp_path, entry, "zero_point")
+    each = [np.repeat(a, block, axis=1).astype(np.float64) for a in (scale, zero)]
+    exact = x.astype(np.float64) @ ((q - each[1]) * each[0]).T
+    y = load(tmp_path, top["tensors"][layer["outputs"]["y"]])
+    assert (np.abs(y - exact).max() > 1e-5 * np.abs(exact).max()) == rounded
+    assert not engine.verify(tmp_path).different
+
+
 def test_unpack_takes_the_low_bits_first():
     assert unpack(np.array([[0x21, 0x43]], np.uint8), 4).tolist() == [[1, 2, 3, 4]]
     assert unpack(np.array([0b11100100], np.uint8), 2).tolist() == [0, 1, 2, 3]
