@@ -42,6 +42,21 @@ bool mostly_integers(const Case& c, const Layer& of, const RealForm& form) {
   return 4 * whole > 3 * elements.size();
 }
 
+/// As to_integer(), which counts more: what is beside no half and no integer has one integer below it.
+std::int64_t rounded_to(Rounding mode, double v) {
+  if (std::abs(v) < 0x1p31) {
+    const auto cut = static_cast<std::int64_t>(v), below = cut - (static_cast<double>(cut) > v);
+    const double over = v - static_cast<double>(below);  // exact
+    if (over != 0 && over != 0.5) {
+      if (mode == Rounding::floor) return below;
+      if (mode == Rounding::ceil) return below + 1;
+      if (mode == Rounding::to_zero) return cut;
+      if (mode == Rounding::half_even || mode == Rounding::half_away || mode == Rounding::half_up || mode == Rounding::half_down) return below + (over > 0.5);
+    }
+  }
+  return to_integer(std::clamp(v, -0x1p60, 0x1p60), mode).value;
+}
+
 /// On which side of a boundary the exact value lies; kept for the next that asks.
 int side_of(const Real& real, Case::Sides& known, std::size_t at, double boundary, double so, bool keep) {
   const auto asked = [&] { return static_cast<std::int8_t>(real.exact(static_cast<std::int64_t>(at)).compare_middle(Exact(boundary) * Exact(so))); };
@@ -90,7 +105,7 @@ Values rounded_real_values(const Case& c, const Layer& layer, const Layer& of, c
     const double zo = one_scale ? first_zero_point : y.zero_point_at(i), so = one_scale ? first_scale : y.scale_at(i), scaled = decided(at, so, how.form->scaled(real, at, so));
     const auto as = [&](double x) {
       const double sum = how.form->single ? static_cast<double>(static_cast<float>(x) + static_cast<float>(zo)) : x + zo;
-      const std::int64_t whole = to_integer(std::clamp(how.inside ? sum : x, -0x1p60, 0x1p60), how.mode).value + (how.inside ? 0 : static_cast<std::int64_t>(zo));
+      const std::int64_t whole = rounded_to(how.mode, how.inside ? sum : x) + (how.inside ? 0 : static_cast<std::int64_t>(zo));
       return static_cast<double>(std::clamp(whole, range.min, range.max));
     };
     if (scaled != scaled) return {scaled, scaled, scaled};

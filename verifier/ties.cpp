@@ -14,7 +14,7 @@ namespace {
 constexpr double error = 0x1p-21;        // of float32 sums of a few terms, relative to value and zero point
 constexpr double certain = 9.2;          // one in ten thousand, as a logarithm
 constexpr std::size_t fewest = 3;        // elements on boundaries that are no chance
-constexpr std::size_t asked_first = 16;
+constexpr std::size_t asked_first = 16, sampled = 96;
 constexpr std::int64_t most_left = 20;   // of so many explained, one may be left over
 
 /// A value beside a boundary: what it is stored as on either side.
@@ -80,11 +80,13 @@ Suspect beside(const Case& c, const Suspect& s) {
   other.change = nullptr, other.layer = nullptr, other.arithmetic = nullptr;
   const auto kept = std::make_shared<Values>();
   other.values = [&c, s, kept](const std::vector<std::int64_t>& elements) -> Values {
-    if (kept->empty() && !elements.empty()) {  // what leaves half of a sample is no cause but for boundaries
-      Values some = s.values(elements);
-      std::size_t right = 0;
-      for (std::size_t k = 0; k < some.size(); ++k) right += same_value(some[k], c.observed_value(elements[k]));
-      if (2 * right < some.size()) return some;
+    if (kept->empty() && !elements.empty()) {  // what leaves half of a sample, or half of those that agree, is no cause but for boundaries
+      const Sample& sample = c.sample(sampled);
+      const Values some = s.values(sample.elements);
+      std::size_t right = 0, agreeing = 0;
+      for (std::size_t k = 0; k < some.size(); ++k)
+        if (same_value(some[k], c.observed_value(sample.elements[k]))) ++right, agreeing += k >= sample.differing;
+      if (2 * right < some.size() || 2 * agreeing < some.size() - std::min(some.size(), sample.differing)) return s.values(elements);
     }
     if (kept->empty()) {
       *kept = s.values({});

@@ -17,7 +17,7 @@ using Arithmetic = std::function<Values(const Layer&, const std::vector<std::int
 
 class Search {
  public:
-  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l, const std::vector<std::int64_t>& e) { return c.rerun(l, c.cell, e); }), first_(c.sample(asked_first).elements), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
+  Search(const Case& c, const std::vector<Suspect>& suspects) : case_(c), own_([&c](const Layer& l, const std::vector<std::int64_t>& e) { return c.rerun(l, c.cell, e); }), first_(c.sample(asked_first).elements), differing_(c.sample(asked_first).differing), left_(most_elements / std::max<std::int64_t>(c.size(), 1)) {
     for (const auto& s : suspects) {
       if (s.rank >= 50 || s.run) continue;
       if (s.layer && s.name != "zero-point:stale" && layers_.size() < most_layers) layers_.push_back(&s);
@@ -118,19 +118,25 @@ class Search {
     enter(s, rerun_suspect(case_, "zero-point:stale", "The output was written with zero point " + std::to_string(stale) + " instead of " + std::to_string(own) + ".", *alone, 20));
   }
   /// Whether one other zero point may stand behind all of these: inside the range every element then moves by as much, but for ties that go
-  /// another way.
+  /// another way. What agrees has moved with them: where most of that stays, none has.
   template <class Inside>
   bool moved_alike(const Values& some, Inside is_inside) const {
     double least = far, most = -far;
+    std::size_t agreeing = 0, stay = 0;
     for (std::size_t k = 0; k < some.size(); ++k)
-      if (const double o = case_.observed_value(first_[k]); is_inside(o) && is_inside(some[k]) && !case_.is_open(first_[k])) least = std::min(least, o - some[k]), most = std::max(most, o - some[k]);
+      if (const double o = case_.observed_value(first_[k]); is_inside(o) && is_inside(some[k]) && !case_.is_open(first_[k])) {
+        least = std::min(least, o - some[k]), most = std::max(most, o - some[k]);
+        agreeing += k >= differing_, stay += k >= differing_ && o == some[k];
+      }
+    if (4 * stay > 3 * agreeing) return false;
     return least > most || most - least < 2 || (most - least == 2 && least != -1);
   }
   std::shared_ptr<Layer> keep(const Layer& layer) { return kept_.emplace_back(std::make_shared<Layer>(layer)); }
 
   const Case& case_;
   Arithmetic own_;
-  std::vector<std::int64_t> first_;                                 // asked before all others
+  std::vector<std::int64_t> first_;                                 // asked before all others: those that differ, so many, then others
+  std::size_t differing_;
   std::int64_t left_;
   std::vector<const Suspect*> layers_, arithmetics_;
   std::vector<std::shared_ptr<Layer>> kept_;                        // real values are remembered by a layer's address
