@@ -38,6 +38,7 @@ std::int64_t multiply(std::int64_t a, std::int64_t b, int bits) {
 }
 
 std::int64_t multiply_by_power_of_two(std::int64_t raw, int exponent, int bits) {
+  if (exponent <= -16 && bits == 16) return raw < 0 ? -1 : 1;  // RoundingDivideByPOT's mask is -1 in int16: the remainder is the value itself
   if (exponent <= 0) return halved(raw, -exponent);
   const std::int64_t bound = (std::int64_t{1} << (bits - 1 - exponent)) - 1;
   return raw > bound ? most(bits) : raw < -bound ? -most(bits) - 1 : raw * (std::int64_t{1} << exponent);

@@ -9,7 +9,8 @@ namespace lastbit::gemmlowp {
 
 /// Saturating rounding doubling high multiply in a register of `bits`.
 std::int64_t multiply(std::int64_t a, std::int64_t b, int bits);
-/// raw * 2^exponent: saturated to the register upward, rounded half away downward.
+/// raw * 2^exponent: saturated to the register upward, rounded half away downward. 16 places or more of 16 bits
+/// come to -1 below zero, else 1.
 std::int64_t multiply_by_power_of_two(std::int64_t raw, int exponent, int bits);
 /// e^a for a <= 0 with m integer bits; the result has none.
 std::int64_t exp_on_negative_values(std::int64_t a, int m, int bits);

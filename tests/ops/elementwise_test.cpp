@@ -124,6 +124,19 @@ TEST_CASE("fixed point: exp, logistic and tables at their ends", "[gemmlowp]") {
   CHECK(exp_table().values[512] == 32767);  // 1.0 does not fit 0.15
 }
 
+TEST_CASE("hardswish: LiteRT shifts 16 places and more to -1 and 1, zero to 1", "[hardswish]") {
+  // LiteRT 2.3.0, builtin and reference kernels, x86: scale 1/512, zero point 0; y with zero point 3. Exponents -15, -16, -19.
+  const auto y = [](double scale, const char* profile) {
+    const Layer l = layer_of("hardswish", {{"x", quantized(DType::int8, {7}, {-128, -60, -1, 0, 1, 60, 127}, 1.0 / 512, 0)}}, quantized(DType::int8, {7}, Values(7), scale, 3), {}, {{"framework", "litert"}, {"version", "2.3.0"}, {"isa", "avx512_vnni"}});
+    return computed(l, profile).q;
+  };
+  for (const char* profile : {"tflite-ruy-x86", "tflite-reference"}) {
+    CHECK(y(static_cast<double>(0.55F), profile) == Values(7, 3));
+    CHECK(y(static_cast<double>(1.1F), profile) == Values{2, 2, 2, 4, 4, 4, 4});
+    CHECK(y(static_cast<double>(8.9F), profile) == Values{2, 2, 2, 4, 4, 4, 4});
+  }
+}
+
 TEST_CASE("elementwise operators: what does not fit is refused", "[refusal]") {
   const auto x = filled(DType::uint8, {2, 3}, 1, 1, 0), y = filled(DType::uint8, {2, 3}, 0, 1, 0);
   const auto refused = [](const Layer& l, const std::string& why) { CHECK_THROWS_WITH(find_operator(l.op)->check(l), Contains(why)); };
