@@ -97,6 +97,7 @@ class Reader {
     if (word == "q31") return {mantissa(v, 31), Held::twice};
     if (word == "q15") return {mantissa(v, 15), Held::twice};
     if (word == "pow2") return {mantissa(v, 1), Held::twice};
+    if (word == "int_min") return {v < power(31) ? v : -power(31), of[0].held};
     if (word == "min" || word == "max") return rounded((word == "min") == (v < of.at(1).value) ? v : of.at(1).value, of[0], of.at(1));
     if (word == "fma") {
       const bool twice = std::any_of(of.begin(), of.end(), [](const Constant& c) { return c.held == Held::twice; });
