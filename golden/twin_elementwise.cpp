@@ -38,6 +38,7 @@ class Aten {
     body_ = block ? y_.size() / block * block : 0;
     inverse_ = cell.get("inverse", "f32") == "f64" ? f32(f64(Exact(1) / Exact(y_.q.scale_of(0)))) : f32(Exact(1) / scale_of(y_));
     all_ = cell.get("all");
+    vector_rule_ = cell.get("vector_rule");
   }
   bool body(std::int64_t i) const { return i < body_; }
   Exact dequantized(const Tensor& t, std::int64_t q, bool body) const {
@@ -49,6 +50,7 @@ class Aten {
     const std::int64_t z = y_.q.integer_zero_point();
     const Range range = stored_range(y_);
     if (!body || !all_.empty()) return quantized_rationally(all_.empty() ? tail_ : all_, v, y_.q.scale_of(0), z, range);
+    if (!vector_rule_.empty()) return quantized_rationally(vector_rule_, v, y_.q.scale_of(0), z, range);
     const Exact t = f32(v * inverse_), most(2147483520.0);
     const Exact kept = t < most ? t : most;
     const std::int64_t n = kept < -power(31) ? floor_of(-power(31)) : whole(kept, Ties::even);
@@ -57,7 +59,7 @@ class Aten {
 
  private:
   const Tensor& y_;
-  std::string tail_, all_;
+  std::string tail_, all_, vector_rule_;
   bool fused_;
   std::int64_t body_ = 0;
   Exact inverse_;

@@ -2,7 +2,8 @@
 //
 // Built for AVX2 even on AVX-512 machines: a turn of the vector loop is 64 bytes. Vectors add the zero point after the
 // rounding in every version; the scalar tail goes through quantize_val, where 2.13.0 alone adds it before. So body and tail of
-// one kernel differ on ties with an odd zero point. Without AVX2, and on Arm, all is tail.
+// one kernel differ on ties with an odd zero point. On Arm all is tail. Without AVX2 vectors quantize as FBGEMM does a whole array:
+// in 2.13.0 the zero point inside, fused.
 //
 //   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   qadd_kernel, qmul_kernel, qcat_nhwc_kernel, ...
 //   aten/src/ATen/native/cpu/Loops.h                                    vectorized_loop
@@ -26,6 +27,8 @@ void kernel(std::vector<Cell>& cells, const std::vector<std::string>& ops, const
       if (!isa.empty()) conditions.push_back(isa);
       With with{{"vector", isa.empty() ? vector : "0"}, {"dequantize", "fma"}, {"inverse", inverse}, {"tail", v.tail}};
       for (const auto& [key, value] : functions) with[key] = value;
+      if (isa == "no_avx2" && v.tail == "inside" && functions.empty() && (ops[0] == "add" || ops[0] == "cat" || ops[0] == "leaky_relu" || ops[0] == "hardswish"))
+        with["vector"] = vector, with["dequantize"] = "plain", with["vector_rule"] = "inside_fused";
       cells.push_back({ops, conditions, rule, {}, std::move(with)});
     }
 }
@@ -48,7 +51,8 @@ std::vector<Cell> pytorch_elementwise() {
   };
   kernel(cells, {"add"}, {}, "aten", "64", "f32");
   kernel(cells, {"cat"}, {"cat_nhwc"}, "aten_nhwc", "8", "f64");
-  kernel(cells, {"hardsigmoid", "leaky_relu", "threshold", "prelu", "add_scalar"}, {}, "aten", "64", "f32");
+  kernel(cells, {"leaky_relu"}, {}, "aten", "64", "f32");
+  kernel(cells, {"hardsigmoid", "threshold", "prelu", "add_scalar"}, {}, "aten", "64", "f32");
   kernel(cells, {"hardswish"}, {}, "aten", "64", "f64");
   // sigmoid's body alone subtracts before it multiplies.
   kernel(cells, {"sigmoid"}, {}, "aten", "64", "f64", {{"dequantize", "plain"}, {"body", "sleef"}, {"function", "widened"}});

@@ -42,6 +42,7 @@ AtenKernel::AtenKernel(const Layer& layer, const Cell& cell, const Tensor& y)
   const std::string block = cell.get("vector", "0");
   std::from_chars(block.data(), block.data() + block.size(), block_);
   if (const std::string all = cell.get("all"); !all.empty()) all_ = quantize_rule(all, layer.place);
+  if (const std::string own = cell.get("vector_rule"); !own.empty()) vector_rule_ = quantize_rule(own, layer.place);
   inverse_ = cell.get("inverse", "f32") == "f64" ? static_cast<float>(1.0 / scale_) : inverse(static_cast<float>(scale_));
 }
 
@@ -54,6 +55,7 @@ float AtenKernel::dequantize(const Tensor& t, std::int64_t q, bool body) const {
 
 std::int64_t AtenKernel::quantize(float v, bool body, Events& events) const {
   if (all_) return quantize_value(*all_, v, scale_, static_cast<double>(zero_point_), range_, events);
+  if (body && vector_rule_) return quantize_value(*vector_rule_, v, scale_, static_cast<double>(zero_point_), range_, events);
   return body ? quantize_vector(v, inverse_, zero_point_, range_, events) : quantize_value(tail_, v, scale_, static_cast<double>(zero_point_), range_, events);
 }
 

@@ -9,6 +9,7 @@
 //   dequantize    fma, plain: how the body dequantizes
 //   inverse       f32: 1 / f32(so); f64: f32(1 / so)      the body's
 //   tail          rule of quantize_value.hpp
+//   vector_rule   rule of quantize_value.hpp: the body's, in the place of the one above
 #pragma once
 #include <optional>
 
@@ -33,6 +34,7 @@ class AtenKernel {
   bool fused_;
   QuantizeRule tail_;
   std::optional<QuantizeRule> all_;  // cell parameter "all": vectors and tail by one rule
+  std::optional<QuantizeRule> vector_rule_;
   float inverse_;
   double scale_;
   std::int64_t zero_point_;
