@@ -131,6 +131,9 @@ def judge(planted, layer):
     if planted.startswith("position:"):
         place = bool(causes) and any(n.startswith("position:") for n in names_of(causes[0]))
         return place, place, place and (layer["unexplained"] == layer["mismatches"] or not causes[0]["name"].startswith("position:"))
+    if planted.startswith("profile:"):  # or one rule that explains as much: it is named before a whole profile
+        whole = bool(causes) and causes[0]["explains"] == layer["mismatches"] and not causes[0]["name"].startswith("position:")
+        return whole, whole, layer["unexplained"] == 0
     if " + " in planted:
         wanted = planted.split(" + ")
         ok = len(causes) == 2 and all(any(any(same(w, n) for n in names_of(c)) for c in causes) for w in wanted)

@@ -1,5 +1,6 @@
 """campaign_sum_plants.py: the causes planted into layers that accumulate: (name, stored integers) for one layer."""
 
+import copy
 import zlib
 
 import numpy as np
@@ -68,6 +69,20 @@ def of_stages(s):
             yield "weight-scale:wrong-axis", {"sw": s.sw[np.arange(P) % s.y.q.shape[-1] % len(s.sw)].reshape(1, 1, -1)}
 
 
+def of_profiles(s):
+    """Another runtime's whole arithmetic on the layer's sums: (name, stored integers)."""
+    if s.paired or s.engine is None or s.x.dtype == "int16":
+        return
+    real = s.bias is not None and not s.integer_bias
+    others = {"fbgemm": "pytorch-fbgemm", "qnnpack": "pytorch-qnnpack", "onednn": "pytorch-onednn"} if real else \
+        {"fbgemm": "onnxruntime", "qnnpack": "pytorch-qnnpack", "fixed": "tflite-reference", "single": "tflite-single-rounding"}
+    for engine, profile in others.items():
+        if engine != s.engine:
+            other = copy.copy(s)
+            other.engine = engine
+            yield f"profile:{profile}", other.requantize(s.clean_acc)
+
+
 def of_sums(s):
     """Faults of the accumulation: (name, accumulators)."""
     g, o, c, t = s.wq.shape
@@ -128,6 +143,9 @@ def plants(s):
     clean = s.requantize(s.clean_acc)
     for name, fault in of_stages(s):
         q = s.requantize(s.clean_acc, fault)
+        if not np.array_equal(q, clean):
+            yield name, s.shaped(q)
+    for name, q in of_profiles(s):
         if not np.array_equal(q, clean):
             yield name, s.shaped(q)
     for name, acc in of_sums(s):

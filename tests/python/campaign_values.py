@@ -245,14 +245,14 @@ def again(layer):
     if layer.profile.startswith("xnnpack") or layer.profile.startswith("tflite") and layer.op in ("leaky_relu", "prelu") or layer.dump.top["producer"].get("isa", "").startswith("neon"):
         return None                                  # in fixed point, which the formulas here only come near to
     size, wheres = layer.y.q.size, {}
-    for k, (_, v, inside, mode) in enumerate(forms(layer)):
+    for k, (name, v, inside, mode) in enumerate(forms(layer)):
         tails = (64, 32) if inside is False and layer.profile.startswith("pytorch") else ()  # ATen's vectors round first, their tails last
         for where in (inside, *((np.arange(size) >= size // n * n).reshape(layer.y.q.shape) for n in tails)):
             if mode != "near" and np.array_equal(stored(layer, v, where, mode), layer.y.q):
-                wheres.setdefault(k, []).append(where)
+                wheres.setdefault((k, name, mode), []).append(where)
 
     def compute(other):
-        values = [stored(other, v, where, mode) for k, (_, v, _, mode) in enumerate(forms(other)) for where in wheres.get(k, ())]
+        values = [stored(other, v, where, mode) for k, (name, v, _, mode) in enumerate(forms(other)) for where in wheres.get((k, name, mode), ())]
         return values[0] if values and all(np.array_equal(values[0], v) for v in values) else None
 
     return compute if wheres else None
