@@ -373,6 +373,7 @@ std::vector<std::string> verify_command(const VerifyOptions& options) {
     if (options.forms.count(form)) forms += (forms.empty() ? "" : ",") + std::string(form);
   if (forms != "integer,float,exact") command.insert(command.end(), {"--forms", forms});
   if (options.chained) command.push_back("--chained");
+  if (!options.causes) command.push_back("--no-causes");
   if (!options.evidence) command.push_back("--no-evidence");
   if (options.timings) command.push_back("--timings");
   return command;

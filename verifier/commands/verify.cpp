@@ -36,6 +36,7 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   app.add_option("--positions", o->positions, "only layers at positions FIRST:END of a dump, the first is 0: a shard");
   app.add_option("--forms", o->forms, "which of integer, float, exact (default all)");
   app.add_flag("--chained", o->verify.chained, "also run the network through the reference's own tensors");
+  app.add_flag("!--no-causes", o->verify.causes, "only compare: name no cause of what differs (it counts as unexplained), look for no other profiles");
   app.add_flag("!--no-evidence", o->verify.evidence, "do not look which other profiles an identical layer would fit, too");
   app.add_flag("--timings", o->verify.timings, "times and kernels, a line per layer");
   app.add_option("-j,--jobs", o->verify.jobs, "threads (default: all cores)");
