@@ -61,7 +61,7 @@ TEST_CASE("every layer of every runtime is reproduced to the last bit", "[verifi
 
 TEST_CASE("layers in which a released runtime erred are reported as different, and explained wholly", "[verifier][bugs]") {
   const auto dumps = dumps_under("runtimes/bugs");
-  REQUIRE(dumps.size() == 3);
+  REQUIRE(dumps.size() == 4);
   for (const auto& dump : dumps) {
     VerifyOptions o;
     o.dumps = {dump};
@@ -69,7 +69,7 @@ TEST_CASE("layers in which a released runtime erred are reported as different, a
     const Report report = verify_dumps(o);
     CAPTURE(dump);
     CHECK(report.verdict() == Verdict::different);
-    const std::string expected = dump.find("stale") != std::string::npos ? "zero-point:stale" : dump.find("wrong-weights") != std::string::npos ? "weight:reordered" : "fbgemm:direct-transpose";
+    const std::string expected = dump.find("stale") != std::string::npos ? "zero-point:stale" : dump.find("wrong-weights") != std::string::npos ? "weight:reordered" : dump.find("clamp") != std::string::npos ? "layout:nhwc" : "fbgemm:direct-transpose";
     for (const auto& layer : report.layers) {
       CAPTURE(layer.name);
       CHECK(layer.unexplained == 0);

@@ -55,7 +55,6 @@ Reading of_weight(const Case& c, bool back) {
 
 std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
-  if (!c.op.spatial) return all;
   const auto last = [](const Tensor& t) {  // channels last: 0, 2, 3, 1
     std::vector<int> order{0};
     for (int a = 2; a < t.rank(); ++a) order.push_back(a);
@@ -85,6 +84,7 @@ std::vector<Suspect> suspects(const Case& c) {
                        return v;
                      }});
     }
+  if (!c.op.spatial) return all;
   add("x", "layout:nhwc", "The input's bytes were read as channels last (NHWC) instead of channels first.", false);
   add("x", "layout:nhwc", "The input's bytes, channels last (NHWC), were read as channels first.", true);
   add("weight", "layout:ohwi", "The weight's bytes were read as OHWI instead of OIHW.", false);
