@@ -7,8 +7,8 @@
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/scratch.hpp"
 #include "lib/rules/worst_case.hpp"
+#include "verifier/stored_bounds.hpp"
 #include "verifier/stored_plan.hpp"
-#include "verifier/streamed.hpp"
 
 namespace lastbit {
 

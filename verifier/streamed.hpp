@@ -36,7 +36,4 @@ struct StreamOptions {
 /// the final one decides (pairs in 16 bits that do not saturate anywhere decide nothing), stages that the vector epilogue has or that are known to round the real number, a stored output of at most 8 bits and no other.
 std::optional<Streamed> stream_layer(const StoredLayer&, const Operator&, const Cell&, const StreamOptions&);
 
-/// accumulator_bounds() of such a layer, from weights as they are stored; none where it needs more.
-std::optional<AccumulatorBounds> stored_bounds(const StoredLayer&, const Cell&);
-
 }  // namespace lastbit

@@ -26,6 +26,7 @@
 #include "verifier/handed_on.hpp"
 #include "verifier/moved.hpp"
 #include "verifier/parallel.hpp"
+#include "verifier/stored_bounds.hpp"
 #include "verifier/streamed.hpp"
 #include "verifier/sums.hpp"
 

@@ -13,6 +13,7 @@
 #include "verifier/evaluate.hpp"
 #include "verifier/forms.hpp"
 #include "verifier/rivals.hpp"
+#include "verifier/stored_bounds.hpp"
 
 using namespace lastbit;
 using namespace lastbit::test;
