@@ -69,7 +69,7 @@ HWY_ATTR void sums_of(const std::int8_t* row, std::int64_t count, std::int32_t z
   std::int32_t s = 0;
   std::int64_t total = 0, i = 0;
 #if LASTBIT_BYTES
-  if (zero == 0) {  // a dword's step is at most 4 * 128: a channel has less than 2^20 of them
+  if (zero == 0) {  // a step adds at most 4 * 128 to a lane: after 2^16 steps all lanes together stay below 2^30
     const D32 d;
     const hn::Repartition<std::int8_t, D32> d8;
     V32 sums = hn::Zero(d), sizes = sums;
@@ -104,13 +104,14 @@ HWY_ATTR const std::byte* pack_phase(const PackJob& job, const std::vector<std::
   const bool turn = bytes && !job.channels_last && job.taps > 1;
   bool all_taps = static_cast<std::int64_t>(taps.size()) == job.taps;
   for (std::size_t k = 0; k < taps.size(); ++k) all_taps = all_taps && taps[k] == static_cast<std::int64_t>(k);
+  const auto add_up = [&](std::int64_t o, const void* row) HWY_ATTR {
+    const auto i = static_cast<std::size_t>(o);
+    sums_of(static_cast<const std::int8_t*>(row), terms, static_cast<std::int32_t>(zero_of(o) - flip), phase.sum[i], phase.size[i]);
+  };
   const bool in_order = bytes && !flip && C == padded && all_taps;  // a row is a channel's bytes, turned or not
   if (in_order && !turn && job.count == job.width && reinterpret_cast<std::uintptr_t>(job.w) % 4 == 0) {
     const std::byte* w = job.w + job.first * terms;
-    for (std::int64_t o = 0; o < job.count; ++o) {
-      const auto i = static_cast<std::size_t>(o);
-      sums_of(reinterpret_cast<const std::int8_t*>(w + o * stride), terms, static_cast<std::int32_t>(zero_of(o)), phase.sum[i], phase.size[i]);
-    }
+    for (std::int64_t o = 0; o < job.count; ++o) add_up(o, w + o * stride);
     transpose_dwords(reinterpret_cast<const std::int32_t*>(w), phase.dwords, job.width, phase.dwords, reinterpret_cast<std::int32_t*>(to + phase.begin), job.width);
     return w;
   }
@@ -121,7 +122,7 @@ HWY_ATTR const std::byte* pack_phase(const PackJob& job, const std::vector<std::
       const auto* w = reinterpret_cast<const std::uint8_t*>(job.w);
       auto* row = reinterpret_cast<std::uint8_t*>(rows + o * stride);
       if (turn_sixteens(w + channel * terms, w + job.elements, C, job.taps, row)) {
-        sums_of(reinterpret_cast<const std::int8_t*>(row), terms, static_cast<std::int32_t>(zero), phase.sum[static_cast<std::size_t>(o)], phase.size[static_cast<std::size_t>(o)]);
+        add_up(o, row);
         continue;
       }
     }
@@ -136,10 +137,8 @@ HWY_ATTR const std::byte* pack_phase(const PackJob& job, const std::vector<std::
         else std::memcpy(r, from, static_cast<std::size_t>(C));
         std::fill(r + C, r + padded, std::uint8_t{0});
       }
-      auto& size = phase.size[static_cast<std::size_t>(o)];
-      const auto moved = static_cast<std::int32_t>(zero - flip);
-      sums_of(reinterpret_cast<const std::int8_t*>(row), terms, moved, phase.sum[static_cast<std::size_t>(o)], size);
-      size -= std::abs(moved) * (padded - C) * static_cast<std::int64_t>(taps.size());  // the zeros between C and padded are no terms
+      add_up(o, row);
+      phase.size[static_cast<std::size_t>(o)] -= std::abs(zero - flip) * (padded - C) * static_cast<std::int64_t>(taps.size());  // the zeros between C and padded are no terms
     } else {
       auto* row = reinterpret_cast<std::int16_t*>(rows + o * stride);
       std::int64_t size = 0, sum = 0;
