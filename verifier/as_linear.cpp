@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "lib/kernels/layout.hpp"
-#include "lib/kernels/scratch.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "lib/rules/worst_case.hpp"
 #include "verifier/stored_bounds.hpp"
 #include "verifier/stored_plan.hpp"

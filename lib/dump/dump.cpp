@@ -17,7 +17,7 @@ namespace lastbit {
 namespace {
 
 constexpr std::size_t longest_manifest = std::size_t{1} << 26;  // a thousand bytes a tensor, for more tensors than any network has
-constexpr std::size_t kept_bytes = std::size_t{1} << 25;
+constexpr std::size_t kept_bytes = std::size_t{1} << 24;
 
 void check_profile(const std::string& profile, const std::string& place) {
   if (profile.empty()) return;
@@ -28,36 +28,51 @@ void check_profile(const std::string& profile, const std::string& place) {
   }
 }
 
-/// Tensors that had to be unpacked or converted, the last used kept: in a chain each is an output once and an input once.
+/// Tensors that layers still to come bind: in a chain each is an output once and an input once. When too much is held, what was used longest
+/// ago is let go.
 class Kept {
  public:
+  void expect(const std::vector<LayerEntry>& layers) {
+    for (const auto& l : layers)
+      for (const auto* ports : {&l.inputs, &l.outputs})
+        for (const auto& [port, name] : *ports) ++uses_[name];
+  }
   std::optional<Tensor> find(const std::string& name) {
     const std::lock_guard lock(mutex_);
     const auto it = at_.find(name);
     if (it == at_.end()) return {};
+    if (--uses_[name] <= 0) {
+      Tensor last = *it->second;
+      forget(it);
+      return last;
+    }
     order_.splice(order_.begin(), order_, it->second);
     return *it->second;
   }
   void keep(const Tensor& t) {
     const std::size_t bytes = size_of(t);
-    if (bytes > kept_bytes / 4) return;
     const std::lock_guard lock(mutex_);
-    if (at_.count(t.name)) return;
+    const auto uses = uses_.find(t.name);
+    if (uses == uses_.end() || --uses->second <= 0 || bytes > kept_bytes / 4 || at_.count(t.name)) return;
     order_.push_front(t);
     at_[t.name] = order_.begin();
-    for (held_ += bytes; held_ > kept_bytes; order_.pop_back()) {
-      held_ -= size_of(order_.back());
-      at_.erase(order_.back().name);
-    }
+    for (held_ += bytes; held_ > kept_bytes;) forget(at_.find(order_.back().name));
   }
 
  private:
+  using Places = std::map<std::string, std::list<Tensor>::iterator>;
+  void forget(Places::iterator it) {
+    held_ -= size_of(*it->second);
+    order_.erase(it->second);
+    at_.erase(it);
+  }
   static std::size_t size_of(const Tensor& t) {
     return static_cast<std::size_t>(t.size() * stored_bytes(t.dtype)) + (t.q.scale.size() + t.q.zero_point.size()) * 8 + 4096;  // 4096: a mapping's page
   }
   std::mutex mutex_;
+  std::map<std::string, std::int64_t> uses_;  // to come
   std::list<Tensor> order_;
-  std::map<std::string, std::list<Tensor>::iterator> at_;
+  Places at_;
   std::size_t held_ = 0;
 };
 
@@ -90,6 +105,7 @@ Dump Dump::open(const std::filesystem::path& path, bool check_profiles) {
     check_profile(state->manifest.profile, state->place);
     for (const auto& l : state->manifest.layers) check_profile(l.profile, l.attributes.place);
   }
+  state->kept.expect(state->manifest.layers);
   state->files = std::make_unique<Files>(state->directory, state->manifest.parent, state->place);
   Dump dump;
   dump.state_ = std::move(state);

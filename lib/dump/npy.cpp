@@ -14,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "lib/dump/buffers.hpp"
 #include "lib/dump/words.hpp"
 
 namespace lastbit {
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::string_view magic{"\x93NUMPY", 6};
 constexpr std::size_t most_axes = 64;
-constexpr std::size_t small_file = 1 << 14;
+constexpr std::size_t small_file = std::size_t{1} << 22;
 
 /// {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 class Literal {
@@ -236,16 +237,16 @@ Mapping map_open(const File& file, const std::string& place) {
   if (!S_ISREG(s.st_mode)) refuse(place, S_ISDIR(s.st_mode) ? "a directory" : "no regular file", "a file");
   const auto size = static_cast<std::size_t>(s.st_size);
   if (size == 0) return {};
-  if (size <= small_file) {  // read: cheaper than a page table's entries
-    auto bytes = std::make_shared<std::vector<std::byte>>(size);
+  if (size <= small_file) {  // read: cheaper than a page table's entries, and then it is in a cache
+    auto bytes = take_buffer(size);
     for (std::size_t have = 0; have < size;) {
-      const ssize_t n = ::read(file.fd, bytes->data() + have, size - have);
+      const ssize_t n = ::read(file.fd, bytes.get() + have, size - have);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) failed(errno);
       if (n == 0) refuse(place, "a file that shrank while it was read", std::to_string(size) + " bytes");
       have += static_cast<std::size_t>(n);
     }
-    const std::span<const std::byte> span(*bytes);
+    const std::span<const std::byte> span(bytes.get(), size);
     return {std::move(bytes), span};
   }
   void* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);

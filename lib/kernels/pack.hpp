@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "lib/kernels/scratch.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/target.hpp"
 #include "lib/tensor/dtype.hpp"
 

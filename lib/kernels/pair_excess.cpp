@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "lib/kernels/pair_block.hpp"
-#include "lib/kernels/scratch.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "lib/num/int.hpp"
 
 namespace lastbit {

@@ -9,7 +9,7 @@
 #include "lib/kernels/depthwise.hpp"
 #include "lib/kernels/depthwise_dots.hpp"
 #include "lib/kernels/layout.hpp"
-#include "lib/kernels/scratch.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/window_plan.hpp"
 
 namespace lastbit {

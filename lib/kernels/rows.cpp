@@ -11,7 +11,7 @@
 
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/row_dots.hpp"
-#include "lib/kernels/scratch.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/signed_sums.hpp"
 
 namespace lastbit {

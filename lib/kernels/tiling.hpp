@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "lib/kernels/scratch.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/tile.hpp"
 #include "lib/kernels/tiles.hpp"
 #include "lib/kernels/window_plan.hpp"

@@ -1,5 +1,5 @@
 // scratch.cpp: see scratch.hpp.
-#include "lib/kernels/scratch.hpp"
+#include "lib/tensor/scratch.hpp"
 
 #include <new>
 
