@@ -34,5 +34,5 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libeigen3-dev, nlohmann-json3-dev, libboost-dev, libhwy-dev, libzip-dev, zlib1g-dev")  # to link with the library
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libeigen3-dev, nlohmann-json3-dev, libboost-dev, libhwy-dev, libminizip-dev, zlib1g-dev")  # to link with the library
 include(CPack)

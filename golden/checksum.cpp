@@ -1,7 +1,7 @@
 // checksum.cpp: see checksum.hpp.
 #include "golden/checksum.hpp"
 
-#include <openssl/evp.h>
+#include <sha2.h>
 
 #include <bit>
 
@@ -21,11 +21,8 @@ void append(std::string& to, const std::string& text) {
 }  // namespace
 
 std::string sha256(const std::string& bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  ensure(EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) == 1, "SHA-256 could not be computed");
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) hex += "0123456789abcdef"[digest[i] >> 4], hex += "0123456789abcdef"[digest[i] & 15];
+  char hex[SHA256_DIGEST_STRING_LENGTH];
+  ensure(SHA256Data(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), hex) != nullptr, "SHA-256 could not be computed");
   return hex;
 }
 
