@@ -59,6 +59,12 @@ class Sums {
     request_.doubt = request_.bound = doubt;
   }
 
+  /// What the exact form's totals say.
+  ExactSummary summary(const NearTotals& t) const {
+    const double inside = sums_.a_step * static_cast<double>(t.first) + sums_.b_step * static_cast<double>(t.second) + sums_.offset * static_cast<double>(t.elements - t.below - t.above);
+    return summary_of(t, request_.low, request_.high, inside);
+  }
+
   /// What lies far from the boundaries, compared; false: an element differs.
   bool compare_far(NearCodes& near, ByteSumTotals& totals) const {
     return each(bytes_.body, [&](const ByteSums& sums, const NearRequest& r, std::int64_t from) {
@@ -196,7 +202,7 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
     const Layer l = row.in_place_of(layer);
     const Real real = row.size() ? op.real(l, *result) : Real{};
     std::vector<std::int64_t> times(row.size());
-    if (wants_exact) s.exact = summary_of(measured);
+    if (wants_exact) s.exact = sums.summary(measured);
     if (wants_exact && row.size()) {
       for (std::size_t i = 0; i < codes.size(); ++i) times[i] = exact_times[codes[i]];
       std::copy(exact_last.begin(), exact_last.end(), times.begin() + static_cast<std::ptrdiff_t>(body));

@@ -35,6 +35,9 @@ RealLines real_lines(const Layer& layer, const RequantizeContext& context) {
   // |v| <= 512 where no clamp decides: acc * m has 4 roundings, the offset at most 5, their sum one.
   r.bound = 8 * (1024 + 3 * far) * 0x1p-53;
   r.bound32 = static_cast<float>(8 * (1024 + 3 * far) * 0x1p-24);
+  double largest = 0;
+  for (const double m : r.multiplier) largest = std::max(largest, (std::max(std::fabs(r.low), std::fabs(r.high)) + far + 2) / m);
+  r.largest_inside = largest < 0x1p31 ? static_cast<std::int64_t>(largest) : 0x7FFFFFFF;
   return r;
 }
 
@@ -46,6 +49,7 @@ std::int64_t near_boundary(const RealLines& real, const std::int32_t* acc, std::
 
 ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, const RealLines& real, std::int64_t channels) : context_(context), real_(real) {
   for (std::int64_t c = 0; c < channels; ++c) multiplier_.push_back(real.multiplier_of(c)), offset_.push_back(real.offset_of(c));
+  inside_.resize(static_cast<std::size_t>(channels));
   const Tensor* bias = layer.find("bias");
   bias_by_product_ = bias && !is_float(bias->dtype) && !bias->q.quantized();
 }
@@ -56,6 +60,8 @@ std::int64_t ExactBlocks::add(NearRequest r, std::int64_t channel, std::uint16_t
   r.low = real_.low;
   r.high = real_.high;
   r.bound = real_.bound;
+  r.inside = inside_.data() + channel;
+  r.largest_inside = real_.largest_inside;
   r.doubt = std::max(r.doubt, real_.bound);
   return measure(r, near, totals_);
 }
@@ -97,17 +103,20 @@ void ExactBlocks::decide(std::int64_t acc, std::int64_t stored, std::int64_t cha
   }
 }
 
-ExactSummary summary_of(const NearTotals& totals) {
+ExactSummary summary_of(const NearTotals& totals, double low, double high, double inside) {
   ExactSummary s;
   s.max_error_lsb = rounded(totals.largest);
-  s.mean_error_lsb = totals.elements ? rounded(static_cast<double>(totals.sum) * 0x1p-30 / static_cast<double>(totals.elements)) : 0;
+  const double sum = static_cast<double>(totals.stored) - low * static_cast<double>(totals.below) - high * static_cast<double>(totals.above) - inside;
+  s.mean_error_lsb = totals.elements ? rounded(sum / static_cast<double>(totals.elements)) : 0;
   s.not_correctly_rounded = totals.wrong;
   s.histogram.assign(totals.histogram.begin(), totals.histogram.end());
   return s;
 }
 
 ExactSummary ExactBlocks::summary() const {
-  ExactSummary s = summary_of(totals_);
+  double inside = 0;
+  for (std::size_t c = 0; c < inside_.size(); ++c) inside += multiplier_[c] * static_cast<double>(inside_[c].sum) + offset_[c] * static_cast<double>(inside_[c].count);
+  ExactSummary s = summary_of(totals_, real_.low, real_.high, inside);
   s.ties = ties_;
   s.not_correctly_rounded += wrong_;
   return s;

@@ -18,6 +18,7 @@ struct RealLines {
   double low = 0, high = 255;               // the stored range, a fused activation included
   double bound = 0;                         // error of the float64 value wherever a clamp does not decide
   float bound32 = 0;                        // and of the float32 one
+  std::int64_t largest_inside = 0;          // |acc| of a sum whose real number lies inside the range
   double multiplier_of(std::int64_t c) const { return multiplier[multiplier.size() == 1 ? 0 : static_cast<std::size_t>(c)]; }
   double offset_of(std::int64_t c) const { return offset[offset.size() == 1 ? 0 : static_cast<std::size_t>(c)]; }
 };
@@ -27,8 +28,9 @@ RealLines real_lines(const Layer&, const RequantizeContext&);
 /// `across`: the next element is the next channel's.
 std::int64_t near_boundary(const RealLines&, const std::int32_t* acc, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near);
 
-/// What totals say, but for the elements near a boundary, which are decided one by one.
-ExactSummary summary_of(const NearTotals&);
+/// What totals say, but for the elements near a boundary, which are decided one by one. `inside`: the sum of the real numbers of the elements
+/// inside the range.
+ExactSummary summary_of(const NearTotals&, double low, double high, double inside);
 
 /// Adds up an ExactSummary. add() takes what is certain and finds what is near; decide() is called for each of those.
 class ExactBlocks {
@@ -57,6 +59,7 @@ class ExactBlocks {
   std::vector<double> multiplier_, offset_; // of every channel
   bool bias_by_product_ = false;            // an integer bias without a scale of its own: si * sw
   NearTotals totals_;
+  std::vector<Inside> inside_;              // of every channel
   std::int64_t ties_ = 0, wrong_ = 0;
 };
 

@@ -16,12 +16,19 @@ struct Line {
   int step = 0, run_step = 0;
 };
 
-/// Added up over runs; integers only, so that their order does not matter.
+/// Added up over runs; integers only, so that their order does not matter. An element lies below or above the range, or inside, by its error in
+/// float32.
 struct NearTotals {
   std::int64_t elements = 0, wrong = 0;          // wrong: not the nearest value, of the elements farther than `bound` from a boundary
   double largest = 0;                            // |stored - clamped v|
-  std::int64_t sum = 0;                          // of stored - clamped v, in units of 2^-30
+  std::int64_t stored = 0, below = 0, above = 0; // sum of what is stored; how many elements a clamp decides
+  std::int64_t first = 0, second = 0;            // of ByteSums: sums of a and of b over the elements inside the range
   std::array<std::int64_t, 40> histogram{};      // of stored - clamped v rounded to 6 decimals: bins of 0.05 over [-1, 1)
+};
+
+/// A channel's elements inside the range: how many, and what their sums add up to.
+struct Inside {
+  std::int64_t count = 0, sum = 0;
 };
 
 /// Runs of sums, one after the other: sum i of run r is acc[r * acc_step + i], its constants line.multiplier[r * line.run_step + i * line.step].
@@ -34,6 +41,8 @@ struct NearRequest {
   Line line;
   double low = 0, high = 255;                    // the stored range
   double bound = 0;                              // error of v
+  Inside* inside = nullptr;                      // added to at the line's places
+  std::int64_t largest_inside = 0x7FFFFFFF;      // |acc| of an element inside the range
   double doubt = 0;                              // distance from a rounding boundary up to which an element is near
   const std::int32_t* peak = nullptr;            // acc's places: with it, elements are near up to doubt + peak * margin.multiplier + margin.offset
   Line margin;                                   // its steps are the line's
@@ -54,7 +63,7 @@ struct ByteSums {
   double a_step = 0, b_step = 0, offset = 0;
 };
 
-/// measure() of such sums; `acc` and `line` are not read.
+/// measure() of such sums, of at most near_most elements; `acc`, `line` and `inside` are not read.
 std::int64_t measure(const ByteSums&, const NearRequest&, std::uint16_t* near, NearTotals&);
 
 struct ByteSumTotals {

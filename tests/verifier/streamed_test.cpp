@@ -226,6 +226,7 @@ TEST_CASE("measures of nearness are the same on every instruction set", "[stream
   struct Measured {
     std::vector<std::uint16_t> near, near32;
     NearTotals totals;
+    std::vector<Inside> inside = std::vector<Inside>(n);
   };
   std::vector<Measured> all;
   for (const auto& target : supported_targets()) {
@@ -233,31 +234,44 @@ TEST_CASE("measures of nearness are the same on every instruction set", "[stream
     Measured one;
     one.near.resize(near_most), one.near32.resize(near_most);
     NearRequest request;
-    request.acc = acc.data(), request.stored = stored.data(), request.n = n, request.line = {m.data(), a.data(), 1, 0}, request.bound = 1e-12, request.doubt = 2e-2;
+    request.acc = acc.data(), request.stored = stored.data(), request.n = n, request.line = {m.data(), a.data(), 1, 0}, request.bound = 1e-12, request.doubt = 2e-2, request.inside = one.inside.data();
     one.near.resize(static_cast<std::size_t>(measure(request, one.near.data(), one.totals)));
     one.near32.resize(static_cast<std::size_t>(find_near(acc.data(), n, m32.data(), a32.data(), 1, 2.1e-2f, one.near32.data())));
     all.push_back(std::move(one));
   }
   limit_target("");
   std::vector<std::uint16_t> plain;
-  std::int64_t wrong = 0;
+  std::int64_t wrong = 0, below = 0, above = 0, sum = 0;
+  std::vector<std::int64_t> histogram(40);
+  double largest = 0;
+  std::vector<Inside> inside(n);
   for (std::int64_t i = 0; i < n; ++i) {
     const auto k = static_cast<std::size_t>(i);
-    const double v = static_cast<double>(acc[k]) * m[k] + a[k], away = std::fabs(v - std::floor(v) - 0.5);
+    const double v = static_cast<double>(acc[k]) * m[k] + a[k], q = std::to_integer<int>(stored[k]), error = q - std::min(255.0, std::max(0.0, v));
+    sum += std::to_integer<int>(stored[k]);
+    largest = std::max(largest, std::fabs(error));
+    add_to_histogram(histogram, error, 1);
+    v < 0 ? ++below : v > 255 ? ++above : (inside[k].count = 1, inside[k].sum = acc[k]);
+    const double away = std::fabs(v - std::floor(v) - 0.5);
     if (away <= 2e-2 && v > -0.53 && v < 255.53) plain.push_back(static_cast<std::uint16_t>(i));
     wrong += away > 1e-12 && std::min(255.0, std::max(0.0, std::floor(v + 0.5))) != std::to_integer<int>(stored[k]);
   }
   CHECK(plain.size() > 10);
   CHECK(wrong > 10);
+  CHECK(below > 10);
+  CHECK(above > 10);
   for (const auto& one : all) {
     CHECK(one.near == plain);
     CHECK(std::includes(one.near32.begin(), one.near32.end(), plain.begin(), plain.end()));
     CHECK(one.near32 == all[0].near32);
     CHECK(one.totals.wrong == wrong);
     CHECK(one.totals.elements == n);
-    CHECK(one.totals.sum == all[0].totals.sum);
-    CHECK(one.totals.largest == all[0].totals.largest);
-    CHECK(one.totals.histogram == all[0].totals.histogram);
+    CHECK(one.totals.stored == sum);
+    CHECK(one.totals.below == below);
+    CHECK(one.totals.above == above);
+    CHECK(one.totals.largest == largest);
+    CHECK(std::equal(histogram.begin(), histogram.end(), one.totals.histogram.begin()));
+    CHECK(std::equal(inside.begin(), inside.end(), one.inside.begin(), [](const Inside& x, const Inside& y) { return x.count == y.count && x.sum == y.sum; }));
   }
 }
 

@@ -1,0 +1,369 @@
+// measure.cpp: measure(), see nearness.hpp. Values are float64. Their errors are looked at in float32, `single` at a time; where that leaves
+// anything open (an edge of the histogram, a boundary, the largest error), the float64 ones are looked at again, whose results alone are kept.
+#include <algorithm>
+#include <cmath>
+
+#include "lib/kernels/nearness.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lib/kernels/measure.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+
+#include "lib/kernels/nearness-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lastbit::HWY_NAMESPACE {
+namespace {
+
+using M = hn::Mask<F>;
+using HalfF = hn::Rebind<float, D>;
+using HalfI = hn::Rebind<std::int32_t, D>;
+using D64 = hn::Repartition<std::int64_t, D>;
+using V64 = hn::Vec<D64>;
+
+/// Counts by bin, a byte each until there are many.
+class Bins {
+ public:
+  static constexpr std::int64_t room = 2048;
+  /// Where the next bins go: whole vectors may be written, `n` count.
+  std::uint8_t* next(std::int64_t n, NearTotals& totals) {
+    if (held_ + n > room) flush(totals);
+    held_ += n;
+    return bins_ + held_ - n;
+  }
+  void flush(NearTotals& totals) {
+    const hn::ScalableTag<std::uint8_t> d;
+    constexpr std::int64_t bytes = HWY_LANES(std::uint8_t);
+    static_assert(room / bytes <= 255 && room % bytes == 0);
+    std::memset(bins_ + held_, none, bytes);
+    std::int64_t found = 0;
+    for (std::int64_t bin = 10; bin < 30; ++bin) {  // what is rounded to the nearest errs by half an LSB at most
+      auto n = hn::Zero(d);
+      for (std::int64_t i = 0; i < held_; i += bytes) n = hn::Sub(n, hn::VecFromMask(d, hn::Eq(hn::LoadU(d, bins_ + i), hn::Set(d, static_cast<std::uint8_t>(bin)))));
+      const hn::Repartition<std::uint64_t, decltype(d)> d64;
+      const auto count = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, hn::SumsOf8(n))));
+      totals.histogram[static_cast<std::size_t>(bin)] += count;
+      found += count;
+    }
+    for (std::int64_t i = 0; found < held_; ++i)
+      if (bins_[i] < 10 || bins_[i] >= 30) ++totals.histogram[bins_[i]], ++found;
+    held_ = 0;
+  }
+
+ private:
+  static constexpr int none = 0xFF;
+  std::uint8_t bins_[room + 64];
+  std::int64_t held_ = 0;
+};
+
+/// int32 sums that move to int64 before they wrap.
+struct LaneSums {
+  V64 lower, upper;
+  HWY_ATTR LaneSums() : lower(hn::Zero(D64())), upper(hn::Zero(D64())) {}
+  HWY_ATTR HWY_INLINE void take(VI& sums) {
+    const hn::Half<I> half;
+    lower = hn::Add(lower, hn::PromoteTo(D64(), hn::LowerHalf(half, sums)));
+    upper = hn::Add(upper, hn::PromoteTo(D64(), hn::UpperHalf(half, sums)));
+    sums = hn::Zero(I());
+  }
+  HWY_ATTR HWY_INLINE std::int64_t all() const { return hn::GetLane(hn::SumOfLanes(D64(), hn::Add(lower, upper))); }
+};
+
+/// The low bytes of lanes that hold 0 to 63 there.
+HWY_ATTR HWY_INLINE void store_low_bytes(VI v, std::uint8_t* to) {
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(v.raw));
+#else
+  const hn::Rebind<std::uint8_t, F> bytes;
+  hn::StoreU(hn::DemoteTo(bytes, hn::And(v, hn::Set(I(), 63))), bytes, to);
+#endif
+}
+
+/// float64 numbers of `single` lanes.
+struct Pair {
+  VD lower, upper;
+  HWY_ATTR HWY_INLINE VF narrow() const { return hn::Combine(F(), hn::DemoteTo(HalfF(), upper), hn::DemoteTo(HalfF(), lower)); }
+};
+HWY_ATTR HWY_INLINE Pair widened(VI v) {
+  const hn::Half<I> half;
+  return {hn::PromoteTo(D(), hn::LowerHalf(half, v)), hn::PromoteTo(D(), hn::UpperHalf(half, v))};
+}
+HWY_ATTR HWY_INLINE Pair all_of(double v) { return {hn::Set(D(), v), hn::Set(D(), v)}; }
+HWY_ATTR HWY_INLINE Pair add(const Pair& a, const Pair& b) { return {hn::Add(a.lower, b.lower), hn::Add(a.upper, b.upper)}; }
+HWY_ATTR HWY_INLINE Pair sub(const Pair& a, const Pair& b) { return {hn::Sub(a.lower, b.lower), hn::Sub(a.upper, b.upper)}; }
+HWY_ATTR HWY_INLINE Pair mul(const Pair& a, const Pair& b) { return {hn::Mul(a.lower, b.lower), hn::Mul(a.upper, b.upper)}; }
+
+constexpr float slack = 2e-7f;  // of an error's float32, where it is at most 1, and of the distance at which it is near
+
+/// What is open after a look in float32, in float64: seldom.
+class Closer {
+ public:
+  HWY_ATTR Closer(const NearRequest& r, std::uint16_t* near, NearTotals& totals) : r_(r), near_(near), largest_(totals.largest) { raise(); }
+
+  /// Of `single` elements the first `valid`.
+  HWY_ATTR HWY_NOINLINE void close(std::int64_t at, const Pair& v, const Pair& by, VI q, std::int64_t valid, std::uint8_t* bins) {
+    alignas(64) std::int32_t stored[single];
+    hn::StoreU(q, I(), stored);
+    half(at, v.lower, by.lower, stored, std::min(wide, valid), bins);
+    if (valid > wide) half(at + wide, v.upper, by.upper, stored + wide, valid - wide, bins + wide);
+    raise();
+  }
+
+  void finish(NearTotals& totals) const {
+    totals.wrong += wrong_;
+    totals.largest = largest_;
+  }
+
+  float large = 0;                          // errors from here on may be the largest, or wrong
+  std::int64_t found = 0;
+
+ private:
+  void raise() { large = static_cast<float>(std::min(0.5, largest_) - static_cast<double>(slack)); }
+
+  HWY_ATTR HWY_INLINE void half(std::int64_t at, VD v, VD by, const std::int32_t* stored, std::int64_t valid, std::uint8_t* bins) {
+    const D d;
+    const auto all = hn::FirstN(d, static_cast<std::size_t>(valid));
+    const VD low = hn::Set(d, r_.low), high = hn::Set(d, r_.high), one = hn::Set(d, 1.0), q = hn::PromoteTo(d, hn::LoadU(HalfI(), stored));
+    const VD error = hn::IfThenElseZero(all, hn::Sub(q, hn::Min(hn::Max(v, low), high)));
+    const VD within = hn::Min(hn::Max(v, hn::Sub(low, one)), hn::Add(high, one)), whole = nearest(d, within), middle = hn::Sub(hn::Set(d, 0.5), hn::Abs(hn::Sub(within, whole)));
+    found += note(d, hn::And(all, hn::Le(middle, by)), at, near_ + found);
+    const auto wrong = hn::And(all, hn::And(hn::Gt(middle, hn::Set(d, r_.bound)), hn::Ne(hn::Min(hn::Max(whole, low), high), q)));
+    if (HWY_UNLIKELY(!hn::AllFalse(d, wrong))) wrong_ += static_cast<std::int64_t>(hn::CountTrue(d, wrong));
+    if (!hn::AllFalse(d, hn::Gt(hn::Abs(error), hn::Set(d, largest_)))) largest_ = hn::GetLane(hn::MaxOfLanes(d, hn::Abs(error)));
+    // Millionths to the nearest; floor((e + 1000000.5) / 50000), which lies 1e-5 from an integer.
+    const VD millionths = hn::Min(hn::Max(nearest(d, hn::Mul(error, hn::Set(d, 1e6))), hn::Set(d, -1e6)), hn::Set(d, 999999.0));
+    const VD bin = hn::Mul(hn::Add(millionths, hn::Set(d, 1000000.5)), hn::Set(d, 2e-5));
+    alignas(64) std::int32_t whole_bins[wide];
+    hn::StoreU(hn::DemoteTo(HalfI(), bin), HalfI(), whole_bins);  // to zero: bins are positive
+    for (std::int64_t i = 0; i < valid; ++i) bins[i] = static_cast<std::uint8_t>(whole_bins[i]);
+  }
+
+  const NearRequest& r_;
+  std::uint16_t* near_;
+  double largest_;
+  std::int64_t wrong_ = 0;
+};
+
+/// Constants of a look.
+struct Limits {
+  VF low, high, below_bin, above_bin, near;
+  HWY_ATTR explicit Limits(const NearRequest& r) {
+    const F f;
+    const auto set = [&](double v) HWY_ATTR { return hn::Set(f, static_cast<float>(v)); };
+    low = set(r.low), high = set(r.high), below_bin = set(r.low - 0.025), above_bin = set(r.high - 0.025);
+    near = set(0.5 - r.doubt - static_cast<double>(slack));
+  }
+};
+
+struct Looked {
+  M inside, above;  // of all lanes, valid or not
+};
+
+/// Looks at `single` values, of which the first `valid` count: q is what is stored. They are near when they lie farther from an integer than
+/// `far`; by() gives the distances from a boundary, in float64.
+template <class By>
+HWY_ATTR HWY_INLINE Looked look(const Limits& c, Closer& late, std::int64_t at, const Pair& v, VF far, VI q, std::int64_t valid, std::uint8_t* bins, const By& by) {
+  const F f;
+  const VF error = sub(widened(q), v).narrow(), stored = hn::ConvertTo(f, q);
+  const M above = hn::Lt(error, hn::Sub(stored, c.high)), inside = hn::AndNot(above, hn::Le(error, hn::Sub(stored, c.low)));
+  // Where a clamp decides, the error is as if in the middle of the bin that begins with 0.
+  const VF kept = hn::IfThenElse(above, hn::Sub(stored, c.above_bin), hn::Min(error, hn::Sub(stored, c.below_bin)));
+  // Bins of 0.05 from -1 on, each beginning half a millionth early: their middles are the integers of `place`, which errs by 4e-6 at most.
+  const VF place = hn::Add(hn::Mul(kept, hn::Set(f, 20.0f)), hn::Set(f, 19.50001f)), turn = hn::Set(f, 0x1.8p23f), turned = hn::Add(place, turn);
+  const M edge = hn::Ge(hn::Abs(hn::Sub(place, hn::Sub(turned, turn))), hn::Set(f, 0.499995f)), large = hn::Ge(hn::Abs(kept), hn::Set(f, late.large));
+  const M near = hn::Ge(hn::Abs(hn::Sub(error, nearest(f, error))), far);  // of a value far outside this may be anything
+  store_low_bytes(hn::BitCast(I(), turned), bins);
+  if (HWY_UNLIKELY(!hn::AllFalse(f, hn::Or(hn::Or(edge, large), near)))) late.close(at, v, by(), q, valid, bins);
+  return {inside, above};
+}
+
+/// Counts that every look adds to.
+struct Counts {
+  VI stored;
+  std::int64_t above = 0;
+  HWY_ATTR Counts() : stored(hn::Zero(I())) {}
+  HWY_ATTR HWY_INLINE void add(const Looked& l, VI q) {
+    stored = hn::Add(stored, q);
+    above += static_cast<std::int64_t>(hn::CountTrue(F(), l.above));
+  }
+};
+
+HWY_ATTR HWY_NOINLINE std::int64_t finish(const NearRequest& r, const Closer& late, Bins& bins, Counts& counts, std::int64_t inside, NearTotals& totals) {
+  LaneSums stored;
+  stored.take(counts.stored);
+  bins.flush(totals);
+  late.finish(totals);
+  totals.stored += stored.all();
+  totals.elements += r.n * r.runs;
+  totals.above += counts.above;
+  totals.below += r.n * r.runs - inside - counts.above;
+  return late.found;
+}
+
+/// The numbers at p (step 1), or p[0] in all lanes (step 0), of which the first `valid` may be read.
+template <int Step>
+HWY_ATTR HWY_INLINE Pair numbers(const double* p, std::int64_t valid) {
+  const D d;
+  if constexpr (Step == 0) return all_of(p[0]);
+  if (valid == single) return {hn::LoadU(d, p), hn::LoadU(d, p + wide)};
+  double copy[single];
+  for (std::int64_t i = 0; i < single; ++i) copy[i] = p[std::min(i, valid - 1)];
+  return {hn::LoadU(d, copy), hn::LoadU(d, copy + wide)};
+}
+
+/// Sums of one channel a run, or (Across) of a channel each, the same ones in every run.
+template <class Stored, bool Marked, bool Across>
+HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
+  const F f;
+  const I in;
+  constexpr int step = Across ? 1 : 0;
+  Closer late(r, near, totals);
+  const Limits limits(r);
+  Bins bins;
+  Counts counts;
+  std::int64_t all_inside = 0;
+  // How many int32 sums of elements inside the range may be added up.
+  const std::int64_t together = std::max<std::int64_t>(1, std::int64_t{0x7FFFFFFF} / std::max<std::int64_t>(1, r.largest_inside));
+  struct Constants {
+    Pair m, a, by_peak, by;
+    VF by_peak32, far32;
+    HWY_ATTR Constants(const NearRequest& q, const Limits& l, std::int64_t at, std::int64_t valid)
+        : m(numbers<step>(q.line.multiplier + at, valid)), a(numbers<step>(q.line.offset + at, valid)), by_peak(m), by(all_of(q.doubt)), by_peak32(l.near), far32(l.near) {
+      if constexpr (Marked) {
+        by_peak = numbers<step>(q.margin.multiplier + at, valid), by = lastbit::HWY_NAMESPACE::add(by, numbers<step>(q.margin.offset + at, valid));
+        by_peak32 = by_peak.narrow(), far32 = hn::Sub(hn::Set(F(), 0.5f - slack), by.narrow());
+      }
+    }
+  };
+  alignas(64) std::int32_t sums[single] = {}, peaks[single] = {};
+  const auto at = [&]<bool Whole>(const Constants& c, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
+    const std::int32_t *from = r.acc + k * r.acc_step + i, *peak = Marked ? r.peak + k * r.acc_step + i : nullptr;
+    const std::byte* stored = r.stored + k * r.stored_step + i;
+    VI q;
+    if constexpr (Whole) {
+      q = integers<Stored>(stored);
+    } else {
+      std::copy_n(from, valid, sums), from = sums;
+      if (Marked) std::copy_n(peak, valid, peaks), peak = peaks;
+      q = integers<Stored>(Padded(stored, valid).bytes);
+    }
+    acc = hn::LoadU(in, from);
+    VF far = limits.near;
+    if constexpr (Marked) far = hn::Sub(c.far32, hn::Mul(hn::ConvertTo(f, hn::LoadU(in, peak)), c.by_peak32));
+    Looked l = look(limits, late, k * r.n + i, add(mul(widened(acc), c.m), c.a), far, q, valid, bins.next(valid, totals), [&]() HWY_ATTR {
+      if constexpr (Marked) return add(c.by, mul(widened(hn::LoadU(in, peak)), c.by_peak));
+      else return c.by;
+    });
+    if constexpr (!Whole) {
+      const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
+      l = {hn::And(l.inside, all), hn::And(l.above, all)};
+    }
+    counts.add(l, q);
+    return l.inside;
+  };
+  const auto inside_of = [&](const Constants& c, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
+    return HWY_LIKELY(valid == single) ? at.template operator()<true>(c, k, i, valid, acc) : at.template operator()<false>(c, k, i, valid, acc);
+  };
+  if constexpr (Across) {
+    for (std::int64_t i = 0; i < r.n; i += single) {
+      const std::int64_t valid = std::min(single, r.n - i);
+      const Constants c(r, limits, i, valid);
+      VI acc, sum = hn::Zero(in), count = hn::Zero(in);
+      LaneSums large, many;
+      std::int64_t left = together;
+      for (std::int64_t k = 0; k < r.runs; ++k) {
+        const auto inside = hn::RebindMask(in, inside_of(c, k, i, valid, acc));
+        sum = hn::Add(sum, hn::IfThenElseZero(inside, acc));
+        count = hn::Sub(count, hn::VecFromMask(in, inside));
+        if (HWY_UNLIKELY(--left == 0)) large.take(sum), left = together;
+      }
+      large.take(sum), many.take(count);
+      std::int64_t of_lane[2][single];
+      hn::StoreU(large.lower, D64(), of_lane[0]), hn::StoreU(large.upper, D64(), of_lane[0] + wide);
+      hn::StoreU(many.lower, D64(), of_lane[1]), hn::StoreU(many.upper, D64(), of_lane[1] + wide);
+      for (std::int64_t l = 0; l < valid; ++l) r.inside[i + l].sum += of_lane[0][l], r.inside[i + l].count += of_lane[1][l], all_inside += of_lane[1][l];
+    }
+  } else {
+    for (std::int64_t k = 0; k < r.runs; ++k) {
+      const std::int64_t place = k * r.line.run_step;
+      const Constants c(r, limits, place, 1);
+      VI acc, sum = hn::Zero(in);
+      LaneSums large;
+      std::int64_t count = 0, left = together;
+      for (std::int64_t i = 0; i < r.n; i += single) {
+        const M inside = inside_of(c, k, i, std::min(single, r.n - i), acc);
+        sum = hn::Add(sum, hn::IfThenElseZero(hn::RebindMask(in, inside), acc));
+        count += static_cast<std::int64_t>(hn::CountTrue(f, inside));
+        if (HWY_UNLIKELY(--left == 0)) large.take(sum), left = together;
+      }
+      large.take(sum);
+      r.inside[place].sum += large.all(), r.inside[place].count += count;
+      all_inside += count;
+    }
+  }
+  return finish(r, late, bins, counts, all_inside, totals);
+}
+
+template <class A, class B, class Stored>
+HWY_ATTR std::int64_t measure_run(const ByteSums& s, const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
+  const F f;
+  const I in;
+  Closer late(r, near, totals);
+  const Limits limits(r);
+  Bins bins;
+  Counts counts;
+  VI first = hn::Zero(in), second = hn::Zero(in);
+  std::int64_t inside = 0;
+  const Pair a_step = all_of(s.a_step), b_step = all_of(s.b_step), offset = all_of(s.offset);
+  const auto at = [&]<bool Whole>(std::int64_t i, std::int64_t valid) HWY_ATTR {
+    VI a, b, q;
+    if constexpr (Whole) a = integers<A>(s.a + i), b = integers<B>(s.b + i), q = integers<Stored>(r.stored + i);
+    else a = integers<A>(Padded(s.a + i, valid).bytes), b = integers<B>(Padded(s.b + i, valid).bytes), q = integers<Stored>(Padded(r.stored + i, valid).bytes);
+    const Pair v = add(mul(widened(a), a_step), add(mul(widened(b), b_step), offset));
+    Looked l = look(limits, late, i, v, limits.near, q, valid, bins.next(valid, totals), [&]() HWY_ATTR { return all_of(r.doubt); });
+    if constexpr (!Whole) {
+      const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
+      l = {hn::And(l.inside, all), hn::And(l.above, all)};
+    }
+    counts.add(l, q);
+    first = hn::Add(first, hn::IfThenElseZero(hn::RebindMask(in, l.inside), a));
+    second = hn::Add(second, hn::IfThenElseZero(hn::RebindMask(in, l.inside), b));
+    inside += static_cast<std::int64_t>(hn::CountTrue(f, l.inside));
+  };
+  std::int64_t i = 0;
+  for (; i + single <= r.n; i += single) at.template operator()<true>(i, single);
+  if (i < r.n) at.template operator()<false>(i, r.n - i);
+  LaneSums a, b;
+  a.take(first), b.take(second);
+  totals.first += a.all(), totals.second += b.all();
+  return finish(r, late, bins, counts, inside, totals);
+}
+
+}  // namespace
+
+HWY_ATTR std::int64_t measure_sums(const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
+  const auto with = [&]<class Stored, bool Marked>() HWY_ATTR { return r.line.step ? measure_runs<Stored, Marked, true>(r, near, totals) : measure_runs<Stored, Marked, false>(r, near, totals); };
+  if (r.peak) return r.is_signed ? with.template operator()<std::int8_t, true>() : with.template operator()<std::uint8_t, true>();
+  return r.is_signed ? with.template operator()<std::int8_t, false>() : with.template operator()<std::uint8_t, false>();
+}
+
+HWY_ATTR std::int64_t measure_bytes(const ByteSums& s, const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
+  return of_types(s.a_signed, s.b_signed, r.is_signed, [&]<class A, class B, class Stored>() HWY_ATTR { return measure_run<A, B, Stored>(s, r, near, totals); });
+}
+
+}  // namespace lastbit::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lastbit {
+
+HWY_EXPORT(measure_sums);
+HWY_EXPORT(measure_bytes);
+
+std::int64_t measure(const NearRequest& r, std::uint16_t* near, NearTotals& totals) { return HWY_DYNAMIC_DISPATCH(measure_sums)(r, near, totals); }
+
+std::int64_t measure(const ByteSums& s, const NearRequest& r, std::uint16_t* near, NearTotals& totals) { return HWY_DYNAMIC_DISPATCH(measure_bytes)(s, r, near, totals); }
+
+}  // namespace lastbit
+#endif
