@@ -82,8 +82,9 @@ class Reader {
     if (word.empty()) throw InternalError("the twin cannot read \"" + text_ + "\"");
     if (std::isdigit(static_cast<unsigned char>(word[0]))) return {Exact(std::stod(word)), Held::literal};
     if (!take('(')) {
-      if (!names_.count(word)) throw InternalError("the twin knows no \"" + word + "\"");
-      const double value = names_.at(word);
+      const std::size_t slot = Names::slot(word);
+      if (slot == Names::none || !names_.has(slot)) throw InternalError("the twin knows no \"" + word + "\"");
+      const double value = names_.value(slot);
       if (!std::isfinite(value)) throw NotRational{};
       return {Exact(value), Held::twice};
     }

@@ -187,7 +187,8 @@ void Dump::State::load_qparams(Tensor& t, const TensorEntry& e, const std::strin
     q.zero_point = zero.f64();
     for (std::size_t i = 0; i < q.zero_point.size(); ++i) {
       const auto at_i = static_cast<std::int64_t>(i);
-      if (q.float_zero_point ? !std::isfinite(q.zero_point[i]) : zero.integer(at_i) < type.min || zero.integer(at_i) > type.max || std::abs(q.zero_point[i]) > 0x1p53)
+      const double z = q.zero_point[i];
+      if (q.float_zero_point ? !std::isfinite(z) : z < static_cast<double>(type.min) || z > static_cast<double>(type.max) || std::abs(z) > 0x1p53)
         refuse(at, "the zero point " + (q.float_zero_point ? std::to_string(q.zero_point[i]) : std::to_string(zero.integer(at_i))) + " at " + std::to_string(i),
                q.float_zero_point ? "finite numbers" : "values of " + std::string(type.name));
     }

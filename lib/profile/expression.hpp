@@ -36,25 +36,34 @@ class Names {
     return i;
   }
 
+  /// A name as code spells it, found when that is compiled: every channel of every layer is asked for its constants.
+  struct Name {
+    std::size_t slot;
+    consteval Name(const char* text) : slot(Names::slot(text)) {
+      if (slot == none) throw "no such name";
+    }
+  };
+
   Names() = default;
-  Names(std::initializer_list<std::pair<std::string_view, double>> all) {
+  struct Named {
+    Name name;
+    double value;
+  };
+  Names(std::initializer_list<Named> all) {
     for (const auto& [name, value] : all) (*this)[name] = value;
   }
   bool has(std::size_t slot) const { return (set_ >> slot & 1U) != 0; }
   double value(std::size_t slot) const { return values_[slot]; }
-  std::size_t count(std::string_view name) const { return has(slot(name)) ? 1 : 0; }
+  std::size_t count(Name name) const { return has(name.slot) ? 1 : 0; }
   /// Throws Error when it has no value.
-  double at(std::string_view name) const {
-    const std::size_t i = slot(name);
-    if (!has(i)) missing(name);
-    return values_[i];
+  double at(Name name) const {
+    if (!has(name.slot)) missing(known[name.slot]);
+    return values_[name.slot];
   }
-  /// Defines it. Throws Error when it is not known.
-  double& operator[](std::string_view name) {
-    const std::size_t i = slot(name);
-    if (i == none) missing(name);
-    set_ |= 1U << i;
-    return values_[i];
+  /// Defines it.
+  double& operator[](Name name) {
+    set_ |= 1U << name.slot;
+    return values_[name.slot];
   }
 
  private:

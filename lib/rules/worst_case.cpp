@@ -72,6 +72,9 @@ std::vector<std::int64_t> integer_biases(const std::vector<std::string>& stages,
 
 std::vector<std::int64_t> integer_biases(const Requantizer& requantize, const std::vector<std::string>& stages, std::int64_t channels) {
   if (!requantize.context().has_bias || stages.empty() || stages[0].rfind("bias", 0) != 0) return {};
+  const auto* single = requantize.float32_path();
+  const auto* fixed = requantize.fixed_path();
+  if (const auto* known = single ? &single->bias : fixed ? &fixed->bias : nullptr; known && static_cast<std::int64_t>(known->size()) == channels) return *known;
   std::vector<std::int64_t> all(static_cast<std::size_t>(channels));
   for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantize.with_bias(0, o);
   return all;
