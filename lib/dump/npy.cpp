@@ -14,8 +14,8 @@
 #include <string_view>
 #include <system_error>
 
-#include "lib/dump/buffers.hpp"
 #include "lib/dump/words.hpp"
+#include "lib/tensor/scratch.hpp"
 
 namespace lastbit {
 namespace {
@@ -238,7 +238,7 @@ Mapping map_open(const File& file, const std::string& place) {
   const auto size = static_cast<std::size_t>(s.st_size);
   if (size == 0) return {};
   if (size <= small_file) {  // read: cheaper than a page table's entries, and then it is in a cache
-    auto bytes = take_buffer(size);
+    auto bytes = shared_memory(size);
     for (std::size_t have = 0; have < size;) {
       const ssize_t n = ::read(file.fd, bytes.get() + have, size - have);
       if (n < 0 && errno == EINTR) continue;

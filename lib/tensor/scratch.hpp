@@ -1,4 +1,4 @@
-// scratch.hpp: memory that a thread's kernels use again and again; fresh pages cost more than the arithmetic done in them.
+// scratch.hpp: memory that is used again and again; the first touch of a page costs more than the arithmetic done in it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,10 +6,14 @@
 
 namespace lastbit {
 
-/// 64-byte aligned memory of at least that size, which is set to what it came to. Where much is wanted, of large pages if the system has them:
-/// the first touch of each small page costs as much as the arithmetic done in it. Given back by release_memory().
+/// 64-byte aligned memory of at least that size, which is set to what it came to; out of one slab of large pages, the lowest range that is large
+/// enough, so that little is ever touched and what was is warm. What the slab has no room for is the allocator's. Given back by
+/// release_memory(). Safe for many threads.
 std::byte* fresh_memory(std::size_t& bytes);
 void release_memory(std::byte*, std::size_t bytes);
+
+/// The same with an owner, for what is read from files.
+std::shared_ptr<std::byte> shared_memory(std::size_t bytes);
 
 /// Grows, never shrinks; contents are undefined after get(). 64-byte aligned.
 class Scratch {
