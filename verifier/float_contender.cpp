@@ -77,10 +77,18 @@ class FloatSum : public Contender {
 }  // namespace
 
 FloatSumDoubt float_sum_doubt(const RealLines& real, const Geometry& g) {
-  const auto source = sources(g);
-  const std::int64_t T = g.taps();
-  std::int64_t least = T;
-  for (std::int64_t p = 0; p < g.positions(); ++p) least = std::min<std::int64_t>(least, std::count_if(source.begin() + p * T, source.begin() + (p + 1) * T, [](std::int32_t s) { return s >= 0; }));
+  // Taps inside the input of the position that has fewest: axis by axis.
+  std::int64_t least = 1;
+  for (int axis = 0; axis < 3; ++axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    std::int64_t fewest = g.kernel[a];
+    for (std::int64_t o = 0; o < g.out[a]; ++o) {
+      std::int64_t inside = 0;
+      for (std::int64_t t = 0; t < g.kernel[a]; ++t) inside += g.source(axis, o, t) >= 0;
+      fewest = std::min(fewest, inside);
+    }
+    least *= fewest;
+  }
   if (!real.known || least * g.in_channels < 4) return {};
   double far = 512;
   for (const double a : real.offset) far = std::max(far, 512 + std::fabs(a));

@@ -5,19 +5,31 @@
 #include <bit>
 #include <cmath>
 
+#include "lib/num/float.hpp"
+
 namespace lastbit {
 
 FixedMultiplier quantize_multiplier(double real, int bits) {
   if (real == 0) return {};
   int shift = 0;
-  const double q = std::frexp(real, &shift);                     // |q| in [1/2, 1)
-  std::int64_t m = to_integer(std::ldexp(q, bits), Rounding::half_away).value << (31 - bits);
+  std::int64_t m = 0;
+  const auto word = std::bit_cast<std::uint64_t>(real);
+  const auto exponent = static_cast<int>(word >> 52 & 0x7FF);
+  if (exponent != 0 && exponent != 0x7FF) {  // frexp and ldexp by hand: every channel of every rival comes here
+    const auto mantissa = static_cast<std::int64_t>((word & ((std::uint64_t{1} << 52) - 1)) | std::uint64_t{1} << 52);
+    shift = exponent - 1022;                                     // |q| = mantissa / 2^53 in [1/2, 1)
+    m = (mantissa + (std::int64_t{1} << (52 - bits))) >> (53 - bits) << (31 - bits);
+    if (real < 0) m = -m;
+  } else {
+    const double q = std::frexp(real, &shift);
+    m = to_integer(std::ldexp(q, bits), Rounding::half_away).value << (31 - bits);
+  }
   if (m == std::int64_t{1} << 31) m /= 2, ++shift;               // rounded up to 1.0
   if (shift < -31) return {};                                    // flushed to zero
   return {static_cast<std::int32_t>(m), shift};
 }
 
-double value(FixedMultiplier by) { return std::ldexp(static_cast<double>(by.m), by.shift - 31); }
+double value(FixedMultiplier by) { return static_cast<double>(by.m) * power_of_two(by.shift - 31); }
 
 std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, bool& tie, bool& wrapped) {
   const int left = by.shift > 0 ? by.shift : 0;

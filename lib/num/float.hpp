@@ -32,6 +32,12 @@ constexpr std::int32_t vcvtn(float x) {
   return static_cast<std::int32_t>(rne(x));
 }
 
+/// 2^e, exactly: std::ldexp(1, e) without the call.
+inline double power_of_two(int e) {
+  constexpr int bias = 1023, digits = 52;
+  return e > -bias && e <= bias ? std::bit_cast<double>(static_cast<std::uint64_t>(e + bias) << digits) : std::ldexp(1.0, e);
+}
+
 /// Position of a float32 on the line of all float32 values: neighbours differ by 1, -0 and +0 are one. NaN has no place.
 constexpr std::int64_t ordinal(float x) {
   const auto bits = std::bit_cast<std::int32_t>(x);

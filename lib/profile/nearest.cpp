@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lib/num/fixed.hpp"
+#include "lib/num/float.hpp"
 #include "lib/profile/requantize_steps.hpp"
 
 namespace lastbit {
@@ -81,10 +82,10 @@ std::optional<Nearest> nearest_of(const Requantizer& stages, const std::vector<d
       if (!integer || rounded || !(twice || rndnu || q8 || (one && s.fixed == FixedRule::single))) return std::nullopt;
       holds = every([&](std::size_t i) {
         const FixedMultiplier by = rndnu ? rndnu_multiplier(static_cast<float>(first(i))) : q8 ? q8_multiplier(static_cast<float>(first(i))) : of(s.multiplier, static_cast<std::int64_t>(i));
-        if (by.m < 0 || by.shift > 30 || by.shift < -62 || size(i, reach) * std::ldexp(1, std::max(by.shift, 0)) >= int32_end) return false;
+        if (by.m < 0 || by.shift > 30 || by.shift < -62 || size(i, reach) * power_of_two(std::max(by.shift, 0)) >= int32_end) return false;
         const double c = value(by);
         m[i] *= c, a[i] *= c;
-        error[i] = error[i] * c + size(i, most[i]) * wide + (twice ? std::ldexp(1, std::min(by.shift, 0)) : 0);
+        error[i] = error[i] * c + size(i, most[i]) * wide + (twice ? power_of_two(std::min(by.shift, 0)) : 0);
         return true;
       });
       rounded = true;
