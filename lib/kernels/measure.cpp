@@ -110,6 +110,9 @@ class Closer {
     raise();
   }
 
+  /// What is near, and nothing else.
+  HWY_ATTR HWY_INLINE void add(std::int64_t at, M near) { found += note(F(), near, at, near_ + found); }
+
   void finish(NearTotals& totals) const {
     totals.wrong += wrong_;
     totals.largest = largest_;
@@ -161,8 +164,8 @@ struct Looked {
 };
 
 /// Looks at `single` values, of which the first `valid` count: q is what is stored. They are near when they lie farther from an integer than
-/// `far`; by() gives the distances from a boundary, in float64.
-template <class By>
+/// `far`; by() gives the distances from a boundary, in float64. `Some`: a few more may be called near.
+template <bool Some, class By>
 HWY_ATTR HWY_INLINE Looked look(const Limits& c, Closer& late, std::int64_t at, const Pair& v, VF far, VI q, std::int64_t valid, std::uint8_t* bins, const By& by) {
   const F f;
   const VF error = sub(widened(q), v).narrow(), stored = hn::ConvertTo(f, q);
@@ -174,7 +177,16 @@ HWY_ATTR HWY_INLINE Looked look(const Limits& c, Closer& late, std::int64_t at, 
   const M edge = hn::Ge(hn::Abs(hn::Sub(place, hn::Sub(turned, turn))), hn::Set(f, 0.499995f)), large = hn::Ge(hn::Abs(kept), hn::Set(f, late.large));
   const M near = hn::Ge(hn::Abs(hn::Sub(error, nearest(f, error))), far);  // of a value far outside this may be anything
   store_low_bytes(hn::BitCast(I(), turned), bins);
-  if (HWY_UNLIKELY(!hn::AllFalse(f, hn::Or(hn::Or(edge, large), near)))) late.close(at, v, by(), q, valid, bins);
+  const M open = hn::Or(edge, large);
+  if (HWY_UNLIKELY(!hn::AllFalse(f, hn::Or(open, near)))) {
+    if (Some && hn::AllFalse(f, open)) {
+      const VF one = hn::Set(f, 1.0f);
+      const M beside = hn::And(hn::Le(error, hn::Add(hn::Sub(stored, c.low), one)), hn::Ge(error, hn::Sub(hn::Sub(stored, c.high), one)));
+      late.add(at, hn::And(hn::And(near, beside), hn::FirstN(f, static_cast<std::size_t>(valid))));
+    } else {
+      late.close(at, v, by(), q, valid, bins);
+    }
+  }
   return {inside, above};
 }
 
@@ -251,7 +263,7 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
     acc = hn::LoadU(in, from);
     VF far = limits.near;
     if constexpr (Marked) far = hn::Sub(c.far32, hn::Mul(hn::ConvertTo(f, hn::LoadU(in, peak)), c.by_peak32));
-    Looked l = look(limits, late, k * r.n + i, add(mul(widened(acc), c.m), c.a), far, q, valid, bins.next(valid, totals), [&]() HWY_ATTR {
+    Looked l = look<true>(limits, late, k * r.n + i, add(mul(widened(acc), c.m), c.a), far, q, valid, bins.next(valid, totals), [&]() HWY_ATTR {
       if constexpr (Marked) return add(c.by, mul(widened(hn::LoadU(in, peak)), c.by_peak));
       else return c.by;
     });
@@ -321,7 +333,7 @@ HWY_ATTR std::int64_t measure_run(const ByteSums& s, const NearRequest& r, std::
     if constexpr (Whole) a = integers<A>(s.a + i), b = integers<B>(s.b + i), q = integers<Stored>(r.stored + i);
     else a = integers<A>(Padded(s.a + i, valid).bytes), b = integers<B>(Padded(s.b + i, valid).bytes), q = integers<Stored>(Padded(r.stored + i, valid).bytes);
     const Pair v = add(mul(widened(a), a_step), add(mul(widened(b), b_step), offset));
-    Looked l = look(limits, late, i, v, limits.near, q, valid, bins.next(valid, totals), [&]() HWY_ATTR { return all_of(r.doubt); });
+    Looked l = look<false>(limits, late, i, v, limits.near, q, valid, bins.next(valid, totals), [&]() HWY_ATTR { return all_of(r.doubt); });
     if constexpr (!Whole) {
       const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
       l = {hn::And(l.inside, all), hn::And(l.above, all)};

@@ -50,7 +50,7 @@ struct NearRequest {
 inline constexpr std::int64_t near_most = 1024, near_together = 16384;
 
 /// Adds runs to the totals. Writes the positions r * n + i where v lies within `doubt` of the middle between two integers, clamped ones
-/// beyond the first aside, to near[0...]; returns how many.
+/// beyond the first aside, to near[0...]; returns how many. Some that lie 4e-7 farther may be among them.
 std::int64_t measure(const NearRequest&, std::uint16_t* near, NearTotals&);
 
 /// Those positions alone, from float32 values: v = f32(f32(f32(acc) * multiplier) + offset); `doubt` holds their error too.
@@ -63,7 +63,7 @@ struct ByteSums {
   double a_step = 0, b_step = 0, offset = 0;
 };
 
-/// measure() of such sums, of at most near_most elements; `acc`, `line` and `inside` are not read.
+/// measure() of such sums, of at most near_most elements; `acc`, `line` and `inside` are not read. No position but those near ones.
 std::int64_t measure(const ByteSums&, const NearRequest&, std::uint16_t* near, NearTotals&);
 
 struct ByteSumTotals {
