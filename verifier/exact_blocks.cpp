@@ -41,10 +41,10 @@ RealLines real_lines(const Layer& layer, const RequantizeContext& context) {
   return r;
 }
 
-std::int64_t near_boundary(const RealLines& real, const std::int32_t* acc, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near) {
+std::int64_t near_boundary(const RealLines& real, const NearRequest& r, std::int64_t channel, std::uint16_t* near) {
   const bool one = real.multiplier.size() == 1;
   const auto at = one ? 0 : static_cast<std::size_t>(channel);
-  return find_near(acc, n, real.multiplier32.data() + at, real.offset32.data() + at, across && !one ? 1 : 0, static_cast<float>(doubt) * 1.0001f + real.bound32, near);
+  return find_near({r.acc, r.n, r.runs, r.acc_step, real.multiplier32.data() + at, real.offset32.data() + at, one ? 0 : r.line.step, one ? 0 : r.line.run_step}, static_cast<float>(r.doubt) * 1.0001f + real.bound32, near);
 }
 
 ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, const RealLines& real, std::int64_t channels) : context_(context), real_(real) {

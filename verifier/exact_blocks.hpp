@@ -24,9 +24,9 @@ struct RealLines {
 };
 RealLines real_lines(const Layer&, const RequantizeContext&);
 
-/// Positions in a run whose real number lies within `doubt` of a rounding boundary; returns how many. `channel`: of its first element;
-/// `across`: the next element is the next channel's.
-std::int64_t near_boundary(const RealLines&, const std::int32_t* acc, std::int64_t channel, bool across, std::int64_t n, double doubt, std::uint16_t* near);
+/// Positions in a request's runs whose real number lies within its doubt of a rounding boundary; returns how many. `channel`: of the first
+/// element.
+std::int64_t near_boundary(const RealLines&, const NearRequest&, std::int64_t channel, std::uint16_t* near);
 
 /// What totals say, but for the elements near a boundary, which are decided one by one. `inside`: the sum of the real numbers of the elements
 /// inside the range.

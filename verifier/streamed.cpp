@@ -214,7 +214,7 @@ class Judge {
     const bool some32 = float_ && float_->margins(b, one_by_one, margin, peak);
     for (std::int64_t from = 0; from < b.length; from += chunk) {
       request.n = std::min(chunk, b.length - from);
-      const std::int64_t together = one_by_one || !exact_ ? 1 : near_together / request.n;
+      const std::int64_t together = one_by_one ? 1 : near_together / request.n;
       for (std::int64_t run = 0; run < b.runs; run += together) {
         request.runs = std::min(together, b.runs - run);
         request.acc = b.acc + run * b.acc_step + from;
@@ -228,7 +228,7 @@ class Judge {
         }
         const std::int64_t found = !real_.known ? 0
                                    : exact_ ? exact_->add(request, channel, near.data())
-                                            : near_boundary(real_, request.acc, channel, across, request.n, doubt, near.data());
+                                            : near_boundary(real_, request, channel, near.data());
         for (std::int64_t k = 0; k < found; ++k) {
           const std::int64_t e = near[static_cast<std::size_t>(k)], r = e / request.n, i = e % request.n, at = first + r * b.step + i, c = plan_.channel_of(at);
           const std::int32_t acc = request.acc[r * b.acc_step + i];

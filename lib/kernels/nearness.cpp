@@ -47,22 +47,29 @@ HWY_ATTR std::int64_t compare_sums(const ByteSums& s, const NearRequest& r, std:
   return of_types(s.a_signed, s.b_signed, r.is_signed, [&]<class A, class B, class Stored>() { return compare_bytes<A, B, Stored>(s, r, near, totals); });
 }
 
-HWY_ATTR std::int64_t find_near(const std::int32_t* acc, std::int64_t n, const float* multiplier, const float* offset, int step, float doubt, std::uint16_t* near) {
+HWY_ATTR std::int64_t find_near(const NearSums& r, float doubt, std::uint16_t* near) {
   const F f;
-  const I integers;
   std::int64_t found = 0;
-  const auto look = [&](const std::int32_t* sums, const float* m, const float* a, std::int64_t from, std::int64_t valid) HWY_ATTR {
-    const auto v = hn::Add(hn::Mul(hn::ConvertTo(f, hn::LoadU(integers, sums)), step ? hn::LoadU(f, m) : hn::Set(f, m[0])), step ? hn::LoadU(f, a) : hn::Set(f, a[0]));
-    const auto away = hn::Sub(hn::Set(f, 0.5f), hn::Abs(hn::Sub(v, nearest(f, v))));
-    found += note(f, hn::And(hn::FirstN(f, static_cast<std::size_t>(valid)), hn::Le(away, hn::Set(f, doubt))), from, near + found);
+  const auto close = [&](VI sums, VF m, VF a) HWY_ATTR {
+    const VF v = hn::Add(hn::Mul(hn::ConvertTo(f, sums), m), a), away = hn::Sub(hn::Set(f, 0.5f), hn::Abs(hn::Sub(v, nearest(f, v))));
+    return hn::Le(away, hn::Set(f, doubt));
   };
-  std::int64_t i = 0;
-  for (; i + single <= n; i += single) look(acc + i, multiplier + step * i, offset + step * i, i, single);
-  if (i < n) {
-    std::int32_t sums[32] = {};
-    float m[32] = {}, a[32] = {};
-    for (std::int64_t k = 0; i + k < n; ++k) sums[k] = acc[i + k], m[k] = multiplier[step * (i + k)], a[k] = offset[step * (i + k)];
-    look(sums, m, a, i, n - i);
+  for (std::int64_t k = 0; k < r.runs; ++k) {
+    const std::int32_t* acc = r.acc + k * r.acc_step;
+    const float *m = r.multiplier + k * r.run_step, *a = r.offset + k * r.run_step;
+    std::int64_t i = 0;
+    for (; i + single <= r.n; i += single) {
+      const auto mask = close(hn::LoadU(I(), acc + i), r.step ? hn::LoadU(f, m + i) : hn::Set(f, m[0]), r.step ? hn::LoadU(f, a + i) : hn::Set(f, a[0]));
+      found += note(f, mask, k * r.n + i, near + found);
+    }
+    if (i < r.n) {
+      alignas(64) std::int32_t sums[single] = {};
+      alignas(64) float ms[single] = {}, as[single] = {};
+      const std::int64_t valid = r.n - i;
+      for (std::int64_t e = 0; e < valid; ++e) sums[e] = acc[i + e], ms[e] = m[r.step * (i + e)], as[e] = a[r.step * (i + e)];
+      const auto mask = hn::And(hn::FirstN(f, static_cast<std::size_t>(valid)), close(hn::Load(I(), sums), hn::Load(f, ms), hn::Load(f, as)));
+      found += note(f, mask, k * r.n + i, near + found);
+    }
   }
   return found;
 }
@@ -78,9 +85,7 @@ HWY_EXPORT(find_near);
 
 std::int64_t compare(const ByteSums& s, const NearRequest& r, std::uint16_t* near, ByteSumTotals& totals) { return HWY_DYNAMIC_DISPATCH(compare_sums)(s, r, near, totals); }
 
-std::int64_t find_near(const std::int32_t* acc, std::int64_t n, const float* multiplier, const float* offset, int step, float doubt, std::uint16_t* near) {
-  return HWY_DYNAMIC_DISPATCH(find_near)(acc, n, multiplier, offset, step, doubt, near);
-}
+std::int64_t find_near(const NearSums& r, float doubt, std::uint16_t* near) { return HWY_DYNAMIC_DISPATCH(find_near)(r, doubt, near); }
 
 }  // namespace lastbit
 #endif

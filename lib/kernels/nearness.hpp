@@ -53,8 +53,15 @@ inline constexpr std::int64_t near_most = 1024, near_together = 16384;
 /// beyond the first aside, to near[0...]; returns how many. Some that lie 4e-7 farther may be among them.
 std::int64_t measure(const NearRequest&, std::uint16_t* near, NearTotals&);
 
+/// Runs as above, with constants in float32.
+struct NearSums {
+  const std::int32_t* acc = nullptr;
+  std::int64_t n = 0, runs = 1, acc_step = 0;
+  const float *multiplier = nullptr, *offset = nullptr;
+  int step = 0, run_step = 0;
+};
 /// Those positions alone, from float32 values: v = f32(f32(f32(acc) * multiplier) + offset); `doubt` holds their error too.
-std::int64_t find_near(const std::int32_t* acc, std::int64_t n, const float* multiplier, const float* offset, int step, float doubt, std::uint16_t* near);
+std::int64_t find_near(const NearSums&, float doubt, std::uint16_t* near);
 
 /// Sums of two bytes' multiples: v = a * a_step + (b * b_step + offset), in LSB of the output, the zero points in the offset.
 struct ByteSums {

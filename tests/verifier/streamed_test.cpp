@@ -116,6 +116,11 @@ TEST_CASE("a streamed layer has the events, accumulators, exact form and evidenc
       saturating += paired && !s;
       if (!s) continue;
       own_pairs += paired, relus += shape.relu;
+      std::vector<bool> open_alone;
+      const auto alone = stream_layer(stored, op, *cell, {false, false, *others, &open_alone});  // no form, rivals all the same
+      REQUIRE(alone);
+      CHECK(alone->alike == s->alike);
+      CHECK(open_alone == open);
       ++streamed_layers;
       const auto bounds = stored_bounds(stored, *cell), proved = accumulator_bounds(layer, op, *cell);
       REQUIRE(bounds);
@@ -236,7 +241,7 @@ TEST_CASE("measures of nearness are the same on every instruction set", "[stream
     NearRequest request;
     request.acc = acc.data(), request.stored = stored.data(), request.n = n, request.line = {m.data(), a.data(), 1, 0}, request.bound = 1e-12, request.doubt = 2e-2, request.inside = one.inside.data();
     one.near.resize(static_cast<std::size_t>(measure(request, one.near.data(), one.totals)));
-    one.near32.resize(static_cast<std::size_t>(find_near(acc.data(), n, m32.data(), a32.data(), 1, 2.1e-2f, one.near32.data())));
+    one.near32.resize(static_cast<std::size_t>(find_near({acc.data(), n, 1, 0, m32.data(), a32.data(), 1, 0}, 2.1e-2f, one.near32.data())));
     all.push_back(std::move(one));
   }
   limit_target("");
