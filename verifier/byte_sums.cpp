@@ -172,8 +172,8 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
     codes = near.occurring;
     std::sort(codes.begin(), codes.end());
   }
-  CodeTable table(bytes->codes());
   CodeRow row(*bytes, codes);
+  CodeTable table(row.size() > 0 ? bytes->codes() : 0);
   const auto& type = info(layer.out().dtype);
   const std::size_t body = row.body();
   std::optional<Result> result;

@@ -262,8 +262,12 @@ Mapping map_file(const std::filesystem::path& path, const std::string& place) {
   return map_open(file, place);
 }
 
-std::optional<Mapping> map_unlinked(const std::string& path, const std::string& place) {
-  const File file(::open(path.c_str(), reading | O_NOFOLLOW));
+OpenFolder::OpenFolder(const std::string& path) : fd_(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+
+OpenFolder::~OpenFolder() { if (fd_ >= 0) ::close(fd_); }
+
+std::optional<Mapping> OpenFolder::map(const std::string& name, const std::string& place) const {
+  const File file(::openat(fd_, name.c_str(), reading | O_NOFOLLOW));
   if (file.fd < 0) return std::nullopt;
   return map_open(file, place);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/tensor/tensor.hpp"
@@ -45,8 +46,20 @@ struct Mapping {
   std::span<const std::byte> bytes;
 };
 Mapping map_file(const std::filesystem::path&, const std::string& place);
-/// The same for a path whose last part is no symbolic link; none when it is one, or cannot be opened.
-std::optional<Mapping> map_unlinked(const std::string& path, const std::string& place);
+/// A folder held open; none when it is no folder.
+class OpenFolder {
+ public:
+  explicit OpenFolder(const std::string& path);
+  OpenFolder(OpenFolder&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  OpenFolder& operator=(OpenFolder&&) = delete;
+  ~OpenFolder();
+  explicit operator bool() const { return fd_ >= 0; }
+  /// As map_file(), of a file in it that is no symbolic link; none when it is one, or cannot be opened. `name`: without '/'.
+  std::optional<Mapping> map(const std::string& name, const std::string& place) const;
+
+ private:
+  int fd_ = -1;
+};
 
 /// Bytes of a .npy v1.0 file holding the tensor (row-major, little-endian), as numpy.save writes it.
 std::vector<std::byte> npy_bytes(const Tensor&);

@@ -259,7 +259,10 @@ void Requantizer::State::find_paths() {
   path.range = next(Verb::range);
   fits = fits && next(Verb::round) && step_of(Verb::round).rounding == Rounding::half_even && step_of(Verb::round).overflow == Overflow::int_min;
   fits = fits && next(Verb::zero_point) && next(Verb::clamp) && i == verbs.size();
-  if (fits) fast = path;
+  if (fits) {
+    fast = std::move(path);
+    return find_block();
+  }
   // acc [bias] fixed zero_point (saturate16) clamp
   i = path.bias.empty() ? 0 : 1;
   if (next(Verb::fixed) && next(Verb::zero_point) && next(Verb::clamp) && i == verbs.size()) {

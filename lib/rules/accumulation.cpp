@@ -244,14 +244,14 @@ RequantizeContext requantize_context(const Layer& layer, const Cell& cell, const
   const double alpha = layer.attributes.number("alpha", 1.0);
   const auto scales = static_cast<std::int64_t>(weight.q.scale.size());
   const std::int64_t different = scales <= 1 && !bias ? 1 : channels;
-  Names names{{"si", in.x_scale}, {"so", so}, {"zi", static_cast<double>(in.x_zero_point)}, {"zo", zo}, {"alpha", alpha}};
-  c.channels.reserve(static_cast<std::size_t>(different));
+  c.channels.assign(static_cast<std::size_t>(different), {{"si", in.x_scale}, {"so", so}, {"zi", static_cast<double>(in.x_zero_point)}, {"zo", zo}, {"alpha", alpha}});
+  const bool integers = bias && !is_float(bias->dtype), own_scale = integers && bias->q.quantized();
   for (std::int64_t o = 0; o < different; ++o) {
-    const double sw = scales == 0 ? 1.0 : weight.q.scale_of(scales > 1 ? o % scales : 0);
+    Names& names = c.channels[static_cast<std::size_t>(o)];
+    const double sw = scales == 0 ? 1.0 : weight.q.scale_of(scales == channels || scales == 1 ? o : o % scales);
     names["sw"] = sw;
-    names["sb"] = !bias || is_float(bias->dtype) ? 1.0 : bias->q.quantized() ? bias->scale_at(o) : in.x_scale * sw;
+    names["sb"] = !integers ? 1.0 : own_scale ? bias->scale_at(o) : in.x_scale * sw;
     names["bias"] = bias ? biases[static_cast<std::size_t>(o)] : 0.0;
-    c.channels.push_back(names);
   }
   return c;
 }

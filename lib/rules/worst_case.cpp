@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/num/round.hpp"
+#include "lib/profile/requantize_steps.hpp"
+
 namespace lastbit {
 std::vector<std::int64_t> kinds_of_positions(const Geometry& g, const std::vector<std::int32_t>& source) {
   std::map<std::vector<bool>, std::int64_t> first;
@@ -72,10 +75,13 @@ std::vector<std::int64_t> integer_biases(const std::vector<std::string>& stages,
 
 std::vector<std::int64_t> integer_biases(const Requantizer& requantize, const std::vector<std::string>& stages, std::int64_t channels) {
   if (!requantize.context().has_bias || stages.empty() || stages[0].rfind("bias", 0) != 0) return {};
-  const auto* single = requantize.float32_path();
-  const auto* fixed = requantize.fixed_path();
-  if (const auto* known = single ? &single->bias : fixed ? &fixed->bias : nullptr; known && static_cast<std::int64_t>(known->size()) == channels) return *known;
   std::vector<std::int64_t> all(static_cast<std::size_t>(channels));
+  const auto& steps = requantize.state().steps;
+  const auto adds = [&](std::size_t i, requantizing::Verb verb) { return i < steps.size() && steps[i]->verb == verb; };
+  if (adds(0, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias64)) {
+    for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = rne(std::clamp(requantizing::of(steps[0]->a, o), -2147483648.0, 2147483647.0));
+    return all;
+  }
   for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantize.with_bias(0, o);
   return all;
 }
