@@ -29,6 +29,7 @@ struct Constants {
   VF addend, multiplier;
   V32 mantissa, left, right;      // fixed
   V64 single_even, single_odd;    // single: how far its int64 products are shifted
+  HWY_ATTR Constants() {}         // NEON's vectors have constructors, which only code for that instruction set may call
 };
 
 /// Per-channel values: channel c's is p[(c - base) * step].
