@@ -7,6 +7,7 @@
 
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/signed_sums.hpp"
+#include "lib/num/int.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lib/kernels/pack.cpp"
@@ -93,15 +94,15 @@ HWY_ATTR void sums_of(const std::int8_t* row, std::int64_t count, std::int32_t z
   size = total;
 }
 
-/// `count` bytes as words from the zero point; adds up their sizes. Loops that the compiler turns into vectors.
+/// `count` bytes as words from the zero point; adds up them and their sizes. Loops that the compiler turns into vectors.
 template <class T>
-HWY_ATTR void words_of(const std::uint8_t* bytes, std::int64_t count, std::int32_t zero, std::int16_t* to, std::int64_t& size) {
+HWY_ATTR void words_of(const std::uint8_t* bytes, std::int64_t count, std::int32_t zero, std::int16_t* to, std::int64_t& sum, std::int64_t& size) {
   const auto* from = reinterpret_cast<const T*>(bytes);
   for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<std::int16_t>(from[i] - zero);
   for (std::int64_t i = 0; i < count; i += 4096) {  // 4096 sizes of at most 32768 fit
-    std::int32_t part = 0;
-    for (std::int64_t k = i; k < std::min(count, i + 4096); ++k) part += std::abs(std::int32_t{to[k]});
-    size += part;
+    std::int32_t part = 0, sizes = 0;
+    for (std::int64_t k = i; k < std::min(count, i + 4096); ++k) part += to[k], sizes += std::abs(std::int32_t{to[k]});
+    sum += part, size += sizes;
   }
 }
 
@@ -154,21 +155,22 @@ HWY_ATTR const std::byte* pack_phase(const PackJob& job, const std::vector<std::
       phase.size[static_cast<std::size_t>(o)] -= std::abs(zero - flip) * (padded - C) * static_cast<std::int64_t>(taps.size());  // the zeros between C and padded are no terms
     } else {
       auto* row = reinterpret_cast<std::int16_t*>(rows + o * stride);
-      std::int64_t size = 0;
+      std::int64_t sum = 0, size = 0;
       for (std::size_t k = 0; k < taps.size(); ++k) {
         std::int16_t* r = row + static_cast<std::int64_t>(k) * padded;
         if (one_byte) {
           const auto z = static_cast<std::int32_t>(zero);
-          is_signed(job.dtype) ? words_of<std::int8_t>(from_of(taps[k]), C, z, r, size) : words_of<std::uint8_t>(from_of(taps[k]), C, z, r, size);
+          is_signed(job.dtype) ? words_of<std::int8_t>(from_of(taps[k]), C, z, r, sum, size) : words_of<std::uint8_t>(from_of(taps[k]), C, z, r, sum, size);
         } else {
           for (std::int64_t c = 0; c < C; ++c) {
             const std::int64_t v = stored_value(job.dtype, job.w, job.channels_last ? (channel * job.taps + taps[k]) * C + c : (channel * C + c) * job.taps + taps[k]) - zero;
             r[c] = static_cast<std::int16_t>(v);
-            size += std::abs(v);
+            sum += v, size += std::abs(v);
           }
         }
         std::fill(r + C, r + padded, std::int16_t{0});
       }
+      phase.sum[static_cast<std::size_t>(o)] = wrap32(sum);
       phase.size[static_cast<std::size_t>(o)] = size;
     }
   }

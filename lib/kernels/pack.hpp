@@ -28,7 +28,7 @@ struct PackJob {
 /// What the numbers of one phase come to, for each of the tile's channels.
 struct PackedPhase {
   std::int64_t begin = 0, dwords = 0;        // within the packed bytes; terms / (4 or 2)
-  std::vector<std::int32_t> sum;             // of w as packed (uint8 weights minus 128)
+  std::vector<std::int32_t> sum;             // of w as packed (uint8 weights minus 128; words minus their zero point)
   std::vector<std::int64_t> squares;         // their sum, of w as packed, Kind::bytes; of the last phase, when asked for
   const std::byte* rows = nullptr;           // of the last phase, until the scratch is used again: [width][dwords], one channel's terms side by side
   std::vector<std::int64_t> size;            // of |w - zero point|: times the largest |x - zero point| it bounds every partial sum

@@ -45,7 +45,8 @@ struct Tiles : Tiling {
   StreamNotes& notes;
 
   Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, s), x_size(range.x_size), notes(n) {
-    if (taps.size() == 1 && kind == Kind::bytes) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
+    constexpr std::int64_t int32_holds = std::int64_t{1} << 22;  // sums of bytes less a byte
+    if (taps.size() == 1 && stored_bytes(in.w_dtype) == 1 && g.terms() <= int32_holds) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
     chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
     for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, padded_channels * element_bytes / 4, chunk));
     if (request.terms && kind == Kind::bytes && taps.size() == 1) marked = segments_of(taps[0], pixel_bytes, padded_channels / 4, between_marks);

@@ -35,7 +35,10 @@ Streamed check(const KernelCase& c) {
 
 TEST_CASE("every instruction set this processor runs computes the plain loop's sums", "[kernels]") {
   const auto targets = supported_targets();
-  REQUIRE(targets.size() >= 2);  // the best one and the fallback
+#if defined(__x86_64__)
+  REQUIRE(targets.size() >= 2);  // the best one and the fallback; where NEON is, it is on every processor
+#endif
+  REQUIRE(!targets.empty());
   for (const auto& target : targets) {
     const Limit limit(target);
     REQUIRE(kernel_target().name == target);

@@ -214,6 +214,29 @@ TEST_CASE("one changed byte of a streamed layer is one mismatch, wherever it lie
   }
 }
 
+TEST_CASE("bounds from packed weights are those of the weights on every instruction set", "[streamed][kernels]") {
+  for (const auto& target : supported_targets()) {
+    REQUIRE(limit_target(target));
+    int bounded = 0;
+    for (const auto& shape : shapes) {
+      INFO(target << " " << shape.name);
+      Draw random{7};
+      const Layer layer = convolution(shape, "onnxruntime", random);
+      const Operator& op = *find_operator("conv2d");
+      const Cell* cell = cell_for(find_profile("onnxruntime"), op, layer);
+      std::vector<Tensor> held;
+      const auto s = stream_layer(as_stored(layer, shape.nhwc, held), op, *cell, {});
+      if (!s || !s->bounds) continue;
+      ++bounded;
+      const auto proved = accumulator_bounds(layer, op, *cell);
+      CHECK(s->bounds->min == proved->min);
+      CHECK(s->bounds->max == proved->max);
+    }
+    CHECK(bounded > 3);
+  }
+  limit_target("");
+}
+
 TEST_CASE("measures of nearness are the same on every instruction set", "[streamed][kernels]") {
   Draw random{11};
   constexpr std::int64_t n = 1003;
