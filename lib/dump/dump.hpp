@@ -49,7 +49,7 @@ class Dump {
   const std::map<std::string, TensorEntry>& tensors() const;
   const std::filesystem::path& directory() const;
 
-  /// Loads one tensor: maps a plain little-endian C-order .npy, else reads and converts (npz members stored or deflated,
+  /// Loads one tensor: maps a plain little-endian C-order .npy (reads one of up to 4 MiB), else reads and converts (npz members stored or deflated,
   /// Fortran order, big endian, packed values, safetensors). Checks dtype, shape, qparams arrays, values in qmin..qmax,
   /// integer zero points in the dtype. Row-major in the stored order of axes. Throws Error.
   Tensor load(const std::string& tensor) const;

@@ -8,6 +8,8 @@
 namespace lastbit {
 namespace {
 
+constexpr std::size_t most_held = 16;  // folders; a process may open a thousand files
+
 struct Reference {
   std::string path, member;  // member: empty for a plain .npy
   enum { npy, npz, safetensors } kind = npy;
@@ -48,15 +50,15 @@ Files::Files(const std::filesystem::path& directory, bool parent, const std::str
   root_ = parent ? directory_.parent_path() : directory_;
 }
 
-const OpenFolder* Files::resolved_folder(const std::string& folder) const {
+const Folder* Files::resolved_folder(const std::string& folder) const {
   const std::lock_guard lock(mutex_);
   const auto [it, is_new] = folders_.try_emplace(folder);
   if (is_new) {
     std::error_code error;
     const auto at = std::filesystem::canonical(directory_ / folder, error);
-    if (!error && std::mismatch(root_.begin(), root_.end(), at.begin(), at.end()).first == root_.end()) it->second.emplace(at.string());
+    if (!error && std::mismatch(root_.begin(), root_.end(), at.begin(), at.end()).first == root_.end()) it->second.emplace(at.string(), folders_.size() <= most_held);
   }
-  return it->second && *it->second ? &*it->second : nullptr;
+  return it->second ? &*it->second : nullptr;
 }
 
 std::filesystem::path Files::resolve(const std::string& path, const std::string& place) const {
@@ -70,7 +72,7 @@ std::filesystem::path Files::resolve(const std::string& path, const std::string&
 Mapping Files::map(const std::string& path, const std::string& place) const {
   // Thousands of files lie in one folder: it is resolved once, and a file in it that is no symbolic link is where it seems to be.
   const std::size_t slash = path.rfind('/'), name = slash == std::string::npos ? 0 : slash + 1;
-  if (const OpenFolder* folder = resolved_folder(path.substr(0, name)); folder && name < path.size())
+  if (const Folder* folder = resolved_folder(path.substr(0, name)); folder && name < path.size())
     if (auto mapping = folder->map(path.substr(name), place)) return *std::move(mapping);
   return map_file(resolve(path, place), place);
 }

@@ -32,11 +32,11 @@ class Files {
   std::filesystem::path resolve(const std::string& path, const std::string& place) const;
   Mapping map(const std::string& path, const std::string& place) const;
   /// A folder under the dump's, symbolic links followed; null when it is none or lies outside.
-  const OpenFolder* resolved_folder(const std::string& folder) const;
+  const Folder* resolved_folder(const std::string& folder) const;
 
   std::filesystem::path directory_, root_;  // root_: what no path may leave, symbolic links followed
   mutable std::mutex mutex_;
-  mutable std::map<std::string, std::optional<OpenFolder>> folders_;  // resolved
+  mutable std::map<std::string, std::optional<Folder>> folders_;  // resolved
   mutable std::map<std::string, std::shared_ptr<const Archive>> archives_;
   mutable std::map<std::string, std::shared_ptr<const Safetensors>> safetensors_;
 };

@@ -262,12 +262,12 @@ Mapping map_file(const std::filesystem::path& path, const std::string& place) {
   return map_open(file, place);
 }
 
-OpenFolder::OpenFolder(const std::string& path) : fd_(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+Folder::Folder(std::string path, bool hold) : path_(std::move(path)), fd_(hold ? ::open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1) {}
 
-OpenFolder::~OpenFolder() { if (fd_ >= 0) ::close(fd_); }
+Folder::~Folder() { if (fd_ >= 0) ::close(fd_); }
 
-std::optional<Mapping> OpenFolder::map(const std::string& name, const std::string& place) const {
-  const File file(::openat(fd_, name.c_str(), reading | O_NOFOLLOW));
+std::optional<Mapping> Folder::map(const std::string& name, const std::string& place) const {
+  const File file(fd_ >= 0 ? ::openat(fd_, name.c_str(), reading | O_NOFOLLOW) : ::open((path_ + "/" + name).c_str(), reading | O_NOFOLLOW));
   if (file.fd < 0) return std::nullopt;
   return map_open(file, place);
 }

@@ -40,24 +40,25 @@ std::uint64_t checked_bytes(const Shape&, int itemsize, const std::string& place
 /// The array in row-major little-endian order: a view that keeps `owner` alive when the bytes already are, else a copy.
 Tensor to_tensor(const NpyArray&, std::shared_ptr<const void> owner, const std::string& name);
 
-/// A file mapped read-only. Throws Error when it cannot be.
+/// A file mapped read-only, or, when it has at most 4 MiB, read. Throws Error when it cannot be.
 struct Mapping {
   std::shared_ptr<const void> owner;
   std::span<const std::byte> bytes;
 };
 Mapping map_file(const std::filesystem::path&, const std::string& place);
-/// A folder held open; none when it is no folder.
-class OpenFolder {
+/// A folder, held open where it can be: its files are then found by their names alone.
+class Folder {
  public:
-  explicit OpenFolder(const std::string& path);
-  OpenFolder(OpenFolder&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  OpenFolder& operator=(OpenFolder&&) = delete;
-  ~OpenFolder();
-  explicit operator bool() const { return fd_ >= 0; }
+  /// `path`: absolute, without symbolic links. `hold`: false where too many are held already.
+  Folder(std::string path, bool hold);
+  Folder(Folder&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+  Folder& operator=(Folder&&) = delete;
+  ~Folder();
   /// As map_file(), of a file in it that is no symbolic link; none when it is one, or cannot be opened. `name`: without '/'.
   std::optional<Mapping> map(const std::string& name, const std::string& place) const;
 
  private:
+  std::string path_;
   int fd_ = -1;
 };
 

@@ -1,4 +1,6 @@
 // npy_test.cpp: NumPy's files, every dtype and order, against bytes written by NumPy and by hand.
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -85,6 +87,49 @@ TEST_CASE("a plain array is a view, not a copy", "[dump][npy]") {
   const std::string file = npy("<i4", "(2,)", raw<std::int32_t>({1, 2}));
   const NpyArray a = parse_npy(bytes_of(file), "test");
   CHECK(to_tensor(a, nullptr, "t").data == a.data.data());
+}
+
+TEST_CASE("arrays lie in more folders than a process may hold open", "[dump][npy]") {
+  TemporaryDump d;
+  for (int i = 0; i < 200; ++i) {
+    const std::string n = std::to_string(i);
+    d.file("folder" + n + "/x.npy", npy("<i4", "(2,)", raw(std::vector<std::int32_t>{i, -i})));
+    d.manifest["tensors"]["t" + n] = {{"file", "folder" + n + "/x.npy"}, {"dtype", "int32"}};
+  }
+  struct rlimit allowed {};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &allowed) == 0);
+  const struct rlimit few { 64, allowed.rlim_max };
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  const Dump dump = d.open();
+  bool right = true;
+  for (int i = 0; i < 200; ++i) right = right && dump.load("t" + std::to_string(i)).i32() == std::vector<std::int32_t>{i, -i};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &allowed) == 0);
+  CHECK(right);
+}
+
+TEST_CASE("arrays below and above what is read at once hold the same", "[dump][npy]") {
+  TemporaryDump d;
+  Random random{4};
+  for (const std::int64_t n : {1, 1000, (1 << 20) - 40, (1 << 20) + 1, 3 << 20}) {  // int32: around 4 MiB, and three times that
+    std::vector<std::int32_t> values(static_cast<std::size_t>(n));
+    for (auto& v : values) v = static_cast<std::int32_t>(random.next());
+    d.file("x.npy", npy("<i4", "(" + std::to_string(n) + ",)", raw(values)));
+    d.manifest["tensors"]["x"] = {{"file", "x.npy"}, {"dtype", "int32"}};
+    const bool same = d.open().load("x").i32() == values;
+    INFO(n);
+    CHECK(same);
+  }
+}
+
+TEST_CASE("a tensor is the same for every layer that binds it", "[dump][npy]") {
+  TemporaryDump d;
+  d.add("x", "uint8", npy("|u1", "(4,)", raw<std::uint8_t>({1, 2, 3, 4})), {{"scale", 0.5}, {"zero_point", 1}});
+  for (int i = 0; i < 3; ++i) d.layer("l" + std::to_string(i), "relu", {{"x", "x"}}, Json::object());
+  const Dump dump = d.open();
+  for (int i = 0; i < 8; ++i) CHECK(dump.load("x").i64() == std::vector<std::int64_t>{1, 2, 3, 4});  // more often than it is named
+  const Tensor first = dump.load("x"), second = dump.load("x");
+  CHECK(second.q.scale == std::vector<double>{0.5});
+  CHECK(first.q.zero_point == second.q.zero_point);
 }
 
 TEST_CASE("npy_bytes writes what numpy.save writes", "[dump][npy]") {
