@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "lib/kernels/layout.hpp"
-#include "lib/tensor/scratch.hpp"
 #include "lib/rules/worst_case.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "verifier/stored_bounds.hpp"
 #include "verifier/stored_plan.hpp"
 

@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/target.hpp"
 #include "lib/tensor/dtype.hpp"
+#include "lib/tensor/scratch.hpp"
 
 namespace lastbit {
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "lib/kernels/pair_block.hpp"
-#include "lib/tensor/scratch.hpp"
 #include "lib/num/int.hpp"
+#include "lib/tensor/scratch.hpp"
 
 namespace lastbit {
 namespace {

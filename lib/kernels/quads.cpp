@@ -9,8 +9,8 @@
 #include "lib/kernels/depthwise.hpp"
 #include "lib/kernels/depthwise_dots.hpp"
 #include "lib/kernels/layout.hpp"
-#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/window_plan.hpp"
+#include "lib/tensor/scratch.hpp"
 
 namespace lastbit {
 namespace {

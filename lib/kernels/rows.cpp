@@ -11,8 +11,8 @@
 
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/row_dots.hpp"
-#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/signed_sums.hpp"
+#include "lib/tensor/scratch.hpp"
 
 namespace lastbit {
 namespace {

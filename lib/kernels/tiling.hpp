@@ -6,10 +6,10 @@
 #include <limits>
 #include <vector>
 
-#include "lib/tensor/scratch.hpp"
 #include "lib/kernels/tile.hpp"
 #include "lib/kernels/tiles.hpp"
 #include "lib/kernels/window_plan.hpp"
+#include "lib/tensor/scratch.hpp"
 
 namespace lastbit {
 
