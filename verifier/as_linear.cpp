@@ -18,14 +18,13 @@ namespace {
 Tensor turned(const Tensor& b) {
   const std::int64_t K = b.dim(0), N = b.dim(1);
   if (K % 4 != 0) return permuted(b, {1, 0});  // lay_planes() writes four channels at a time
-  const auto memory = std::make_shared<Scratch>();
-  auto* bytes = memory->get<std::byte>(K * N);
-  lay_planes(b.data, K, N, K, bytes);
+  auto bytes = shared_memory(static_cast<std::size_t>(K * N));
+  lay_planes(b.data, K, N, K, bytes.get());
   Tensor t = b;
   t.shape = {N, K};
   if (t.q.axis >= 0) t.q.axis = 1 - t.q.axis;
-  t.data = bytes;
-  t.owner = memory;
+  t.data = bytes.get();
+  t.owner = std::move(bytes);
   return t;
 }
 

@@ -82,11 +82,7 @@ FloatSumDoubt float_sum_doubt(const RealLines& real, const Geometry& g) {
   for (int axis = 0; axis < 3; ++axis) {
     const auto a = static_cast<std::size_t>(axis);
     std::int64_t fewest = g.kernel[a];
-    for (std::int64_t o = 0; o < g.out[a]; ++o) {
-      std::int64_t inside = 0;
-      for (std::int64_t t = 0; t < g.kernel[a]; ++t) inside += g.source(axis, o, t) >= 0;
-      fewest = std::min(fewest, inside);
-    }
+    for (std::int64_t o = 0; o < g.out[a]; ++o) fewest = std::min(fewest, taps_inside(g, axis, o));
     least *= fewest;
   }
   if (!real.known || least * g.in_channels < 4) return {};

@@ -16,10 +16,7 @@ bool all_inside(const Geometry& g) {
   for (int axis = 0; axis < 3; ++axis) {
     const auto a = static_cast<std::size_t>(axis);
     bool any = false;
-    for (std::int64_t o = 0; o < g.out[a] && !any; ++o) {
-      any = true;
-      for (std::int64_t t = 0; t < g.kernel[a] && any; ++t) any = g.source(axis, o, t) >= 0;
-    }
+    for (std::int64_t o = 0; o < g.out[a] && !any; ++o) any = taps_inside(g, axis, o) == g.kernel[a];
     if (!any) return false;
   }
   return true;

@@ -59,6 +59,12 @@ AccumulationInput numbers_of(const Layer& layer, const Geometry& g) {
   return in;
 }
 
+std::int64_t taps_inside(const Geometry& g, int axis, std::int64_t o) {
+  std::int64_t n = 0;
+  for (std::int64_t t = 0; t < g.kernel[static_cast<std::size_t>(axis)]; ++t) n += g.source(axis, o, t) >= 0;
+  return n;
+}
+
 bool plain_register(const Cell& cell) {
   return cell.rule == "accumulate" && cell.get("pairs", "none") == "none" && cell.get("accumulator", "int32") == "int32" && cell.get("register").empty() && cell.get("bounds").empty();
 }

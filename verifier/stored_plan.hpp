@@ -59,6 +59,8 @@ struct StoredPlan {
 bool reads_bytes(const Layer&);
 /// What requantization needs of its operands: not their values.
 AccumulationInput numbers_of(const Layer&, const Geometry&);
+/// How many of an axis' taps are inside the input at its output position o.
+std::int64_t taps_inside(const Geometry&, int axis, std::int64_t o);
 /// An int32 accumulator that nothing but the final sum decides.
 bool plain_register(const Cell&);
 

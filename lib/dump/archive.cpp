@@ -1,8 +1,8 @@
 // archive.cpp: see archive.hpp. The archive is mapped once; every thread that reads borrows a handle of minizip over the mapping.
 #include "lib/dump/archive.hpp"
 
-#include <sys/mman.h>
 #include <minizip/unzip.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "lib/dump/words.hpp"
+#include "lib/tensor/scratch.hpp"
 
 namespace lastbit {
 namespace {
@@ -192,7 +193,7 @@ Tensor Archive::read(const std::string& member, const std::string& place, const 
     refuse(place, std::to_string(size) + " bytes in the archive", std::to_string(header.begin + header.bytes) + " for the shape " + to_string(header.array.shape) + " of " + std::string(name(header.array.dtype)));
 
   const auto bytes = static_cast<std::size_t>(header.bytes);
-  std::shared_ptr<std::byte[]> data(new std::byte[bytes == 0 ? 1 : bytes]);
+  const auto data = shared_memory(bytes);
   const std::size_t early = head.size() - header.begin;
   std::copy(head.begin() + static_cast<std::ptrdiff_t>(header.begin), head.end(), data.get());
   if (const std::size_t rest = stream.read_some({data.get() + early, bytes - early}); early + rest != bytes)

@@ -160,12 +160,12 @@ struct Limits {
 };
 
 struct Looked {
-  M inside, above;  // of all lanes, valid or not
+  M inside, above;
 };
 
-/// Looks at `single` values, of which the first `valid` count: q is what is stored. They are near when they lie farther from an integer than
+/// Looks at `single` values, of which the first `valid` count (Whole: all): q is what is stored. They are near when they lie farther from an integer than
 /// `far`; by() gives the distances from a boundary, in float64. `Some`: a few more may be called near.
-template <bool Some, class By>
+template <bool Some, bool Whole, class By>
 HWY_ATTR HWY_INLINE Looked look(const Limits& c, Closer& late, std::int64_t at, const Pair& v, VF far, VI q, std::int64_t valid, std::uint8_t* bins, const By& by) {
   const F f;
   const VF error = sub(widened(q), v).narrow(), stored = hn::ConvertTo(f, q);
@@ -187,7 +187,9 @@ HWY_ATTR HWY_INLINE Looked look(const Limits& c, Closer& late, std::int64_t at, 
       late.close(at, v, by(), q, valid, bins);
     }
   }
-  return {inside, above};
+  if constexpr (Whole) return {inside, above};
+  const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
+  return {hn::And(inside, all), hn::And(above, all)};
 }
 
 /// Counts that every look adds to.
@@ -263,14 +265,10 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
     acc = hn::LoadU(in, from);
     VF far = limits.near;
     if constexpr (Marked) far = hn::Sub(c.far32, hn::Mul(hn::ConvertTo(f, hn::LoadU(in, peak)), c.by_peak32));
-    Looked l = look<true>(limits, late, k * r.n + i, add(mul(widened(acc), c.m), c.a), far, q, valid, bins.next(valid, totals), [&]() HWY_ATTR {
+    const Looked l = look<true, Whole>(limits, late, k * r.n + i, add(mul(widened(acc), c.m), c.a), far, q, valid, bins.next(valid, totals), [&]() HWY_ATTR {
       if constexpr (Marked) return add(c.by, mul(widened(hn::LoadU(in, peak)), c.by_peak));
       else return c.by;
     });
-    if constexpr (!Whole) {
-      const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
-      l = {hn::And(l.inside, all), hn::And(l.above, all)};
-    }
     counts.add(l, q);
     return l.inside;
   };
@@ -333,11 +331,7 @@ HWY_ATTR std::int64_t measure_run(const ByteSums& s, const NearRequest& r, std::
     if constexpr (Whole) a = integers<A>(s.a + i), b = integers<B>(s.b + i), q = integers<Stored>(r.stored + i);
     else a = integers<A>(Padded(s.a + i, valid).bytes), b = integers<B>(Padded(s.b + i, valid).bytes), q = integers<Stored>(Padded(r.stored + i, valid).bytes);
     const Pair v = add(mul(widened(a), a_step), add(mul(widened(b), b_step), offset));
-    Looked l = look<false>(limits, late, i, v, limits.near, q, valid, bins.next(valid, totals), [&]() HWY_ATTR { return all_of(r.doubt); });
-    if constexpr (!Whole) {
-      const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
-      l = {hn::And(l.inside, all), hn::And(l.above, all)};
-    }
+    const Looked l = look<false, Whole>(limits, late, i, v, limits.near, q, valid, bins.next(valid, totals), [&]() HWY_ATTR { return all_of(r.doubt); });
     counts.add(l, q);
     first = hn::Add(first, hn::IfThenElseZero(hn::RebindMask(in, l.inside), a));
     second = hn::Add(second, hn::IfThenElseZero(hn::RebindMask(in, l.inside), b));

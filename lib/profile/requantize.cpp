@@ -129,9 +129,7 @@ void Requantizer::State::apply(const Step& s, Value& v, std::int64_t channel, Ev
   using Kind = Value::Kind;
   switch (s.verb) {
     case Verb::bias: {
-      const double b = of(s.a, channel);
-      const std::int64_t add = static_cast<std::int64_t>(rne(std::clamp(b, -2147483648.0, 2147483647.0)));
-      const std::int64_t sum = v.i + add;
+      const std::int64_t sum = v.i + integer_bias(of(s.a, channel));
       v.i = wrap32(sum);
       if (v.i != sum) events |= event::wrapped;
       return;
@@ -251,7 +249,7 @@ void Requantizer::State::find_paths() {
   };
   const auto singles = [](const std::vector<double>& v) { return std::vector<float>(v.begin(), v.end()); };
   if (next(Verb::bias))
-    for (const double b : step_of(Verb::bias).a) path.bias.push_back(rne(std::clamp(b, -2147483648.0, 2147483647.0)));
+    for (const double b : step_of(Verb::bias).a) path.bias.push_back(integer_bias(b));
   bool fits = next(Verb::to_float);
   if (fits && next(Verb::add)) path.addend = singles(step_of(Verb::add).a);
   fits = fits && next(Verb::multiply);

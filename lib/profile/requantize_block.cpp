@@ -145,7 +145,7 @@ bool run_step(Block& b, std::size_t n, const Step& s, const RequantizeContext& c
     case Verb::bias:
       with<double>(s.a, channel, along, [&](auto a) {
         each(b.i, n, [&](std::int32_t v, std::size_t k) {
-          const auto add = static_cast<std::int32_t>(rne(std::clamp(a(k), -2147483648.0, 2147483647.0)));
+          const auto add = static_cast<std::int32_t>(integer_bias(a(k)));
           return static_cast<std::int32_t>(static_cast<std::uint32_t>(v) + static_cast<std::uint32_t>(add));
         });
       });

@@ -1,9 +1,11 @@
 // requantize_steps.hpp: stages bound to a layer's constants, as requantize.cpp runs them on one value and requantize_block.cpp on many.
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "lib/num/round.hpp"
 #include "lib/profile/requantize.hpp"
 
 namespace lastbit {
@@ -38,6 +40,9 @@ template <class T>
 const T& of(const std::vector<T>& v, std::int64_t channel) {
   return v.size() == 1 ? v[0] : v[static_cast<std::size_t>(channel)];
 }
+
+/// What the stage `bias` adds: the nearest integer that int32 holds, ties to even.
+inline std::int64_t integer_bias(double b) { return rne(std::clamp(b, -2147483648.0, 2147483647.0)); }
 
 /// A stage bound to the constants of the context. Throws Error as Requantizer does.
 Step compile(const std::string& text, const RequantizeContext&, const std::string& place);

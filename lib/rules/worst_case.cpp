@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <map>
 
-#include "lib/num/round.hpp"
 #include "lib/profile/requantize_steps.hpp"
 
 namespace lastbit {
@@ -79,7 +78,7 @@ std::vector<std::int64_t> integer_biases(const Requantizer& requantize, const st
   const auto& steps = requantize.state().steps;
   const auto adds = [&](std::size_t i, requantizing::Verb verb) { return i < steps.size() && steps[i]->verb == verb; };
   if (adds(0, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias64)) {
-    for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = rne(std::clamp(requantizing::of(steps[0]->a, o), -2147483648.0, 2147483647.0));
+    for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantizing::integer_bias(requantizing::of(steps[0]->a, o));
     return all;
   }
   for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantize.with_bias(0, o);

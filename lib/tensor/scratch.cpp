@@ -1,6 +1,7 @@
 // scratch.cpp: see scratch.hpp.
 #include "lib/tensor/scratch.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -76,7 +77,7 @@ Slab& slab() {
 }  // namespace
 
 std::byte* fresh_memory(std::size_t& bytes) {
-  bytes = (bytes + line - 1) / line * line;
+  bytes = (std::max<std::size_t>(bytes, 1) + line - 1) / line * line;
   if (std::byte* at = slab().take(bytes)) return at;
   return static_cast<std::byte*>(::operator new(bytes, std::align_val_t{line}));
 }
