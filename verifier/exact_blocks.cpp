@@ -48,15 +48,40 @@ std::int64_t near_boundary(const RealLines& real, const NearRequest& r, std::int
 }
 
 ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, const RealLines& real, std::int64_t channels) : context_(context), real_(real) {
-  for (std::int64_t c = 0; c < channels; ++c) multiplier_.push_back(real.multiplier_of(c)), offset_.push_back(real.offset_of(c));
+  split_ = real.largest_inside <= 1 << 24;
+  for (auto* line : {&multiplier_, &offset_}) line->reserve(static_cast<std::size_t>(channels));
+  for (auto* part : {&multiplier32_, &multiplier_rest_, &offset32_, &offset_rest_}) part->reserve(static_cast<std::size_t>(channels));
+  for (auto* limit : {&least_, &most_}) limit->reserve(static_cast<std::size_t>(channels));
+  for (std::int64_t c = 0; c < channels; ++c) enter(real.multiplier_of(c), real.offset_of(c));
   inside_.resize(static_cast<std::size_t>(channels));
   const Tensor* bias = layer.find("bias");
   bias_by_product_ = bias && !is_float(bias->dtype) && !bias->q.quantized();
 }
 
+void ExactBlocks::enter(double multiplier, double offset) {
+  multiplier_.push_back(multiplier), offset_.push_back(offset);
+  multiplier32_.push_back(static_cast<float>(multiplier)), multiplier_rest_.push_back(static_cast<float>(multiplier - static_cast<double>(multiplier32_.back())));
+  constexpr double shift = 0x1.8p38;  // a sum with it is a multiple of 2^-14
+  const double steps = (offset + shift) - shift;
+  split_ = split_ && std::fabs(offset) < 512;
+  offset32_.push_back(static_cast<float>(steps)), offset_rest_.push_back(static_cast<float>(offset - steps));
+  // The division is one off at most: real numbers grow with the sum.
+  const auto value = [&](double sum) { return sum * multiplier + offset; };
+  double least = std::ceil((real_.low - offset) / multiplier), most = std::floor((real_.high - offset) / multiplier);
+  if (value(least - 1) >= real_.low) --least;
+  else if (value(least) < real_.low) ++least;
+  if (value(most + 1) <= real_.high) ++most;
+  else if (value(most) > real_.high) --most;
+  constexpr double first = -0x1p31, last = 0x1p31 - 1;
+  least_.push_back(static_cast<std::int32_t>(std::clamp(least, first, last)));
+  most_.push_back(static_cast<std::int32_t>(std::clamp(most, first, last)));
+}
+
 std::int64_t ExactBlocks::add(NearRequest r, std::int64_t channel, std::uint16_t* near) {
   r.line.multiplier = multiplier_.data() + channel;
   r.line.offset = offset_.data() + channel;
+  if (split_) r.split = {multiplier32_.data() + channel, multiplier_rest_.data() + channel, offset32_.data() + channel, offset_rest_.data() + channel, nullptr, nullptr};
+  r.split.least = least_.data() + channel, r.split.most = most_.data() + channel;
   r.low = real_.low;
   r.high = real_.high;
   r.bound = real_.bound;

@@ -56,7 +56,13 @@ class ExactBlocks {
   const RequantizeContext& context_;
   const RealLines& real_;
   std::vector<std::optional<Factors>> factors_;  // of the channels that were asked about
+  /// Adds a channel's constants in the forms that the kernels take.
+  void enter(double multiplier, double offset);
+
   std::vector<double> multiplier_, offset_; // of every channel
+  std::vector<float> multiplier32_, multiplier_rest_, offset32_, offset_rest_;
+  std::vector<std::int32_t> least_, most_;  // sums whose real number lies inside the range
+  bool split_ = true;                       // float32 parts hold (SplitLine)
   bool bias_by_product_ = false;            // an integer bias without a scale of its own: si * sw
   NearTotals totals_;
   std::vector<Inside> inside_;              // of every channel

@@ -1,5 +1,5 @@
-// measure.cpp: measure(), see nearness.hpp. Values are float64. Their errors are looked at in float32, `single` at a time; where that leaves
-// anything open (an edge of the histogram, a boundary, the largest error), the float64 ones are looked at again, whose results alone are kept.
+// measure.cpp: measure(), see nearness.hpp. Errors are looked at in float32, `single` at a time; where that leaves anything open (an edge of
+// the histogram, a boundary, the largest error), the values are computed in float64, whose results alone are kept.
 #include <algorithm>
 #include <cmath>
 
@@ -95,6 +95,34 @@ HWY_ATTR HWY_INLINE Pair sub(const Pair& a, const Pair& b) { return {hn::Sub(a.l
 HWY_ATTR HWY_INLINE Pair mul(const Pair& a, const Pair& b) { return {hn::Mul(a.lower, b.lower), hn::Mul(a.upper, b.upper)}; }
 
 constexpr float slack = 2e-7f;  // of an error's float32, where it is at most 1, and of the distance at which it is near
+constexpr bool fused = HWY_NATIVE_FMA != 0;
+
+/// x less the nearest integer: |x| < 2^22, or anything.
+HWY_ATTR HWY_INLINE VF from_nearest(VF x) {
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  return VF{_mm512_reduce_ps(x.raw, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+#else
+  return hn::Sub(x, nearest(F(), x));
+#endif
+}
+
+/// The larger of two magnitudes.
+HWY_ATTR HWY_INLINE VF larger_magnitude(VF a, VF b) {
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  return VF{_mm512_range_ps(a.raw, b.raw, 0b1011)};
+#else
+  return hn::Max(hn::Abs(a), hn::Abs(b));
+#endif
+}
+
+/// sum + v where the mask is set.
+HWY_ATTR HWY_INLINE VI add_where(hn::Mask<I> mask, VI sum, VI v) {
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  return VI{_mm512_mask_add_epi32(sum.raw, mask.raw, sum.raw, v.raw)};
+#else
+  return hn::Add(sum, hn::IfThenElseZero(mask, v));
+#endif
+}
 
 /// What is open after a look in float32, in float64: seldom.
 class Closer {
@@ -159,47 +187,52 @@ struct Limits {
   }
 };
 
-struct Looked {
-  M inside, above;
+/// Where the values lie: on neither side of the range, inside.
+struct Sides {
+  M below, above;
 };
 
-/// Looks at `single` values, of which the first `valid` count (Whole: all): q is what is stored. They are near when they lie farther from an integer than
-/// `far`; by() gives the distances from a boundary, in float64. `Some`: a few more may be called near.
-template <bool Some, bool Whole, class By>
-HWY_ATTR HWY_INLINE Looked look(const Limits& c, Closer& late, std::int64_t at, const Pair& v, VF far, VI q, std::int64_t valid, std::uint8_t* bins, const By& by) {
+/// Looks at `single` elements, of which the first `valid` count: q is what is stored. They are near when their values lie farther from an
+/// integer than `far`; value() and by() give them and what is near in float64. `Some`: a few more may be called near.
+template <bool Some, class Value, class By>
+HWY_ATTR HWY_INLINE void look(const Limits& c, Closer& late, std::int64_t at, VF error, const Sides& sides, VF far, VI q, VF stored, std::int64_t valid, std::uint8_t* bins, const Value& value, const By& by) {
   const F f;
-  const VF error = sub(widened(q), v).narrow(), stored = hn::ConvertTo(f, q);
-  const M above = hn::Lt(error, hn::Sub(stored, c.high)), inside = hn::AndNot(above, hn::Le(error, hn::Sub(stored, c.low)));
   // Where a clamp decides, the error is as if in the middle of the bin that begins with 0.
-  const VF kept = hn::IfThenElse(above, hn::Sub(stored, c.above_bin), hn::Min(error, hn::Sub(stored, c.below_bin)));
-  // Bins of 0.05 from -1 on, each beginning half a millionth early: their middles are the integers of `place`, which errs by 4e-6 at most.
-  const VF place = hn::Add(hn::Mul(kept, hn::Set(f, 20.0f)), hn::Set(f, 19.50001f)), turn = hn::Set(f, 0x1.8p23f), turned = hn::Add(place, turn);
-  const M edge = hn::Ge(hn::Abs(hn::Sub(place, hn::Sub(turned, turn))), hn::Set(f, 0.499995f)), large = hn::Ge(hn::Abs(kept), hn::Set(f, late.large));
-  const M near = hn::Ge(hn::Abs(hn::Sub(error, nearest(f, error))), far);  // of a value far outside this may be anything
+  const VF kept = hn::IfThenElse(hn::Or(sides.below, sides.above), hn::Sub(stored, hn::IfThenElse(sides.below, c.below_bin, c.above_bin)), error);
+  // Bins of 0.05 from -1 on, each beginning half a millionth early: their middles are the integers of `place`, which errs by 5e-6 at most.
+  const VF place = hn::MulAdd(kept, hn::Set(f, 20.0f), hn::Set(f, 19.50001f)), turned = hn::Add(place, hn::Set(f, 0x1.8p23f));
   store_low_bytes(hn::BitCast(I(), turned), bins);
-  const M open = hn::Or(edge, large);
-  if (HWY_UNLIKELY(!hn::AllFalse(f, hn::Or(open, near)))) {
-    if (Some && hn::AllFalse(f, open)) {
+  const VF beyond = from_nearest(error);  // of a value far outside the range this may be anything
+  const M edge = hn::Ge(hn::Abs(from_nearest(place)), hn::Set(f, 0.499995f)), some = hn::Ge(larger_magnitude(kept, beyond), hn::Min(far, hn::Set(f, late.large)));
+  if (HWY_UNLIKELY(!hn::AllFalse(f, hn::Or(edge, some)))) {
+    const M near = hn::Ge(hn::Abs(beyond), far), open = hn::Or(edge, hn::Ge(hn::Abs(kept), hn::Set(f, late.large)));
+    if (!hn::AllFalse(f, open) || (!Some && !hn::AllFalse(f, near))) {
+      late.close(at, value(), by(), q, valid, bins);
+    } else if (!hn::AllFalse(f, near)) {
       const VF one = hn::Set(f, 1.0f);
       const M beside = hn::And(hn::Le(error, hn::Add(hn::Sub(stored, c.low), one)), hn::Ge(error, hn::Sub(hn::Sub(stored, c.high), one)));
       late.add(at, hn::And(hn::And(near, beside), hn::FirstN(f, static_cast<std::size_t>(valid))));
-    } else {
-      late.close(at, v, by(), q, valid, bins);
     }
   }
-  if constexpr (Whole) return {inside, above};
-  const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
-  return {hn::And(inside, all), hn::And(above, all)};
 }
 
-/// Counts that every look adds to.
+/// Counts that every look adds to; returns the elements inside the range.
 struct Counts {
   VI stored;
   std::int64_t above = 0;
   HWY_ATTR Counts() : stored(hn::Zero(I())) {}
-  HWY_ATTR HWY_INLINE void add(const Looked& l, VI q) {
+  template <bool Whole>
+  HWY_ATTR HWY_INLINE M add(const Sides& sides, VI q, std::int64_t valid) {
+    const F f;
     stored = hn::Add(stored, q);
-    above += static_cast<std::int64_t>(hn::CountTrue(F(), l.above));
+    const M outside = hn::Or(sides.below, sides.above);
+    if constexpr (Whole) {
+      above += static_cast<std::int64_t>(hn::CountTrue(f, sides.above));
+      return hn::Not(outside);
+    }
+    const M all = hn::FirstN(f, static_cast<std::size_t>(valid));
+    above += static_cast<std::int64_t>(hn::CountTrue(f, hn::And(sides.above, all)));
+    return hn::AndNot(outside, all);
   }
 };
 
@@ -225,13 +258,54 @@ HWY_ATTR HWY_INLINE Pair numbers(const double* p, std::int64_t valid) {
   for (std::int64_t i = 0; i < single; ++i) copy[i] = p[std::min(i, valid - 1)];
   return {hn::LoadU(d, copy), hn::LoadU(d, copy + wide)};
 }
+template <int Step, class T>
+HWY_ATTR HWY_INLINE auto numbers32(const T* p, std::int64_t valid) {
+  const hn::ScalableTag<T> d;
+  if constexpr (Step == 0) return hn::Set(d, p[0]);
+  if (valid == single) return hn::LoadU(d, p);
+  T copy[single];
+  for (std::int64_t i = 0; i < single; ++i) copy[i] = p[std::min(i, valid - 1)];
+  return hn::LoadU(d, copy);
+}
+
+/// Constants of a run, or of consecutive channels. Split: the float32 parts; else float64.
+template <bool Split, bool Marked, int Step>
+struct RunConstants {
+  VF multiplier, multiplier_rest, offset, offset_rest;
+  Pair m, a;
+  VI least, most;
+  VF by_peak, far;
+  HWY_ATTR RunConstants(const NearRequest& r, const Limits& l, std::int64_t at, std::int64_t valid)
+      : least(numbers32<Step>(r.split.least + at, valid)), most(numbers32<Step>(r.split.most + at, valid)), by_peak(l.near), far(l.near) {
+    if constexpr (Split) {
+      multiplier = numbers32<Step>(r.split.multiplier + at, valid), multiplier_rest = numbers32<Step>(r.split.multiplier_rest + at, valid);
+      offset = numbers32<Step>(r.split.offset + at, valid), offset_rest = numbers32<Step>(r.split.offset_rest + at, valid);
+    } else {
+      m = numbers<Step>(r.line.multiplier + at, valid), a = numbers<Step>(r.line.offset + at, valid);
+    }
+    if constexpr (Marked) {
+      by_peak = numbers<Step>(r.margin.multiplier + at, valid).narrow();
+      far = hn::Sub(hn::Set(F(), 0.5f - slack), add(all_of(r.doubt), numbers<Step>(r.margin.offset + at, valid)).narrow());
+    }
+  }
+  /// stored - v
+  HWY_ATTR HWY_INLINE VF error(VI acc, VI q, VF stored) const {
+    if constexpr (Split) {
+      const VF sum = hn::ConvertTo(F(), acc);
+      return hn::Sub(hn::NegMulAdd(sum, multiplier, hn::Sub(stored, offset)), hn::MulAdd(sum, multiplier_rest, offset_rest));
+    } else {
+      return sub(widened(q), add(mul(widened(acc), m), a)).narrow();
+    }
+  }
+};
 
 /// Sums of one channel a run, or (Across) of a channel each, the same ones in every run.
-template <class Stored, bool Marked, bool Across>
+template <class Stored, bool Marked, bool Across, bool Split>
 HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
   const F f;
   const I in;
   constexpr int step = Across ? 1 : 0;
+  using Constants = RunConstants<Split, Marked, step>;
   Closer late(r, near, totals);
   const Limits limits(r);
   Bins bins;
@@ -239,41 +313,35 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
   std::int64_t all_inside = 0;
   // How many int32 sums of elements inside the range may be added up.
   const std::int64_t together = std::max<std::int64_t>(1, std::int64_t{0x7FFFFFFF} / std::max<std::int64_t>(1, r.largest_inside));
-  struct Constants {
-    Pair m, a, by_peak, by;
-    VF by_peak32, far32;
-    HWY_ATTR Constants(const NearRequest& q, const Limits& l, std::int64_t at, std::int64_t valid)
-        : m(numbers<step>(q.line.multiplier + at, valid)), a(numbers<step>(q.line.offset + at, valid)), by_peak(m), by(all_of(q.doubt)), by_peak32(l.near), far32(l.near) {
-      if constexpr (Marked) {
-        by_peak = numbers<step>(q.margin.multiplier + at, valid), by = lastbit::HWY_NAMESPACE::add(by, numbers<step>(q.margin.offset + at, valid));
-        by_peak32 = by_peak.narrow(), far32 = hn::Sub(hn::Set(F(), 0.5f - slack), by.narrow());
-      }
-    }
-  };
   alignas(64) std::int32_t sums[single] = {}, peaks[single] = {};
-  const auto at = [&]<bool Whole>(const Constants& c, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
+  // Elements i to i + valid of run k, whose constants are those at `place`: which lie inside the range.
+  const auto at = [&]<bool Whole>(const Constants& c, std::int64_t place, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
     const std::int32_t *from = r.acc + k * r.acc_step + i, *peak = Marked ? r.peak + k * r.acc_step + i : nullptr;
-    const std::byte* stored = r.stored + k * r.stored_step + i;
+    const std::byte* bytes = r.stored + k * r.stored_step + i;
     VI q;
     if constexpr (Whole) {
-      q = integers<Stored>(stored);
+      q = integers<Stored>(bytes);
     } else {
       std::copy_n(from, valid, sums), from = sums;
       if (Marked) std::copy_n(peak, valid, peaks), peak = peaks;
-      q = integers<Stored>(Padded(stored, valid).bytes);
+      q = integers<Stored>(Padded(bytes, valid).bytes);
     }
     acc = hn::LoadU(in, from);
     VF far = limits.near;
-    if constexpr (Marked) far = hn::Sub(c.far32, hn::Mul(hn::ConvertTo(f, hn::LoadU(in, peak)), c.by_peak32));
-    const Looked l = look<true, Whole>(limits, late, k * r.n + i, add(mul(widened(acc), c.m), c.a), far, q, valid, bins.next(valid, totals), [&]() HWY_ATTR {
-      if constexpr (Marked) return add(c.by, mul(widened(hn::LoadU(in, peak)), c.by_peak));
-      else return c.by;
-    });
-    counts.add(l, q);
-    return l.inside;
+    if constexpr (Marked) far = hn::NegMulAdd(hn::ConvertTo(f, hn::LoadU(in, peak)), c.by_peak, c.far);
+    const VF stored = hn::ConvertTo(f, q);
+    const Sides sides{hn::RebindMask(f, hn::Lt(acc, c.least)), hn::RebindMask(f, hn::Gt(acc, c.most))};
+    look<true>(limits, late, k * r.n + i, c.error(acc, q, stored), sides, far, q, stored, valid, bins.next(valid, totals),
+               [&]() HWY_ATTR { return add(mul(widened(acc), numbers<step>(r.line.multiplier + place, valid)), numbers<step>(r.line.offset + place, valid)); },
+               [&]() HWY_ATTR {
+                 Pair by = all_of(r.doubt);
+                 if constexpr (Marked) by = add(by, numbers<step>(r.margin.offset + place, valid)), by = add(by, mul(widened(hn::LoadU(in, peak)), numbers<step>(r.margin.multiplier + place, valid)));
+                 return by;
+               });
+    return counts.template add<Whole>(sides, q, valid);
   };
-  const auto inside_of = [&](const Constants& c, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
-    return HWY_LIKELY(valid == single) ? at.template operator()<true>(c, k, i, valid, acc) : at.template operator()<false>(c, k, i, valid, acc);
+  const auto inside_of = [&](const Constants& c, std::int64_t place, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
+    return HWY_LIKELY(valid == single) ? at.template operator()<true>(c, place, k, i, valid, acc) : at.template operator()<false>(c, place, k, i, valid, acc);
   };
   if constexpr (Across) {
     for (std::int64_t i = 0; i < r.n; i += single) {
@@ -283,9 +351,9 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
       LaneSums large, many;
       std::int64_t left = together;
       for (std::int64_t k = 0; k < r.runs; ++k) {
-        const auto inside = hn::RebindMask(in, inside_of(c, k, i, valid, acc));
-        sum = hn::Add(sum, hn::IfThenElseZero(inside, acc));
-        count = hn::Sub(count, hn::VecFromMask(in, inside));
+        const auto inside = hn::RebindMask(in, inside_of(c, i, k, i, valid, acc));
+        sum = add_where(inside, sum, acc);
+        count = add_where(inside, count, hn::Set(in, 1));
         if (HWY_UNLIKELY(--left == 0)) large.take(sum), left = together;
       }
       large.take(sum), many.take(count);
@@ -302,8 +370,8 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
       LaneSums large;
       std::int64_t count = 0, left = together;
       for (std::int64_t i = 0; i < r.n; i += single) {
-        const M inside = inside_of(c, k, i, std::min(single, r.n - i), acc);
-        sum = hn::Add(sum, hn::IfThenElseZero(hn::RebindMask(in, inside), acc));
+        const M inside = inside_of(c, place, k, i, std::min(single, r.n - i), acc);
+        sum = add_where(hn::RebindMask(in, inside), sum, acc);
         count += static_cast<std::int64_t>(hn::CountTrue(f, inside));
         if (HWY_UNLIKELY(--left == 0)) large.take(sum), left = together;
       }
@@ -315,8 +383,19 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
   return finish(r, late, bins, counts, all_inside, totals);
 }
 
-template <class A, class B, class Stored>
-HWY_ATTR std::int64_t measure_run(const ByteSums& s, const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
+/// x in whole steps, and the rest of it.
+struct Parts {
+  VF whole, rest;
+  HWY_ATTR Parts(double x, double step) {
+    const double shift = 0x1.8p52 * step, steps = (x + shift) - shift;
+    whole = hn::Set(F(), static_cast<float>(steps)), rest = hn::Set(F(), static_cast<float>(x - steps));
+  }
+};
+
+/// Split: in float32, from parts whose multiples and sums are exact, and rests that are added apart. Neither is fused: an error decides on which
+/// side of the range its value lies.
+template <class A, class B, class Stored, bool Split>
+HWY_ATTR std::int64_t measure_run(const ByteSums& s, const NearRequest& r, double step, std::uint16_t* near, NearTotals& totals) {
   const F f;
   const I in;
   Closer late(r, near, totals);
@@ -325,17 +404,27 @@ HWY_ATTR std::int64_t measure_run(const ByteSums& s, const NearRequest& r, std::
   Counts counts;
   VI first = hn::Zero(in), second = hn::Zero(in);
   std::int64_t inside = 0;
-  const Pair a_step = all_of(s.a_step), b_step = all_of(s.b_step), offset = all_of(s.offset);
+  const Parts a_step(s.a_step, step), b_step(s.b_step, step), offset(s.offset, step);
   const auto at = [&]<bool Whole>(std::int64_t i, std::int64_t valid) HWY_ATTR {
     VI a, b, q;
     if constexpr (Whole) a = integers<A>(s.a + i), b = integers<B>(s.b + i), q = integers<Stored>(r.stored + i);
     else a = integers<A>(Padded(s.a + i, valid).bytes), b = integers<B>(Padded(s.b + i, valid).bytes), q = integers<Stored>(Padded(r.stored + i, valid).bytes);
-    const Pair v = add(mul(widened(a), a_step), add(mul(widened(b), b_step), offset));
-    const Looked l = look<false, Whole>(limits, late, i, v, limits.near, q, valid, bins.next(valid, totals), [&]() HWY_ATTR { return all_of(r.doubt); });
-    counts.add(l, q);
-    first = hn::Add(first, hn::IfThenElseZero(hn::RebindMask(in, l.inside), a));
-    second = hn::Add(second, hn::IfThenElseZero(hn::RebindMask(in, l.inside), b));
-    inside += static_cast<std::int64_t>(hn::CountTrue(f, l.inside));
+    const auto value = [&]() HWY_ATTR { return add(mul(widened(a), all_of(s.a_step)), add(mul(widened(b), all_of(s.b_step)), all_of(s.offset))); };
+    const VF stored = hn::ConvertTo(f, q);
+    VF error;
+    if constexpr (Split) {
+      const VF x = hn::ConvertTo(f, a), y = hn::ConvertTo(f, b);
+      const VF whole = hn::Add(hn::Mul(x, a_step.whole), hn::Add(hn::Mul(y, b_step.whole), offset.whole)), rest = hn::Add(hn::Mul(x, a_step.rest), hn::Add(hn::Mul(y, b_step.rest), offset.rest));
+      error = hn::Sub(hn::Sub(stored, whole), rest);
+    } else {
+      error = sub(widened(q), value()).narrow();
+    }
+    const Sides sides{hn::Gt(error, hn::Sub(stored, limits.low)), hn::Lt(error, hn::Sub(stored, limits.high))};
+    look<false>(limits, late, i, error, sides, limits.near, q, stored, valid, bins.next(valid, totals), value, [&]() HWY_ATTR { return all_of(r.doubt); });
+    const M those = counts.template add<Whole>(sides, q, valid);
+    first = add_where(hn::RebindMask(in, those), first, a);
+    second = add_where(hn::RebindMask(in, those), second, b);
+    inside += static_cast<std::int64_t>(hn::CountTrue(f, those));
   };
   std::int64_t i = 0;
   for (; i + single <= r.n; i += single) at.template operator()<true>(i, single);
@@ -349,13 +438,26 @@ HWY_ATTR std::int64_t measure_run(const ByteSums& s, const NearRequest& r, std::
 }  // namespace
 
 HWY_ATTR std::int64_t measure_sums(const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
-  const auto with = [&]<class Stored, bool Marked>() HWY_ATTR { return r.line.step ? measure_runs<Stored, Marked, true>(r, near, totals) : measure_runs<Stored, Marked, false>(r, near, totals); };
+  const auto run = [&]<class Stored, bool Marked, bool Split>() HWY_ATTR {
+    return r.line.step ? measure_runs<Stored, Marked, true, Split>(r, near, totals) : measure_runs<Stored, Marked, false, Split>(r, near, totals);
+  };
+  const auto with = [&]<class Stored, bool Marked>() HWY_ATTR {
+    if constexpr (fused)
+      if (r.split.multiplier) return run.template operator()<Stored, Marked, true>();
+    return run.template operator()<Stored, Marked, false>();
+  };
   if (r.peak) return r.is_signed ? with.template operator()<std::int8_t, true>() : with.template operator()<std::uint8_t, true>();
   return r.is_signed ? with.template operator()<std::int8_t, false>() : with.template operator()<std::uint8_t, false>();
 }
 
 HWY_ATTR std::int64_t measure_bytes(const ByteSums& s, const NearRequest& r, std::uint16_t* near, NearTotals& totals) {
-  return of_types(s.a_signed, s.b_signed, r.is_signed, [&]<class A, class B, class Stored>() HWY_ATTR { return measure_run<A, B, Stored>(s, r, near, totals); });
+  // Steps whose multiples up to all that is added float32 holds; their rests, of half a step each, must not err by more than `slack`.
+  const double most = 255 * (std::fabs(s.a_step) + std::fabs(s.b_step) + 1) + std::fabs(s.offset);
+  const bool split = most <= 0x1p13;
+  const double step = most <= 0x1p10 ? 0x1p-14 : 0x1p-11;
+  return of_types(s.a_signed, s.b_signed, r.is_signed, [&]<class A, class B, class Stored>() HWY_ATTR {
+    return split ? measure_run<A, B, Stored, true>(s, r, step, near, totals) : measure_run<A, B, Stored, false>(s, r, step, near, totals);
+  });
 }
 
 }  // namespace lastbit::HWY_NAMESPACE

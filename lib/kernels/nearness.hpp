@@ -16,8 +16,16 @@ struct Line {
   int step = 0, run_step = 0;
 };
 
-/// Added up over runs; integers only, so that their order does not matter. An element lies below or above the range, or inside, by its error in
-/// float32.
+/// The same constants in float32 parts, and what lies inside the range: with them an error is v's to 2e-7 where it is at most 1,
+/// fma(-acc, multiplier, stored - offset) - (acc * multiplier_rest + offset_rest), for |acc| <= 2^24. Steps are the line's.
+struct SplitLine {
+  const float *multiplier = nullptr, *multiplier_rest = nullptr;
+  const float *offset = nullptr, *offset_rest = nullptr;  // offset: in steps of 2^-14, below 2^9
+  const std::int32_t *least = nullptr, *most = nullptr;   // sums whose v lies inside the range
+};
+
+/// Added up over runs; integers only, so that their order does not matter. An element of ByteSums lies below or above the range, or inside, by
+/// its error in float32.
 struct NearTotals {
   std::int64_t elements = 0, wrong = 0;          // wrong: not the nearest value, of the elements farther than `bound` from a boundary
   double largest = 0;                            // |stored - clamped v|
@@ -39,6 +47,7 @@ struct NearRequest {
   std::int64_t n = 0, runs = 1;                  // sums of a run, at most near_most; all runs: at most near_together
   std::int64_t acc_step = 0, stored_step = 0;
   Line line;
+  SplitLine split;                               // least and most always, float32 parts where they hold
   double low = 0, high = 255;                    // the stored range
   double bound = 0;                              // error of v
   Inside* inside = nullptr;                      // added to at the line's places

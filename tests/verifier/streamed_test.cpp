@@ -243,11 +243,14 @@ TEST_CASE("measures of nearness are the same on every instruction set", "[stream
   std::vector<std::int32_t> acc;
   std::vector<std::byte> stored;
   std::vector<double> m, a;
-  std::vector<float> m32, a32;
+  std::vector<float> m32, m_rest, a32, a_rest;
+  std::vector<std::int32_t> least, most;
   for (std::int64_t i = 0; i < n; ++i) {
     acc.push_back(random(-200000, 200000));
-    m.push_back(i % 3 ? 0x1p-9 : 0.00137 * random(1, 3)), a.push_back(random(-40, 140) * 0.5);
-    m32.push_back(static_cast<float>(m.back())), a32.push_back(static_cast<float>(a.back()));
+    m.push_back(i % 3 ? 0x1p-9 : 0.00137 * random(1, 3)), a.push_back(random(-40, 140) * (i % 4 ? 0.5 : 0.3));
+    m32.push_back(static_cast<float>(m.back())), a32.push_back(static_cast<float>((a.back() + 0x1.8p38) - 0x1.8p38));  // in steps of 2^-14
+    m_rest.push_back(static_cast<float>(m.back() - static_cast<double>(m32.back()))), a_rest.push_back(static_cast<float>(a.back() - static_cast<double>(a32.back())));
+    least.push_back(static_cast<std::int32_t>(std::ceil((0 - a.back()) / m.back()))), most.push_back(static_cast<std::int32_t>(std::floor((255 - a.back()) / m.back())));
     const double v = static_cast<double>(acc.back()) * m.back() + a.back();
     stored.push_back(static_cast<std::byte>(static_cast<int>(std::min(255.0, std::max(0.0, v + 0.5))) ^ (random(0, 50) == 0)));
   }
@@ -257,16 +260,19 @@ TEST_CASE("measures of nearness are the same on every instruction set", "[stream
     std::vector<Inside> inside = std::vector<Inside>(n);
   };
   std::vector<Measured> all;
-  for (const auto& target : supported_targets()) {
-    REQUIRE(limit_target(target));
-    Measured one;
-    one.near.resize(near_most), one.near32.resize(near_most);
-    NearRequest request;
-    request.acc = acc.data(), request.stored = stored.data(), request.n = n, request.line = {m.data(), a.data(), 1, 0}, request.bound = 1e-12, request.doubt = 2e-2, request.inside = one.inside.data();
-    one.near.resize(static_cast<std::size_t>(measure(request, one.near.data(), one.totals)));
-    one.near32.resize(static_cast<std::size_t>(find_near({acc.data(), n, 1, 0, m32.data(), a32.data(), 1, 0}, 2.1e-2f, one.near32.data())));
-    all.push_back(std::move(one));
-  }
+  for (const auto& target : supported_targets())
+    for (const bool split : {false, true}) {
+      REQUIRE(limit_target(target));
+      Measured one;
+      one.near.resize(near_most), one.near32.resize(near_most);
+      NearRequest request;
+      request.acc = acc.data(), request.stored = stored.data(), request.n = n, request.line = {m.data(), a.data(), 1, 0}, request.bound = 1e-12, request.doubt = 2e-2, request.inside = one.inside.data();
+      if (split) request.split = {m32.data(), m_rest.data(), a32.data(), a_rest.data(), nullptr, nullptr};
+      request.split.least = least.data(), request.split.most = most.data();
+      one.near.resize(static_cast<std::size_t>(measure(request, one.near.data(), one.totals)));
+      one.near32.resize(static_cast<std::size_t>(find_near({acc.data(), n, 1, 0, m32.data(), a32.data(), 1, 0}, 2.1e-2f, one.near32.data())));
+      all.push_back(std::move(one));
+    }
   limit_target("");
   std::vector<std::uint16_t> plain;
   std::int64_t wrong = 0, below = 0, above = 0, sum = 0;
