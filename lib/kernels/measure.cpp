@@ -22,37 +22,82 @@ using HalfI = hn::Rebind<std::int32_t, D>;
 using D64 = hn::Repartition<std::int64_t, D>;
 using V64 = hn::Vec<D64>;
 
-/// Counts by bin, a byte each until there are many.
+// What is rounded to the nearest errs by half an LSB at most: only the bins from first_bin to last_bin are counted in vectors.
+constexpr int first_bin = 10, last_bin = 30, no_bin = 0xFF;
+
+/// Counts of those bins, a byte each until there are many.
 class Bins {
  public:
   static constexpr std::int64_t room = 2048;
   /// Where the next bins go: whole vectors may be written, `n` count.
-  std::uint8_t* next(std::int64_t n, NearTotals& totals) {
-    if (held_ + n > room) flush(totals);
+  HWY_ATTR HWY_INLINE std::uint8_t* next(std::int64_t n, NearTotals& totals) {
+    if (HWY_UNLIKELY(held_ + n > room)) flush(totals);
     held_ += n;
     return bins_ + held_ - n;
   }
-  void flush(NearTotals& totals) {
-    const hn::ScalableTag<std::uint8_t> d;
-    constexpr std::int64_t bytes = HWY_LANES(std::uint8_t);
-    static_assert(room / bytes <= 255 && room % bytes == 0);
-    std::memset(bins_ + held_, none, bytes);
-    std::int64_t found = 0;
-    for (std::int64_t bin = 10; bin < 30; ++bin) {  // what is rounded to the nearest errs by half an LSB at most
-      auto n = hn::Zero(d);
-      for (std::int64_t i = 0; i < held_; i += bytes) n = hn::Sub(n, hn::VecFromMask(d, hn::Eq(hn::LoadU(d, bins_ + i), hn::Set(d, static_cast<std::uint8_t>(bin)))));
-      const hn::Repartition<std::uint64_t, decltype(d)> d64;
-      const auto count = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, hn::SumsOf8(n))));
-      totals.histogram[static_cast<std::size_t>(bin)] += count;
-      found += count;
-    }
-    for (std::int64_t i = 0; found < held_; ++i)
-      if (bins_[i] < 10 || bins_[i] >= 30) ++totals.histogram[bins_[i]], ++found;
-    held_ = 0;
+  HWY_ATTR void finish(NearTotals& totals) {
+    flush(totals);
+#if HWY_TARGET == HWY_AVX3_DL
+    for (int group = 0; group < 3; ++group)
+      for (int level = 0; level < 4; ++level) add_up(held_bits_[group][level], group, 1 << level);
+    for (int i = 0; i < 24; ++i) totals.histogram[static_cast<std::size_t>(first_bin + i)] += bits_[i];
+#endif
   }
 
  private:
-  static constexpr int none = 0xFF;
+#if HWY_TARGET == HWY_AVX3_DL
+  /// Bytes with one bit set, of 24 in three groups, added up bit by bit: vectors of ones, of twos, fours and eights, as full adders leave them.
+  HWY_ATTR HWY_INLINE static void adder(__m512i& low, __m512i a, __m512i b, __m512i& carry) {
+    carry = _mm512_ternarylogic_epi64(low, a, b, 0xE8);
+    low = _mm512_ternarylogic_epi64(low, a, b, 0x96);
+  }
+  HWY_ATTR void add_up(__m512i bits, int group, std::int64_t weight) {
+    for (int bit = 0; bit < 8; ++bit)
+      bits_[8 * group + bit] += weight * std::popcount(static_cast<std::uint64_t>(_mm512_test_epi8_mask(bits, _mm512_set1_epi8(static_cast<char>(1 << bit)))));
+  }
+  HWY_ATTR HWY_NOINLINE void flush(NearTotals&) {
+    static_assert(room % 1024 == 0 && last_bin - first_bin <= 24);
+    std::memset(bins_ + held_, no_bin, static_cast<std::size_t>((held_ + 1023) / 1024 * 1024 - held_));
+    for (int group = 0; group < 3; ++group) {
+      alignas(64) std::uint8_t table[64] = {};  // by the low six bits: what is none of the bins has no bit
+      for (int bit = 0; bit < 8; ++bit) table[first_bin + 8 * group + bit] = static_cast<std::uint8_t>(first_bin + 8 * group + bit < last_bin ? 1 << bit : 0);
+      const __m512i bit_of = _mm512_load_si512(table);
+      __m512i &one = held_bits_[group][0], &two = held_bits_[group][1], &four = held_bits_[group][2], &eight = held_bits_[group][3];
+      for (std::int64_t from = 0; from < held_; from += 1024) {
+        const auto at = [&](int i) HWY_ATTR { return _mm512_permutexvar_epi8(_mm512_loadu_si512(bins_ + from + 64 * i), bit_of); };
+        __m512i twos[2], fours[2], eights[2], sixteen;
+        for (int i = 0; i < 2; ++i) {
+          for (int k = 0; k < 2; ++k) {
+            adder(one, at(8 * i + 4 * k), at(8 * i + 4 * k + 1), twos[0]);
+            adder(one, at(8 * i + 4 * k + 2), at(8 * i + 4 * k + 3), twos[1]);
+            adder(two, twos[0], twos[1], fours[k]);
+          }
+          adder(four, fours[0], fours[1], eights[i]);
+        }
+        adder(eight, eights[0], eights[1], sixteen);
+        add_up(sixteen, group, 16);
+      }
+    }
+    held_ = 0;
+  }
+
+  __m512i held_bits_[3][4] = {};
+  std::int64_t bits_[24] = {};
+#else
+  HWY_ATTR HWY_NOINLINE void flush(NearTotals& totals) {
+    const hn::ScalableTag<std::uint8_t> d;
+    constexpr std::int64_t bytes = HWY_LANES(std::uint8_t);
+    static_assert(room / bytes <= 255 && room % bytes == 0);
+    std::memset(bins_ + held_, no_bin, bytes);
+    for (int bin = first_bin; bin < last_bin; ++bin) {
+      auto n = hn::Zero(d);
+      for (std::int64_t i = 0; i < held_; i += bytes) n = hn::Sub(n, hn::VecFromMask(d, hn::Eq(hn::LoadU(d, bins_ + i), hn::Set(d, static_cast<std::uint8_t>(bin)))));
+      const hn::Repartition<std::uint64_t, decltype(d)> d64;
+      totals.histogram[static_cast<std::size_t>(bin)] += static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, hn::SumsOf8(n))));
+    }
+    held_ = 0;
+  }
+#endif
   std::uint8_t bins_[room + 64];
   std::int64_t held_ = 0;
 };
@@ -144,6 +189,7 @@ class Closer {
   void finish(NearTotals& totals) const {
     totals.wrong += wrong_;
     totals.largest = largest_;
+    for (std::size_t b = 0; b < other_bins_.size(); ++b) totals.histogram[b] += other_bins_[b];
   }
 
   float large = 0;                          // errors from here on may be the largest, or wrong
@@ -167,13 +213,17 @@ class Closer {
     const VD bin = hn::Mul(hn::Add(millionths, hn::Set(d, 1000000.5)), hn::Set(d, 2e-5));
     alignas(64) std::int32_t whole_bins[wide];
     hn::StoreU(hn::DemoteTo(HalfI(), bin), HalfI(), whole_bins);  // to zero: bins are positive
-    for (std::int64_t i = 0; i < valid; ++i) bins[i] = static_cast<std::uint8_t>(whole_bins[i]);
+    for (std::int64_t i = 0; i < valid; ++i) {
+      const std::int32_t b = whole_bins[i];
+      bins[i] = static_cast<std::uint8_t>(b < first_bin || b >= last_bin ? (++other_bins_[static_cast<std::size_t>(b)], no_bin) : b);
+    }
   }
 
   const NearRequest& r_;
   std::uint16_t* near_;
   double largest_;
   std::int64_t wrong_ = 0;
+  std::array<std::int64_t, 40> other_bins_{};  // an error beyond half an LSB is looked at here
 };
 
 /// Constants of a look.
@@ -216,11 +266,12 @@ HWY_ATTR HWY_INLINE void look(const Limits& c, Closer& late, std::int64_t at, VF
   }
 }
 
-/// Counts that every look adds to; returns the elements inside the range.
+/// Counts that every look adds to.
 struct Counts {
   VI stored;
   std::int64_t above = 0;
   HWY_ATTR Counts() : stored(hn::Zero(I())) {}
+  /// Returns the elements inside the range.
   template <bool Whole>
   HWY_ATTR HWY_INLINE M add(const Sides& sides, VI q, std::int64_t valid) {
     const F f;
@@ -236,10 +287,10 @@ struct Counts {
   }
 };
 
-HWY_ATTR HWY_NOINLINE std::int64_t finish(const NearRequest& r, const Closer& late, Bins& bins, Counts& counts, std::int64_t inside, NearTotals& totals) {
+HWY_ATTR HWY_NOINLINE std::int64_t finish(const NearRequest& r, const Closer& late, Bins& bins, Counts counts, std::int64_t inside, NearTotals& totals) {
   LaneSums stored;
   stored.take(counts.stored);
-  bins.flush(totals);
+  bins.finish(totals);
   late.finish(totals);
   totals.stored += stored.all();
   totals.elements += r.n * r.runs;
@@ -313,11 +364,15 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
   std::int64_t all_inside = 0;
   // How many int32 sums of elements inside the range may be added up.
   const std::int64_t together = std::max<std::int64_t>(1, std::int64_t{0x7FFFFFFF} / std::max<std::int64_t>(1, r.largest_inside));
+  // Bins are bytes, which may be anything: what is read in every step is kept where they cannot be.
+  const std::int64_t n = r.n, runs = r.runs, acc_step = r.acc_step, stored_step = r.stored_step;
+  const std::int32_t *const acc_at = r.acc, *const peak_at = r.peak;
+  const std::byte* const stored_at = r.stored;
   alignas(64) std::int32_t sums[single] = {}, peaks[single] = {};
   // Elements i to i + valid of run k, whose constants are those at `place`: which lie inside the range.
   const auto at = [&]<bool Whole>(const Constants& c, std::int64_t place, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
-    const std::int32_t *from = r.acc + k * r.acc_step + i, *peak = Marked ? r.peak + k * r.acc_step + i : nullptr;
-    const std::byte* bytes = r.stored + k * r.stored_step + i;
+    const std::int32_t *from = acc_at + k * acc_step + i, *peak = Marked ? peak_at + k * acc_step + i : nullptr;
+    const std::byte* bytes = stored_at + k * stored_step + i;
     VI q;
     if constexpr (Whole) {
       q = integers<Stored>(bytes);
@@ -331,7 +386,7 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
     if constexpr (Marked) far = hn::NegMulAdd(hn::ConvertTo(f, hn::LoadU(in, peak)), c.by_peak, c.far);
     const VF stored = hn::ConvertTo(f, q);
     const Sides sides{hn::RebindMask(f, hn::Lt(acc, c.least)), hn::RebindMask(f, hn::Gt(acc, c.most))};
-    look<true>(limits, late, k * r.n + i, c.error(acc, q, stored), sides, far, q, stored, valid, bins.next(valid, totals),
+    look<true>(limits, late, k * n + i, c.error(acc, q, stored), sides, far, q, stored, valid, bins.next(valid, totals),
                [&]() HWY_ATTR { return add(mul(widened(acc), numbers<step>(r.line.multiplier + place, valid)), numbers<step>(r.line.offset + place, valid)); },
                [&]() HWY_ATTR {
                  Pair by = all_of(r.doubt);
@@ -340,41 +395,46 @@ HWY_ATTR std::int64_t measure_runs(const NearRequest& r, std::uint16_t* near, Ne
                });
     return counts.template add<Whole>(sides, q, valid);
   };
-  const auto inside_of = [&](const Constants& c, std::int64_t place, std::int64_t k, std::int64_t i, std::int64_t valid, VI& acc) HWY_ATTR {
-    return HWY_LIKELY(valid == single) ? at.template operator()<true>(c, place, k, i, valid, acc) : at.template operator()<false>(c, place, k, i, valid, acc);
-  };
   if constexpr (Across) {
-    for (std::int64_t i = 0; i < r.n; i += single) {
-      const std::int64_t valid = std::min(single, r.n - i);
+    const auto column = [&]<bool Whole>(std::int64_t i, std::int64_t valid) HWY_ATTR {
       const Constants c(r, limits, i, valid);
-      VI acc, sum = hn::Zero(in), count = hn::Zero(in);
+      VI count = hn::Zero(in);
       LaneSums large, many;
-      std::int64_t left = together;
-      for (std::int64_t k = 0; k < r.runs; ++k) {
-        const auto inside = hn::RebindMask(in, inside_of(c, i, k, i, valid, acc));
-        sum = add_where(inside, sum, acc);
-        count = add_where(inside, count, hn::Set(in, 1));
-        if (HWY_UNLIKELY(--left == 0)) large.take(sum), left = together;
+      for (std::int64_t from = 0; from < runs; from += together) {
+        VI acc, sum = hn::Zero(in);
+        for (std::int64_t k = from, end = std::min(runs, from + together); k < end; ++k) {
+          const auto inside = hn::RebindMask(in, at.template operator()<Whole>(c, i, k, i, valid, acc));
+          sum = add_where(inside, sum, acc);
+          count = add_where(inside, count, hn::Set(in, 1));
+        }
+        large.take(sum);
       }
-      large.take(sum), many.take(count);
+      many.take(count);
       std::int64_t of_lane[2][single];
       hn::StoreU(large.lower, D64(), of_lane[0]), hn::StoreU(large.upper, D64(), of_lane[0] + wide);
       hn::StoreU(many.lower, D64(), of_lane[1]), hn::StoreU(many.upper, D64(), of_lane[1] + wide);
       for (std::int64_t l = 0; l < valid; ++l) r.inside[i + l].sum += of_lane[0][l], r.inside[i + l].count += of_lane[1][l], all_inside += of_lane[1][l];
-    }
+    };
+    std::int64_t i = 0;
+    for (; i + single <= n; i += single) column.template operator()<true>(i, single);
+    if (i < n) column.template operator()<false>(i, n - i);
   } else {
-    for (std::int64_t k = 0; k < r.runs; ++k) {
+    for (std::int64_t k = 0; k < runs; ++k) {
       const std::int64_t place = k * r.line.run_step;
       const Constants c(r, limits, place, 1);
-      VI acc, sum = hn::Zero(in);
+      VI sum = hn::Zero(in);
       LaneSums large;
       std::int64_t count = 0, left = together;
-      for (std::int64_t i = 0; i < r.n; i += single) {
-        const M inside = inside_of(c, place, k, i, std::min(single, r.n - i), acc);
+      const auto next = [&]<bool Whole>(std::int64_t i, std::int64_t valid) HWY_ATTR {
+        VI acc;
+        const M inside = at.template operator()<Whole>(c, place, k, i, valid, acc);
         sum = add_where(hn::RebindMask(in, inside), sum, acc);
         count += static_cast<std::int64_t>(hn::CountTrue(f, inside));
         if (HWY_UNLIKELY(--left == 0)) large.take(sum), left = together;
-      }
+      };
+      std::int64_t i = 0;
+      for (; i + single <= n; i += single) next.template operator()<true>(i, single);
+      if (i < n) next.template operator()<false>(i, n - i);
       large.take(sum);
       r.inside[place].sum += large.all(), r.inside[place].count += count;
       all_inside += count;
