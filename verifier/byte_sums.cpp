@@ -67,7 +67,7 @@ class Sums {
 
   /// What lies far from the boundaries, compared; false: an element differs.
   bool compare_far(NearCodes& near, ByteSumTotals& totals) const {
-    return each(bytes_.body, [&](const ByteSums& sums, const NearRequest& r, std::int64_t from) {
+    return each(bytes_.body, near_most, [&](const ByteSums& sums, const NearRequest& r, std::int64_t from) {
       std::array<std::uint16_t, near_most> at;
       const std::int64_t found = compare(sums, r, at.data(), totals);
       bool same = !totals.differ;
@@ -83,8 +83,8 @@ class Sums {
   NearTotals measure_all(std::vector<std::uint32_t>& times, std::vector<std::int64_t>& last) const {
     NearTotals totals;
     last.assign(static_cast<std::size_t>(bytes_.n - bytes_.body), 0);
-    each(bytes_.n, [&](const ByteSums& sums, const NearRequest& r, std::int64_t from) {
-      std::array<std::uint16_t, near_most> at;
+    each(bytes_.n, near_together, [&](const ByteSums& sums, const NearRequest& r, std::int64_t from) {
+      std::array<std::uint16_t, near_together> at;
       const std::int64_t found = measure(sums, r, at.data(), totals);
       for (std::int64_t i = 0; i < found; ++i) {
         const std::int64_t e = from + at[static_cast<std::size_t>(i)];
@@ -98,12 +98,12 @@ class Sums {
 
  private:
   template <class F>
-  bool each(std::int64_t n, F f) const {
-    for (std::int64_t from = 0; from < n; from += near_most) {
+  bool each(std::int64_t n, std::int64_t most, F f) const {
+    for (std::int64_t from = 0; from < n; from += most) {
       ByteSums sums = sums_;
       NearRequest r = request_;
       sums.a += from, sums.b += from, r.stored += from;
-      r.n = std::min<std::int64_t>(near_most, n - from);
+      r.n = std::min(most, n - from);
       if (!f(sums, r, from)) return false;
     }
     return true;

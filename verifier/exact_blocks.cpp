@@ -65,9 +65,10 @@ void ExactBlocks::enter(double multiplier, double offset) {
   const double steps = (offset + shift) - shift;
   split_ = split_ && std::fabs(offset) < 512;
   offset32_.push_back(static_cast<float>(steps)), offset_rest_.push_back(static_cast<float>(offset - steps));
-  // The division is one off at most: real numbers grow with the sum.
+  // The quotient is one off at most: real numbers grow with the sum.
   const auto value = [&](double sum) { return sum * multiplier + offset; };
-  double least = std::ceil((real_.low - offset) / multiplier), most = std::floor((real_.high - offset) / multiplier);
+  const double inverse = 1 / multiplier;
+  double least = std::ceil((real_.low - offset) * inverse), most = std::floor((real_.high - offset) * inverse);
   if (value(least - 1) >= real_.low) --least;
   else if (value(least) < real_.low) ++least;
   if (value(most + 1) <= real_.high) ++most;

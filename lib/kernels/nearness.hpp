@@ -79,7 +79,7 @@ struct ByteSums {
   double a_step = 0, b_step = 0, offset = 0;
 };
 
-/// measure() of such sums, of at most near_most elements; `acc`, `line` and `inside` are not read. No position but those near ones.
+/// measure() of such sums, of at most near_together elements; `acc`, `line` and `inside` are not read. No position but those near ones.
 std::int64_t measure(const ByteSums&, const NearRequest&, std::uint16_t* near, NearTotals&);
 
 struct ByteSumTotals {

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace lastbit::HWY_NAMESPACE {
 namespace {
+namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 SignedSums add_up(const T* w, std::int64_t n, std::int32_t zero_point) {
@@ -35,18 +36,24 @@ SignedSums add_up_bytes(bool is_signed, const std::byte* w, std::int64_t n, std:
   return is_signed ? add_up(reinterpret_cast<const std::int8_t*>(w), n, zero_point) : add_up(reinterpret_cast<const std::uint8_t*>(w), n, zero_point);
 }
 
-std::int64_t add_up_squares(const std::int8_t* w, std::int64_t n) {
-  constexpr std::int64_t chunk = 4096;
-  std::int64_t sum = 0;
-  for (std::int64_t from = 0; from < n; from += chunk) {
-    const std::int64_t to = std::min(n, from + chunk);
-    std::int32_t some = 0;
-    for (std::int64_t i = from; i < to; ++i) {
-      const std::int16_t v = w[i];  // 16 bits: no plain loop here may look like an 8-bit dot product (dot-inl.h)
-      some += v * v;
+HWY_ATTR std::int64_t add_up_squares(const std::int8_t* w, std::int64_t n) {
+  const hn::ScalableTag<std::int16_t> d16;
+  const hn::Rebind<std::int8_t, decltype(d16)> d8;
+  const hn::RepartitionToWide<decltype(d16)> d32;
+  constexpr std::int64_t lanes = HWY_LANES(std::int16_t), chunk = lanes << 14;  // 2^14 pairs of squares of at most 2^14 fit
+  std::int64_t sum = 0, i = 0;
+  while (i + lanes <= n) {
+    auto even = hn::Zero(d32), odd = hn::Zero(d32);
+    for (const std::int64_t end = std::min(n, i + chunk); i + lanes <= end; i += lanes) {
+      const auto v = hn::PromoteTo(d16, hn::LoadU(d8, w + i));
+      even = hn::ReorderWidenMulAccumulate(d32, v, v, even, odd);
     }
-    sum += some;
+    std::int32_t each[2][lanes / 2];
+    hn::StoreU(even, d32, each[0]), hn::StoreU(odd, d32, each[1]);
+    for (const auto& half : each)
+      for (const std::int32_t v : half) sum += v;
   }
+  for (; i < n; ++i) sum += std::int32_t{w[i]} * w[i];
   return sum;
 }
 

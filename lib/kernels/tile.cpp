@@ -112,20 +112,20 @@ void tile_products_on(const TileJob& job) {
 
 void square_sums_on(const std::byte* x, std::int64_t pixels, std::int64_t pixel_bytes, std::int64_t channels, std::int32_t zero_point, std::int64_t* sums) {
   const D32 d;
-  const hn::Rebind<std::uint8_t, D32> d8;
-  const V32 zero = hn::Set(d, zero_point);
+  const hn::Repartition<std::int16_t, D32> d16;
+  const hn::Rebind<std::uint8_t, decltype(d16)> d8;
+  const auto zero = hn::Set(d16, static_cast<std::int16_t>(zero_point));
+  constexpr auto step = static_cast<std::int64_t>(2 * lanes);
   for (std::int64_t i = 0; i < pixels; ++i, x += pixel_bytes) {
     const auto* p = reinterpret_cast<const std::uint8_t*>(x);
     std::int64_t sum = 0, c = 0;
-    for (; c + static_cast<std::int64_t>(lanes) <= channels;) {
-      V32 part = hn::Zero(d);  // 65536 squares of at most 255 fit
-      for (const std::int64_t end = std::min(channels, c + 16384); c + static_cast<std::int64_t>(lanes) <= end; c += static_cast<std::int64_t>(lanes)) {
-        const V32 q = hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, p + c)), zero);
-        part = hn::Add(part, hn::Mul(q, q));
+    while (c + step <= channels) {
+      V32 even = hn::Zero(d), odd = even;  // 32768 squares of at most 255 fit, all lanes together
+      for (const std::int64_t end = std::min<std::int64_t>(channels, c + 32768); c + step <= end; c += step) {
+        const auto q = hn::Sub(hn::PromoteTo(d16, hn::LoadU(d8, p + c)), zero);
+        even = hn::ReorderWidenMulAccumulate(d, q, q, even, odd);
       }
-      std::int32_t each[lanes];
-      hn::StoreU(part, d, each);
-      for (const std::int32_t v : each) sum += v;
+      sum += hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
     }
     for (; c < channels; ++c) sum += std::int64_t{p[c] - zero_point} * (p[c] - zero_point);
     sums[i] = sum;

@@ -57,18 +57,28 @@ struct Tiles : Tiling {
   void run();
 };
 
-/// The largest sqrt(sum (x - zero point)^2) of a block's positions.
+/// The largest sqrt(sum (x - zero point)^2) of a block's positions. Taps beside one another are one difference of sums from the first pixel on.
 void Tiles::measure(const std::byte* x, std::int64_t images) {
-  std::vector<std::int64_t> squares(static_cast<std::size_t>(plan.padded_positions()));
+  const std::int64_t padded = plan.padded_positions();
+  std::vector<std::int64_t> up_to(static_cast<std::size_t>(padded + 1));
+  struct Run {
+    std::int64_t begin, end;
+  };
+  std::vector<Run> runs;
+  for (const auto& t : taps[0]) {
+    if (!runs.empty() && runs.back().end == t.offset) ++runs.back().end;
+    else runs.push_back({t.offset, t.offset + 1});
+  }
   norms.clear();
   for (std::int64_t n = 0; n < images; ++n) {
-    square_sums(x + n * image_bytes, plan.padded_positions(), pixel_bytes, g.in_channels, static_cast<std::int32_t>(x_zero), squares.data());
+    square_sums(x + n * image_bytes, padded, pixel_bytes, g.in_channels, static_cast<std::int32_t>(x_zero), up_to.data() + 1);
+    for (std::size_t i = 1; i < up_to.size(); ++i) up_to[i] += up_to[i - 1];
     for (std::size_t b = 0; b + 1 < blocks.first.size(); ++b) {
       std::int64_t largest = 0;
       for (std::int64_t p = blocks.first[b]; p < blocks.first[b + 1]; ++p) {
-        const std::int64_t at = blocks.offsets[static_cast<std::size_t>(p)] / pixel_bytes;
+        const std::int64_t* at = up_to.data() + blocks.offsets[static_cast<std::size_t>(p)] / pixel_bytes;
         std::int64_t sum = 0;
-        for (const auto& t : taps[0]) sum += squares[static_cast<std::size_t>(at + t.offset)];
+        for (const auto& run : runs) sum += at[run.end] - at[run.begin];
         largest = std::max(largest, sum);
       }
       norms.push_back(std::sqrt(static_cast<double>(largest)));
