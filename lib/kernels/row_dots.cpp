@@ -9,7 +9,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lib/kernels/row_dots.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "lib/kernels/dot-inl.h"
@@ -63,7 +62,8 @@ HWY_NOINLINE HWY_ATTR void dots(const RowsJob& job, std::int64_t row, std::int64
     for (int r = 0; r < R; ++r) acc[r * at_once + o] = hn::Zero(d);
   }
   const std::byte* x = job.x + row * job.x_stride;
-  // A processor foresees no access beyond a page, which a row may just fill: the next channels' weights are asked for.
+  // A processor foresees no access beyond a page, which a row may just fill: the next channels' weights are asked for. Into the second cache:
+  // rows a page apart would crowd each other out of the first.
   const std::int64_t ahead = std::min<std::int64_t>(at_once * job.w_stride, 1 << 16);
   const auto step = [&](const std::byte* const (&p)[at_once], std::int64_t k) HWY_ATTR {
     V32 weight[at_once];
@@ -80,7 +80,7 @@ HWY_NOINLINE HWY_ATTR void dots(const RowsJob& job, std::int64_t row, std::int64
     const std::byte* p[at_once];
     for (std::int64_t o = 0; o < at_once; ++o) {
       p[o] = w[o] + k * T::step;
-      if (row == 0) hwy::Prefetch(p[o] + ahead);
+      if (row == 0) __builtin_prefetch(p[o] + ahead, 0, 2);
     }
     step(p, k);
   }
