@@ -15,7 +15,7 @@ void plane_sums(const StreamRequest&, Kind, const std::function<void(const SumBl
 
 /// Bytes stored channels last, as their output is; two axes. Weights that fit bytes. For targets with Kind::bytes.
 bool quads_take(const StreamRequest&, const OperandRange&);
-void quad_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&);
+void quad_sums(const StreamRequest&, const std::function<void(const SumBlock&)>&, StreamNotes&);
 
 /// Channels side by side, one output channel each: any order of storage, forward and transposed.
 bool channels_take(const StreamRequest&, const OperandRange&);

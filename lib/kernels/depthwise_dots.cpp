@@ -84,30 +84,36 @@ void channel_products_on(const ChannelJob& job) {
 
 void lay_quads_on(const QuadRow& row) {
   const D32 d;
+  const hn::RebindToUnsigned<D32> du;
   const hn::Rebind<std::uint8_t, D32> d8;
   constexpr auto width = static_cast<std::int64_t>(lanes);
   const V32 zero = hn::Set(d, row.zero), flip = hn::Set(d, row.flip ? 0x80 : 0);
-  for (std::int64_t q = 0; q < row.quads; ++q)
-    for (std::int64_t c = 0; c < row.padded_channels; c += width) {
-      const auto at = [&](std::int64_t position) HWY_ATTR {
-        const std::int64_t p = position - row.before;
-        if (!row.x || p < 0 || p >= row.positions) return zero;
-        const auto* x = reinterpret_cast<const std::uint8_t*>(row.x) + p * row.channels + c;
-        if (row.end - reinterpret_cast<const std::byte*>(x) >= width) return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, x)), flip);
-        alignas(64) std::uint8_t last[width] = {};
-        std::memcpy(last, x, static_cast<std::size_t>(row.end - reinterpret_cast<const std::byte*>(x)));
-        return hn::Xor(hn::PromoteTo(d, hn::Load(d8, last)), flip);
-      };
-      const std::int64_t back = q - row.dilation;
-      V32 quad;
-      if (back >= 0) {
-        const hn::RebindToUnsigned<D32> du;
-        quad = hn::BitCast(d, hn::ShiftRight<8>(hn::BitCast(du, hn::Load(d, row.to + back * row.padded_channels + c))));
-      } else {
-        quad = hn::Or(hn::Or(at(q), hn::ShiftLeft<8>(at(q + row.dilation))), hn::ShiftLeft<16>(at(q + 2 * row.dilation)));
-      }
-      hn::Store(hn::Or(quad, hn::ShiftLeft<24>(at(q + 3 * row.dilation))), d, row.to + q * row.padded_channels + c);
+  const auto start_of = [&](std::int64_t position) -> const std::byte* {  // null: padding
+    const std::int64_t p = position - row.before;
+    return !row.x || p < 0 || p >= row.positions ? nullptr : row.x + p * row.channels;
+  };
+  const auto load = [&](const std::byte* x, std::int64_t c) HWY_ATTR {
+    if (!x) return zero;
+    const auto* at = reinterpret_cast<const std::uint8_t*>(x + c);
+    if (HWY_LIKELY(row.end - (x + c) >= width)) return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, at)), flip);
+    alignas(64) std::uint8_t last[width] = {};
+    std::memcpy(last, at, static_cast<std::size_t>(row.end - (x + c)));
+    return hn::Xor(hn::PromoteTo(d, hn::Load(d8, last)), flip);
+  };
+  for (std::int64_t q = 0; q < row.quads; ++q) {
+    const std::int64_t back = q - row.dilation;
+    const std::byte* fourth = start_of(q + 3 * row.dilation);
+    std::int32_t* to = row.to + q * row.padded_channels;
+    if (back >= 0) {
+      const std::int32_t* before = row.to + back * row.padded_channels;
+      for (std::int64_t c = 0; c < row.padded_channels; c += width)
+        hn::Store(hn::Or(hn::BitCast(d, hn::ShiftRight<8>(hn::BitCast(du, hn::Load(d, before + c)))), hn::ShiftLeft<24>(load(fourth, c))), d, to + c);
+    } else {
+      const std::byte *first = start_of(q), *second = start_of(q + row.dilation), *third = start_of(q + 2 * row.dilation);
+      for (std::int64_t c = 0; c < row.padded_channels; c += width)
+        hn::Store(hn::Or(hn::Or(load(first, c), hn::ShiftLeft<8>(load(second, c))), hn::Or(hn::ShiftLeft<16>(load(third, c)), hn::ShiftLeft<24>(load(fourth, c)))), d, to + c);
     }
+  }
 }
 
 #if LASTBIT_BYTES
@@ -133,10 +139,14 @@ void quad_products_on(const QuadJob& job) {
 #if LASTBIT_BYTES
   constexpr auto width = static_cast<std::int64_t>(lanes);
   std::int64_t i = 0;
-  for (; i + 8 <= job.outputs; i += 8)
-    for (std::int64_t c = 0; c < job.channels; c += width) quad_tile<8>(job, i, c);
-  for (; i < job.outputs; ++i)
-    for (std::int64_t c = 0; c < job.channels; c += width) quad_tile<1>(job, i, c);
+  const auto tiles = [&]<int P>() {
+    for (; i + P <= job.outputs; i += P)
+      for (std::int64_t c = 0; c < job.channels; c += width) quad_tile<P>(job, i, c);
+  };
+  tiles.template operator()<8>();
+  tiles.template operator()<4>();
+  tiles.template operator()<2>();
+  tiles.template operator()<1>();
 #else
   ensure(job.outputs == 0, "this instruction set multiplies int16 only");
 #endif

@@ -12,6 +12,7 @@
 #include <hwy/highway.h>
 
 #include "lib/kernels/dot-inl.h"
+#include "lib/kernels/lanes-inl.h"
 
 LASTBIT_BEFORE_NAMESPACE();
 namespace lastbit::HWY_NAMESPACE {
@@ -103,15 +104,6 @@ HWY_INLINE V32 nearest(VF x) {
   return V32{_mm_cvtps_epi32(x.raw)};
 #else
   return hn::NearestInt(x);
-#endif
-}
-
-/// x less the nearest integer, ties to even; exact.
-HWY_INLINE VF from_nearest(VF x) {
-#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
-  return VF{_mm512_reduce_ps(x.raw, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-#else
-  return hn::Sub(x, hn::Round(x));
 #endif
 }
 
@@ -332,7 +324,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
       if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
     V32 y;
     if constexpr (Events) {
-      const auto count = [&](V32& of, M32 m) HWY_ATTR { of = hn::Add(of, hn::VecFromMask(d, Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))))); };
+      const auto count = [&](V32& of, M32 m) HWY_ATTR { of = add_where(Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))), of, hn::Set(d, -1)); };
       const auto is_tie = [&](VF t) HWY_ATTR { return hn::RebindMask(d, hn::Eq(hn::Abs(from_nearest(t)), half)); };
       if constexpr (How == Way::ranged) {  // bounds are integers: what is inside them rounds to them at most
         const VF inside = hn::Min(hn::Max(x, low), high);

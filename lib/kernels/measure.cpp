@@ -10,6 +10,7 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
+#include "lib/kernels/lanes-inl.h"
 #include "lib/kernels/nearness-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -141,33 +142,6 @@ HWY_ATTR HWY_INLINE Pair mul(const Pair& a, const Pair& b) { return {hn::Mul(a.l
 
 constexpr float slack = 2e-7f;  // of an error's float32, where it is at most 1, and of the distance at which it is near
 constexpr bool fused = HWY_NATIVE_FMA != 0;
-
-/// x less the nearest integer: |x| < 2^22, or anything.
-HWY_ATTR HWY_INLINE VF from_nearest(VF x) {
-#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
-  return VF{_mm512_reduce_ps(x.raw, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-#else
-  return hn::Sub(x, nearest(F(), x));
-#endif
-}
-
-/// The larger of two magnitudes.
-HWY_ATTR HWY_INLINE VF larger_magnitude(VF a, VF b) {
-#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
-  return VF{_mm512_range_ps(a.raw, b.raw, 0b1011)};
-#else
-  return hn::Max(hn::Abs(a), hn::Abs(b));
-#endif
-}
-
-/// sum + v where the mask is set.
-HWY_ATTR HWY_INLINE VI add_where(hn::Mask<I> mask, VI sum, VI v) {
-#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
-  return VI{_mm512_mask_add_epi32(sum.raw, mask.raw, sum.raw, v.raw)};
-#else
-  return hn::Add(sum, hn::IfThenElseZero(mask, v));
-#endif
-}
 
 /// What is open after a look in float32, in float64: seldom.
 class Closer {

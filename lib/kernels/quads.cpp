@@ -15,25 +15,41 @@
 namespace lastbit {
 namespace {
 
-/// Weights by kernel row, quad and channel; what the sums begin with.
+/// Weights by kernel row, quad and channel; what the sums begin with; what the notes say of channels.
 struct QuadWeights {
   std::vector<std::int32_t> w, start;
-  QuadWeights(const StreamRequest& r, std::int64_t padded, std::int64_t quads, std::int64_t x_zero) {
-    const Geometry& g = r.geometry;
-    const StoredOperands& in = r.operands;
-    const std::int64_t KH = g.kernel[1], KW = g.kernel[2];
-    w.assign(static_cast<std::size_t>(KH * quads * padded), 0);
+  QuadWeights(const StreamRequest& r, std::int64_t padded, std::int64_t quads, std::int64_t x_zero, StreamNotes& notes) {
+    const auto channels = static_cast<std::size_t>(r.geometry.groups);
+    w.assign(static_cast<std::size_t>(r.geometry.kernel[1] * quads * padded), 0);
     start.assign(static_cast<std::size_t>(padded), 0);
-    for (std::int64_t c = 0; c < g.groups; ++c) {
-      std::int64_t total = 0;
-      for (std::int64_t t = 0; t < KH * KW; ++t) {
-        const std::int64_t v = stored_value(in.w_dtype, in.w, c * KH * KW + t) - in.w_zero_point_of(c), kw = t % KW;
-        auto& dword = w[static_cast<std::size_t>((t / KW * quads + kw / 4) * padded + c)];
-        dword = static_cast<std::int32_t>(static_cast<std::uint32_t>(dword) | (static_cast<std::uint32_t>(v) & 0xFF) << (8 * (kw % 4)));
-        total += v;
+    notes.w_sum.assign(channels, 0), notes.w_size.assign(channels, 0);
+    if (is_signed(r.operands.w_dtype)) pack<std::int8_t>(r, padded, quads, 0, notes);
+    else pack<std::uint8_t>(r, padded, quads, 128, notes);  // weights_fit_bytes()
+    for (std::size_t c = 0; c < channels; ++c) start[c] = static_cast<std::int32_t>(-x_zero * notes.w_sum[c]);
+  }
+
+ private:
+  template <class W>
+  void pack(const StreamRequest& r, std::int64_t padded, std::int64_t quads, std::int32_t zero_point, StreamNotes& notes) {
+    const std::int64_t KH = r.geometry.kernel[1], KW = r.geometry.kernel[2];
+    const auto* taps = reinterpret_cast<const W*>(r.operands.w);
+    for (std::int64_t kh = 0; kh < KH; ++kh)
+      for (std::int64_t q = 0; q < quads; ++q) {
+        std::int32_t* dwords = w.data() + (kh * quads + q) * padded;
+        const std::int64_t from = kh * KW + 4 * q, count = std::min<std::int64_t>(4, KW - 4 * q);
+        for (std::int64_t c = 0; c < r.geometry.groups; ++c) {
+          const W* at = taps + c * KH * KW + from;
+          std::uint32_t dword = 0;
+          std::int32_t sum = 0, size = 0;
+          for (std::int64_t k = 0; k < count; ++k) {
+            const std::int32_t v = std::int32_t{at[k]} - zero_point;
+            dword |= (static_cast<std::uint32_t>(v) & 0xFF) << (8 * k);
+            sum += v, size += v < 0 ? -v : v;
+          }
+          dwords[c] = static_cast<std::int32_t>(dword);
+          notes.w_sum[static_cast<std::size_t>(c)] += sum, notes.w_size[static_cast<std::size_t>(c)] += size;
+        }
       }
-      start[static_cast<std::size_t>(c)] = static_cast<std::int32_t>(-x_zero * total);
-    }
   }
 };
 
@@ -46,14 +62,14 @@ bool quads_take(const StreamRequest& r, const OperandRange& range) {
   return g.in[0] == 1 && g.out[0] == 1 && g.kernel[0] == 1 && g.begin[0] == 0 && g.taps() <= 4096 && tiles_take(r, range, Kind::bytes) && weights_fit_bytes(in);
 }
 
-void quad_sums(const StreamRequest& r, const std::function<void(const SumBlock&)>& sink) {
+void quad_sums(const StreamRequest& r, const std::function<void(const SumBlock&)>& sink, StreamNotes& notes) {
   thread_local Scratch rows, sums;
   const Geometry& g = r.geometry;
   const StoredOperands& in = r.operands;
   const WindowPlan plan = window_plan(g);
   const std::int64_t C = g.groups, lanes = kernel_target().lanes, padded = (C + lanes - 1) / lanes * lanes, KH = g.kernel[1], quads = (g.kernel[2] + 3) / 4, OW = g.out[2], P = g.positions();
   const std::int64_t x_zero = in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0), span = (KH - 1) * g.dilation[1] + 1, row_dwords = plan.padded[2] * padded;
-  const QuadWeights weights(r, padded, quads, x_zero);
+  const QuadWeights weights(r, padded, quads, x_zero, notes);
   auto* memory = rows.get<std::int32_t>(span * row_dwords);
   auto* acc = sums.get<std::int32_t>(OW * padded);
   std::vector<std::int64_t> held(static_cast<std::size_t>(span));  // the padded row that each place has

@@ -65,7 +65,7 @@ std::string stream_sums(const StreamRequest& request, const std::function<void(c
     plane_sums(request, *planes, sink);
     name = "depthwise@" + target.name;
   } else if (target.bytes && quads_take(request, range)) {
-    quad_sums(request, sink);
+    quad_sums(request, sink, notes);
     name = "quads@" + target.name;
   } else if (channels_take(request, range)) {
     channel_sums(request, sink, notes.pack_seconds);
