@@ -1,6 +1,8 @@
 // words.cpp: see words.hpp.
 #include "lib/dump/words.hpp"
 
+#include <algorithm>
+
 namespace lastbit {
 namespace {
 
@@ -25,6 +27,7 @@ std::size_t shown(std::string_view s, std::size_t at) {
 
 std::string one_line(std::string_view text, std::size_t longest) {
   constexpr char hex[] = "0123456789abcdef";
+  if (text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; })) return std::string(text);  // nearly every name
   std::string line;
   for (std::size_t i = 0; i < text.size();) {
     if (line.size() >= longest) return line + "...";
