@@ -50,9 +50,7 @@ ChosenProfile named_profile(const std::string& option) {
 
 ChosenProfile choose_profile(const Dump& dump, const LayerEntry& entry, const std::string& option) {
   ChosenProfile c;
-  Layer as;  // the producer alone, for conditions on it
-  as.producer = dump.producer();
-  as.facts = common_facts(as);
+  const Layer& as = dump.producer_alone();
   if (!option.empty()) c = named_profile(option);
   else if (const std::string named = !entry.profile.empty() ? entry.profile : dump.profile(); !named.empty()) {
     const auto choice = ProfileChoice::parse(named);

@@ -82,6 +82,7 @@ struct Dump::State {
   std::string name, place;  // place: of the manifest
   std::filesystem::path directory;
   Manifest manifest;
+  Layer producer_alone;
   std::unique_ptr<Files> files;
   mutable Kept kept;
 
@@ -105,6 +106,8 @@ Dump Dump::open(const std::filesystem::path& path, bool check_profiles) {
     check_profile(state->manifest.profile, state->place);
     for (const auto& l : state->manifest.layers) check_profile(l.profile, l.attributes.place);
   }
+  state->producer_alone.producer = state->manifest.producer;
+  state->producer_alone.facts = producer_facts(state->manifest.producer);
   state->kept.expect(state->manifest.layers);
   state->files = std::make_unique<Files>(state->directory, state->manifest.parent, state->place);
   Dump dump;
@@ -114,6 +117,7 @@ Dump Dump::open(const std::filesystem::path& path, bool check_profiles) {
 
 const std::string& Dump::name() const { return state_->name; }
 const Producer& Dump::producer() const { return state_->manifest.producer; }
+const Layer& Dump::producer_alone() const { return state_->producer_alone; }
 const std::string& Dump::profile() const { return state_->manifest.profile; }
 const std::vector<LayerEntry>& Dump::layers() const { return state_->manifest.layers; }
 const std::map<std::string, TensorEntry>& Dump::tensors() const { return state_->manifest.tensors; }
@@ -244,16 +248,16 @@ Tensor read_through(const Tensor& t, const TensorEntry& e, Role role, const std:
 
 /// `stored`: null, or where to leave what is not brought into order.
 Layer bound(const Dump& dump, const std::string& place, const LayerEntry& entry, const std::string& isa, StoredLayer* stored) {
-  Layer layer;
+  Layer layer = dump.producer_alone();
   layer.name = entry.name;
   layer.op = entry.op;
   layer.place = place + ": layer " + one_line(entry.name);
   layer.attributes = entry.attributes;
   layer.attributes.place = layer.place;
-  layer.producer = dump.producer();
   if (!isa.empty()) {  // what the producer said of its own instruction set no longer holds
     layer.producer.fields["isa"] = isa;
     layer.producer.fields.erase("u8s8_pairs");
+    layer.facts = producer_facts(layer.producer);
   }
 
   const Operator* op = find_operator(entry.op);
@@ -271,7 +275,7 @@ Layer bound(const Dump& dump, const std::string& place, const LayerEntry& entry,
   };
   bind_all(entry.inputs, "input ", layer.inputs, stored ? &stored->inputs : nullptr);
   bind_all(entry.outputs, "output ", layer.outputs, stored ? &stored->outputs : nullptr);
-  layer.facts = common_facts(layer);
+  add_facts(layer, layer.facts);
   if (op && op->facts) op->facts(layer, layer.facts);
   return layer;
 }

@@ -44,6 +44,8 @@ class Dump {
 
   const std::string& name() const;             // as given on the command line, for messages and reports
   const Producer& producer() const;
+  /// A layer of nothing but the producer and its facts: what every layer begins as, and what conditions on the producer alone are asked of.
+  const Layer& producer_alone() const;
   const std::string& profile() const;          // may be empty
   const std::vector<LayerEntry>& layers() const;
   const std::map<std::string, TensorEntry>& tensors() const;

@@ -5,7 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <functional>
-#include <sstream>
+#include <string_view>
 
 #include "lib/error.hpp"
 
@@ -112,9 +112,9 @@ void expect_isa(const std::string& isa, const std::string& place) {
   throw Error(place, "found the instruction set \"" + isa + "\", expected one of " + all);
 }
 
-std::set<std::string> common_facts(const Layer& layer) {
+std::set<std::string> producer_facts(const Producer& producer) {
   std::set<std::string> facts;
-  const std::string isa = layer.producer.at("isa").empty() ? "avx512_vnni" : layer.producer.at("isa");
+  const std::string isa = producer.at("isa").empty() ? "avx512_vnni" : producer.at("isa");
   facts.insert("isa:" + isa);
   const bool arm = isa.rfind("neon", 0) == 0;
   facts.insert(arm ? "arm" : "x86");
@@ -124,15 +124,27 @@ std::set<std::string> common_facts(const Layer& layer) {
   if (isa.rfind("avx512", 0) == 0) facts.insert("avx512");
   if (isa == "avx" || isa == "sse4.1") facts.insert("no_avx2");
   else if (!arm) facts.insert("avx2");
-  const std::string u8s8 = layer.producer.at("u8s8_pairs");
+  const std::string u8s8 = producer.at("u8s8_pairs");
   if (u8s8 == "saturate" || (u8s8.empty() && facts.count("no_vnni") && facts.count("avx2"))) facts.insert("u8s8_saturates");
-  for (const auto& [key, value] : layer.producer.fields)
+  for (const auto& [key, value] : producer.fields)
     if (key != "isa") facts.insert(key + ":" + value);
-  if (const std::string names = layer.producer.at("kernels"); !names.empty()) {  // "Conv 6, QLinearConv 12": names, and how often
-    std::istringstream kernels(names);
-    for (std::string word; kernels >> word;)
-      if (std::isalpha(static_cast<unsigned char>(word[0]))) facts.insert("kernel:" + word);
+  constexpr std::string_view space = " \t\n\v\f\r";
+  const std::string kernels = producer.at("kernels");  // "Conv 6, QLinearConv 12": names, and how often
+  for (std::size_t at = kernels.find_first_not_of(space); at != std::string::npos;) {
+    const std::size_t end = std::min(kernels.find_first_of(space, at), kernels.size());
+    if (std::isalpha(static_cast<unsigned char>(kernels[at]))) facts.insert("kernel:" + kernels.substr(at, end - at));
+    at = kernels.find_first_not_of(space, end);
   }
+  return facts;
+}
+
+std::set<std::string> common_facts(const Layer& layer) {
+  std::set<std::string> facts = producer_facts(layer.producer);
+  add_facts(layer, facts);
+  return facts;
+}
+
+void add_facts(const Layer& layer, std::set<std::string>& facts) {
   for (const auto& [port, t] : layer.inputs) {
     facts.insert(port + ":" + std::string(name(t.dtype)));
     if (port == "x" && !t.memory_layout.empty()) facts.insert("memory:" + t.memory_layout);
@@ -163,7 +175,6 @@ std::set<std::string> common_facts(const Layer& layer) {
     if (groups > 1 && w.dim(1) == 1 && w.dim(0) == groups) facts.insert("depthwise");
     if (!transposed && groups > 1 && w.dim(1) == 1) facts.insert("depthwise_multiplier");
   }
-  return facts;
 }
 
 namespace {

@@ -72,6 +72,9 @@ struct Layer {
 /// producer's "kernels", "u8s8_saturates" (products of uint8 and int8 share 16-bit registers: the producer's "u8s8_pairs",
 /// else what the instruction set does).
 std::set<std::string> common_facts(const Layer&);
+/// Those of them that the producer alone decides, and the others.
+std::set<std::string> producer_facts(const Producer&);
+void add_facts(const Layer&, std::set<std::string>&);
 
 /// Whether a condition of a profile's cell holds: "fact", "!fact", "version>=2.13" (also < <= > ==), or "groups<=100" over an
 /// integer attribute.
