@@ -2,6 +2,7 @@
 #include "lib/profile/expression.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -117,17 +118,28 @@ Kind kind_of(Kind a, Kind b) {
   return a == Kind::f32 || b == Kind::f32 ? Kind::f32 : Kind::literal;
 }
 
+/// As many as there are channels, or one: all alike, as most constants are.
+using Values = std::vector<double>;
+
+void spread(Values& v, std::size_t n) {
+  if (v.size() < n) v.resize(n, v[0]);
+}
+
 /// One step on both sides' values, into the left's.
 template <class F>
 Column step(Column a, const Column& b, F f) {
   a.kind = kind_of(a.kind, b.kind);
+  spread(a.values, b.values.size());
   double* v = a.values.data();
-  const double* w = b.values.data();
   const std::size_t n = a.values.size();
-  if (a.kind == Kind::f32)
-    for (std::size_t i = 0; i < n; ++i) v[i] = static_cast<double>(f(static_cast<float>(v[i]), static_cast<float>(w[i])));
-  else
-    for (std::size_t i = 0; i < n; ++i) v[i] = f(v[i], w[i]);
+  const auto all = [&](auto right) {
+    if (a.kind == Kind::f32)
+      for (std::size_t i = 0; i < n; ++i) v[i] = static_cast<double>(f(static_cast<float>(v[i]), static_cast<float>(right(i))));
+    else
+      for (std::size_t i = 0; i < n; ++i) v[i] = f(v[i], right(i));
+  };
+  if (b.values.size() == n) all([w = b.values.data()](std::size_t i) { return w[i]; });
+  else all([one = b.values[0]](std::size_t) { return one; });
   return a;
 }
 
@@ -141,18 +153,23 @@ Column each(Column a, Kind kind, F f) {
 
 double single(double v) { return static_cast<double>(static_cast<float>(v)); }
 
+Column named(const Node& n, std::span<const Names> channels) {
+  const auto value = [&](const Names& names) {
+    if (!names.has(n.slot)) throw Error("expression", "found the name \"" + n.name + "\", expected one that this layer has");
+    return names.value(n.slot);
+  };
+  const auto bits = std::bit_cast<std::uint64_t>(value(channels[0]));  // 0 and -0 differ
+  if (std::all_of(channels.begin(), channels.end(), [&](const Names& names) { return std::bit_cast<std::uint64_t>(value(names)) == bits; })) return {Kind::f64, {std::bit_cast<double>(bits)}};
+  Column c{Kind::f64, Values(channels.size())};
+  std::transform(channels.begin(), channels.end(), c.values.begin(), value);
+  return c;
+}
+
 Column evaluate(const Node& n, std::span<const Names> channels) {
   const auto of = [&](std::size_t i) { return evaluate(n.of[i], channels); };
   switch (n.what) {
-    case What::number: return {Kind::literal, std::vector<double>(channels.size(), n.number)};
-    case What::name: {
-      Column c{Kind::f64, std::vector<double>(channels.size())};
-      for (std::size_t i = 0; i < channels.size(); ++i) {
-        if (!channels[i].has(n.slot)) throw Error("expression", "found the name \"" + n.name + "\", expected one that this layer has");
-        c.values[i] = channels[i].value(n.slot);
-      }
-      return c;
-    }
+    case What::number: return {Kind::literal, {n.number}};
+    case What::name: return named(n, channels);
     case What::negate: {
       Column a = of(0);
       return each(std::move(a), a.kind, [](double v) { return -v; });
@@ -184,7 +201,9 @@ Column evaluate(const Node& n, std::span<const Names> channels) {
     case What::max: return step(of(0), of(1), [](auto a, auto b) { return a < b ? b : a; });
     case What::fma: {
       Column a = of(0);
-      const Column b = of(1), c = of(2);
+      Column b = of(1), c = of(2);
+      const std::size_t most = std::max({a.values.size(), b.values.size(), c.values.size()});
+      for (Column* one : {&a, &b, &c}) spread(one->values, most);
       const bool wide = a.kind == Kind::f64 || b.kind == Kind::f64 || c.kind == Kind::f64;
       a.kind = wide ? Kind::f64 : Kind::f32;
       for (std::size_t i = 0; i < a.values.size(); ++i)
@@ -220,7 +239,12 @@ Expression Expression::parse(const std::string& text, const std::string& place) 
 
 void Names::missing(std::string_view name) { throw Error("expression", "found the name \"" + std::string(name) + "\", expected one that this layer has"); }
 
-Column Expression::evaluate(std::span<const Names> channels) const { return lastbit::evaluate(*root_, channels); }
+Column Expression::evaluate(std::span<const Names> channels) const {
+  if (channels.empty()) return {};
+  Column c = lastbit::evaluate(*root_, channels);
+  spread(c.values, channels.size());
+  return c;
+}
 
 Scalar Expression::evaluate(const Names& names) const {
   const Column c = evaluate(std::span(&names, 1));
