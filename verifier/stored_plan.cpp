@@ -35,8 +35,8 @@ const std::byte* bytes_of(const Tensor& t, const std::map<std::string, const std
 std::vector<std::int64_t> weight_zero_points(const Tensor& w, const Geometry& g) {
   const auto n = static_cast<std::int64_t>(w.q.zero_point.size());
   if (n <= 1) return {w.q.integer_zero_point()};
-  std::vector<std::int64_t> all;
-  for (std::int64_t c = 0; c < g.groups * g.out_channels; ++c) all.push_back(w.q.integer_zero_point(g.transposed ? c % n : c));
+  std::vector<std::int64_t> all(static_cast<std::size_t>(g.groups * g.out_channels));
+  for (std::int64_t c = 0; auto& z : all) z = w.q.integer_zero_point(g.transposed ? c % n : c), ++c;
   return all;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <list>
 
 #include "lib/dump/files.hpp"
@@ -175,9 +176,9 @@ void Dump::State::load_qparams(Tensor& t, const TensorEntry& e, const std::strin
       if (a.shape != expected) refuse(at, "the shape " + to_string(a.shape), to_string(expected) + (e.group_size ? " (channel, group)" : " (one a channel)"));
     });
     q.scale = scale.f64();
-    for (std::size_t i = 0; i < q.scale.size(); ++i)
-      if (!is_scale(q.scale[i]) && !(q.scale[i] == 0 && manifest.zero_scales.count(e.name)))
-        refuse(at, "the scale " + std::to_string(q.scale[i]) + " at " + std::to_string(i), "positive finite numbers that float32 can hold");
+    const bool zero_too = manifest.zero_scales.count(e.name) > 0;
+    const auto bad = std::find_if_not(q.scale.begin(), q.scale.end(), [&](double v) { return is_scale(v) || (v == 0 && zero_too); });
+    if (bad != q.scale.end()) refuse(at, "the scale " + std::to_string(*bad) + " at " + std::to_string(bad - q.scale.begin()), "positive finite numbers that float32 can hold");
   } else if (e.scale) {
     q.scale = {*e.scale};
   }
@@ -189,12 +190,13 @@ void Dump::State::load_qparams(Tensor& t, const TensorEntry& e, const std::strin
     });
     q.float_zero_point = is_float(zero.dtype);
     q.zero_point = zero.f64();
-    for (std::size_t i = 0; i < q.zero_point.size(); ++i) {
-      const auto at_i = static_cast<std::int64_t>(i);
-      const double z = q.zero_point[i];
-      if (q.float_zero_point ? !std::isfinite(z) : z < static_cast<double>(type.min) || z > static_cast<double>(type.max) || std::abs(z) > 0x1p53)
-        refuse(at, "the zero point " + (q.float_zero_point ? std::to_string(q.zero_point[i]) : std::to_string(zero.integer(at_i))) + " at " + std::to_string(i),
-               q.float_zero_point ? "finite numbers" : "values of " + std::string(type.name));
+    constexpr double exact = 0x1p53, largest = std::numeric_limits<double>::max();
+    const double low = q.float_zero_point ? -largest : std::max(static_cast<double>(type.min), -exact), high = q.float_zero_point ? largest : std::min(static_cast<double>(type.max), exact);
+    const auto bad = std::find_if_not(q.zero_point.begin(), q.zero_point.end(), [&](double z) { return z >= low && z <= high; });
+    if (bad != q.zero_point.end()) {
+      const auto i = bad - q.zero_point.begin();
+      refuse(at, "the zero point " + (q.float_zero_point ? std::to_string(*bad) : std::to_string(zero.integer(i))) + " at " + std::to_string(i),
+             q.float_zero_point ? "finite numbers" : "values of " + std::string(type.name));
     }
   } else if (e.zero_point) {
     q.zero_point = {*e.zero_point};
@@ -223,19 +225,20 @@ void need_integer_zero_points(Tensor& t, const std::string& op, const std::strin
 }
 
 /// The tensor as the operator's order of axes has it, without its values.
-Tensor turned(const Tensor& t, const std::vector<int>& order) {
-  Tensor r = t;
+Tensor turned(Tensor t, std::vector<int> order) {
+  const Shape stored = t.shape;
+  const int axis = t.q.axis;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    r.shape[i] = t.shape[static_cast<std::size_t>(order[i])];
-    if (t.q.axis >= 0 && order[i] == t.q.axis) r.q.axis = static_cast<int>(i);
+    t.shape[i] = stored[static_cast<std::size_t>(order[i])];
+    if (axis >= 0 && order[i] == axis) t.q.axis = static_cast<int>(i);
   }
-  r.stored_axes = order;
-  r.data = nullptr;
-  return r;
+  t.stored_axes = std::move(order);
+  t.data = nullptr;
+  return t;
 }
 
 /// `stored`: gets the bytes of a tensor that is left as it is.
-Tensor read_through(const Tensor& t, const TensorEntry& e, Role role, const std::string& place, const std::byte** stored) {
+Tensor read_through(Tensor t, const TensorEntry& e, Role role, const std::string& place, const std::byte** stored) {
   if (e.layout.empty()) return t;
   const std::string wanted = wanted_layout(role, e.layout);
   if (wanted.empty()) refuse(place, "the layout " + in_quotes(e.layout), role == Role::activation ? "letters of NCHW" : "letters of OIHW");
@@ -243,7 +246,7 @@ Tensor read_through(const Tensor& t, const TensorEntry& e, Role role, const std:
   if (t.q.group_size > 0) refuse(place, "groups of scales along the last axis of " + e.layout, "a tensor stored as " + wanted);
   if (!stored) return permuted(t, axis_order(e.layout, wanted));
   *stored = t.data;
-  return turned(t, axis_order(e.layout, wanted));
+  return turned(std::move(t), axis_order(e.layout, wanted));
 }
 
 /// `stored`: null, or where to leave what is not brought into order.
@@ -268,7 +271,7 @@ Layer bound(const Dump& dump, const std::string& place, const LayerEntry& entry,
       Tensor t = dump.load(name);
       if (op && t.q.float_zero_point && !takes_fractions(entry.op)) need_integer_zero_points(t, entry.op, layer.place + ": " + side + one_line(port));
       const std::byte* bytes = nullptr;
-      if (spatial) t = read_through(t, dump.tensors().at(name), port == "weight" ? weight : Role::activation, layer.place + ": " + side + one_line(port), left ? &bytes : nullptr);
+      if (spatial) t = read_through(std::move(t), dump.tensors().at(name), port == "weight" ? weight : Role::activation, layer.place + ": " + side + one_line(port), left ? &bytes : nullptr);
       if (bytes) left->emplace(port, bytes);
       tensors.emplace(port, std::move(t));
     }

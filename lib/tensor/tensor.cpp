@@ -42,7 +42,8 @@ T load(const std::byte* p, std::int64_t i) {
 template <class Out, class T>
 std::vector<Out> widen(const Tensor& t) {
   std::vector<Out> v(static_cast<std::size_t>(t.size()));
-  for (std::size_t i = 0; i < v.size(); ++i) v[i] = static_cast<Out>(load<T>(t.data, static_cast<std::int64_t>(i)));
+  const std::byte* from = t.data;
+  for (Out& to : v) to = static_cast<Out>(load<T>(from, 0)), from += sizeof(T);
   return v;
 }
 
@@ -86,6 +87,7 @@ std::int64_t Tensor::channel_of(std::int64_t i) const {
     const std::int64_t last = dim(-1), groups = (last + q.group_size - 1) / q.group_size;
     return i / last * groups + i % last / q.group_size;
   }
+  if (shape.size() == 1) return i;
   std::int64_t inner = 1;
   for (std::size_t a = static_cast<std::size_t>(q.axis) + 1; a < shape.size(); ++a) inner *= shape[a];
   return i / inner % shape[static_cast<std::size_t>(q.axis)];
