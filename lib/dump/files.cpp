@@ -19,7 +19,8 @@ bool ends_with(const std::string& s, const std::string& end) { return s.size() >
 
 /// A '#' belongs to the name of a file unless an archive's ending stands before it.
 Reference split(const std::string& file) {
-  for (const auto& [end, kind] : {std::pair(std::string(".npz#"), Reference::npz), std::pair(std::string(".safetensors#"), Reference::safetensors)})
+  using namespace std::string_view_literals;
+  for (const auto& [end, kind] : {std::pair(".npz#"sv, Reference::npz), std::pair(".safetensors#"sv, Reference::safetensors)})
     if (const auto at = file.find(end); at != std::string::npos) return {file.substr(0, at + end.size() - 1), file.substr(at + end.size()), kind};
   return {file, {}, Reference::npy};
 }

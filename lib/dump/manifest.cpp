@@ -12,12 +12,22 @@
 namespace lastbit {
 namespace {
 
+/// Where something stands, in words only when it is refused.
+struct Place {
+  const std::string& manifest;
+  std::string_view kind{}, name{};  // "tensor", "layer" and its name
+  std::string_view key{};           // of it, or of the manifest
+
+  operator std::string() const { return manifest + (kind.empty() ? "" : ": " + std::string(kind) + " " + one_line(name)) + (key.empty() ? "" : ": \"" + std::string(key) + '"'); }
+  Place at(std::string_view its_key) const { return {manifest, kind, name, its_key}; }
+};
+
 /// One JSON object and where it stands. Unknown keys are allowed; a key that is null counts as absent.
 struct Object {
   const Json& json;
-  std::string place;
+  Place place;
 
-  Object(const Json& j, std::string where) : json(j), place(std::move(where)) {
+  Object(const Json& j, Place where) : json(j), place(where) {
     if (!json.is_object()) refuse(place, described(json), "an object");
   }
   const Json* find(const char* key) const {
@@ -30,7 +40,7 @@ struct Object {
     return *j;
   }
   [[noreturn]] void wrong(const char* key, const Json& j, const std::string& expected) const {
-    refuse(place + ": \"" + key + '"', described(j), expected);
+    refuse(place.at(key), described(j), expected);
   }
   std::string text(const char* key, const char* expected, bool required) const {
     if (!required && !find(key)) return {};
@@ -53,7 +63,7 @@ const Json* number_or_file(const Object& t, const char* key, std::string& file, 
   const Json* j = t.find(key);
   if (!j) return nullptr;
   if (j->is_object()) {
-    const Object o(*j, t.place + ": \"" + key + '"');
+    const Object o(*j, t.place.at(key));
     file = o.text("file", "a path", true);
     check_path(file, parent_allowed, o.place);
     return nullptr;
@@ -75,20 +85,20 @@ double zero_point_number(const Object& t, const Json& j, const DTypeInfo& type) 
 }
 
 TensorEntry tensor(const std::string& name, const Json& json, const std::string& place, bool parent) {
-  const Object t(json, place + ": tensor " + one_line(name));
+  const Object t(json, {place, "tensor", name});
   TensorEntry e;
   e.name = name;
   e.file = t.text("file", "a path", true);
-  check_path(e.file, parent, t.place + ": \"file\"");
+  check_path(e.file, parent, t.place.at("file"));
   const std::string type_name = t.text("dtype", "uint8, int8, ... float64", true);
   const auto dtype = dtype_named(type_name);
-  if (!dtype) refuse(t.place + ": \"dtype\"", in_quotes(type_name), "uint8, int8, uint16, int16, int32, int64, uint4, int4, uint2, int2, float16, float32 or float64");
+  if (!dtype) refuse(t.place.at("dtype"), in_quotes(type_name), "uint8, int8, uint16, int16, int32, int64, uint4, int4, uint2, int2, float16, float32 or float64");
   e.dtype = *dtype;
   const DTypeInfo& type = info(*dtype);
 
   e.packed = t.text("packed", "\"low_first\" or \"high_first\"", false);
-  if (!e.packed.empty() && e.packed != "low_first" && e.packed != "high_first") refuse(t.place + ": \"packed\"", in_quotes(e.packed), "\"low_first\" or \"high_first\"");
-  if (!e.packed.empty() && type.bits >= 8) refuse(t.place + ": \"packed\"", "values of " + type_name, "4- or 2-bit values");
+  if (!e.packed.empty() && e.packed != "low_first" && e.packed != "high_first") refuse(t.place.at("packed"), in_quotes(e.packed), "\"low_first\" or \"high_first\"");
+  if (!e.packed.empty() && type.bits >= 8) refuse(t.place.at("packed"), "values of " + type_name, "4- or 2-bit values");
   if (const Json* shape = t.find("shape")) {
     if (!shape->is_array()) t.wrong("shape", *shape, "a list of integers");
     e.shape.emplace();
@@ -96,12 +106,12 @@ TensorEntry tensor(const std::string& name, const Json& json, const std::string&
       if (!d.is_number_unsigned() || d.get<std::uint64_t>() > INT64_MAX) t.wrong("shape", d, "integers of 0 or more");
       e.shape->push_back(d.get<std::int64_t>());
     }
-    checked_bytes(*e.shape, stored_bytes(e.dtype), t.place + ": \"shape\"");
+    checked_bytes(*e.shape, stored_bytes(e.dtype), t.place.at("shape"));
   }
   if (!e.packed.empty() && (!e.shape || e.shape->empty())) refuse(t.place, "packed values without \"shape\"", "the unpacked shape");
 
   for (const char* key : {"scale", "zero_point", "axis", "group_size", "qmin", "qmax"})
-    if (type.is_float && t.find(key)) refuse(t.place + ": \"" + key + '"', "a key of quantized tensors on " + type_name, "an integer dtype, or no such key");
+    if (type.is_float && t.find(key)) refuse(t.place.at(key), "a key of quantized tensors on " + type_name, "an integer dtype, or no such key");
   if (const Json* scale = number_or_file(t, "scale", e.scale_file, "a number or {\"file\": ...}", parent)) e.scale = scale->get<double>();
   if (e.scale && *e.scale != 0 && !is_scale(*e.scale)) t.wrong("scale", *t.find("scale"), "a positive number that float32 can hold");
   if (const Json* zero = number_or_file(t, "zero_point", e.zero_point_file, "a number or {\"file\": ...}", parent)) e.zero_point = zero_point_number(t, *zero, type);
@@ -116,9 +126,9 @@ TensorEntry tensor(const std::string& name, const Json& json, const std::string&
   if (e.group_size && e.scale_file.empty()) refuse(t.place, "\"group_size\" without an array of scales", "scales by channel and group");
 
   e.layout = t.text("layout", "the order of the stored axes, such as \"NHWC\"", false);
-  if (!e.layout.empty() && !is_layout(e.layout)) refuse(t.place + ": \"layout\"", in_quotes(e.layout), "a permutation of NCW, NCHW, NCDHW, OIW, OIHW or OIDHW");
+  if (!e.layout.empty() && !is_layout(e.layout)) refuse(t.place.at("layout"), in_quotes(e.layout), "a permutation of NCW, NCHW, NCDHW, OIW, OIHW or OIDHW");
   e.memory_layout = t.text("memory_layout", "\"NCHW\" or \"NHWC\"", false);
-  if (!e.memory_layout.empty() && e.memory_layout != "NCHW" && e.memory_layout != "NHWC") refuse(t.place + ": \"memory_layout\"", in_quotes(e.memory_layout), "\"NCHW\" or \"NHWC\"");
+  if (!e.memory_layout.empty() && e.memory_layout != "NCHW" && e.memory_layout != "NHWC") refuse(t.place.at("memory_layout"), in_quotes(e.memory_layout), "\"NCHW\" or \"NHWC\"");
   return e;
 }
 
@@ -146,26 +156,27 @@ Attribute attribute(const Json& j) {
 
 std::map<std::string, std::string> ports(const Object& layer, const char* key) {
   std::map<std::string, std::string> map;
-  const Object o(layer.at(key, "an object of tensor names"), layer.place + ": \"" + key + '"');
+  const Object o(layer.at(key, "an object of tensor names"), layer.place.at(key));
   for (const auto& [port, name] : o.json.items()) {
-    if (!name.is_string()) refuse(o.place + ": " + one_line(port), described(name), "a tensor's name");
+    if (!name.is_string()) refuse(std::string(o.place) + ": " + one_line(port), described(name), "a tensor's name");
     map.emplace(port, name.get<std::string>());
   }
   return map;
 }
 
 LayerEntry layer(const Json& json, const std::string& place, std::size_t index) {
-  const Object unnamed(json, place + ": layer " + std::to_string(index));
+  const std::string number = std::to_string(index);
+  const Object unnamed(json, {place, "layer", number});
   LayerEntry e;
   e.name = unnamed.text("name", "the layer's name", true);
-  const Object l(json, place + ": layer " + one_line(e.name));
+  const Object l(json, {place, "layer", e.name});
   e.op = l.text("op", "an operator's name", true);
   e.profile = l.text("profile", "a profile's name", false);
   e.inputs = ports(l, "inputs");
   e.outputs = ports(l, "outputs");
   e.attributes.place = l.place;
   if (const Json* attributes = l.find("attributes"))
-    for (const auto& [key, value] : Object(*attributes, l.place + ": \"attributes\"").json.items()) e.attributes.values.emplace(key, attribute(value));
+    for (const auto& [key, value] : Object(*attributes, l.place.at("attributes")).json.items()) e.attributes.values.emplace(key, attribute(value));
   return e;
 }
 
@@ -225,13 +236,13 @@ std::set<std::string> zero_scales(const Manifest& m) {
 
 Manifest parse_manifest(std::string_view text, const std::string& place) {
   const Json json = parse_json(text, place);
-  const Object top(json, place);
+  const Object top(json, {place});
   if (const auto format = top.text("format", "\"lastbit-dump\"", true); format != "lastbit-dump") refuse(place + ": \"format\"", in_quotes(format), "\"lastbit-dump\"");
   if (const Json& version = top.at("version", "1"); version != 1 || !version.is_number_integer()) refuse(place + ": \"version\"", described(version), "1");
 
   Manifest m;
   if (const Json* producer = top.find("producer"))
-    for (const auto& [key, value] : Object(*producer, place + ": \"producer\"").json.items()) {
+    for (const auto& [key, value] : Object(*producer, top.place.at("producer")).json.items()) {
       if (!value.is_string()) refuse(place + ": \"producer\": " + one_line(key), described(value), "a string");
       if (key == "isa") expect_isa(one_line(value.get<std::string>()), place + ": \"producer\": isa");
       m.producer.fields.emplace(key, value.get<std::string>());
@@ -241,7 +252,7 @@ Manifest parse_manifest(std::string_view text, const std::string& place) {
     if (root != "..") refuse(place + ": \"root\"", in_quotes(root), "\"..\"");
     m.parent = true;
   }
-  const Object tensors(top.at("tensors", "the tensors"), place + ": \"tensors\"");
+  const Object tensors(top.at("tensors", "the tensors"), top.place.at("tensors"));
   for (const auto& [name, entry] : tensors.json.items()) m.tensors.emplace(name, tensor(name, entry, place, m.parent));
   const Json& layers = top.at("layers", "the layers");
   if (!layers.is_array()) top.wrong("layers", layers, "a list");
