@@ -24,11 +24,11 @@ std::optional<double> number_at(std::string_view text) {
   return v;
 }
 
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
   while (!text.empty()) {
     const std::size_t comma = text.front() == '{' ? text.find('}') + 1 : std::min(text.find(", "), text.find(" or "));
-    words.emplace_back(text.substr(0, comma));
+    words.push_back(text.substr(0, comma));
     if (comma >= text.size()) break;
     text.remove_prefix(comma);
     text.remove_prefix(text.front() == ',' ? 2 : 4);
@@ -59,7 +59,7 @@ void check_bound(const Layer& layer, const AttributeSpec& a, std::string_view re
   else if (const auto other = after(rest, " != ")) require(v != *number_at(*other), "anything but " + shown(*number_at(*other)));
   else if (const auto few = after(rest, ", one of ")) {
     const auto words = words_of(declared_words(*few));
-    require(std::any_of(words.begin(), words.end(), [&](const std::string& w) { return number_at(w) == v; }), "one of " + std::string(declared_words(*few)));
+    require(std::any_of(words.begin(), words.end(), [&](std::string_view w) { return number_at(w) == v; }), "one of " + std::string(declared_words(*few)));
   } else if (rest.size() > 1 && number_at(rest.substr(1))) {  // " 0 to 4"
     const auto to = rest.find(" to ");
     ensure(to != std::string_view::npos, "a declared attribute has a bound of no known form");
@@ -91,7 +91,7 @@ void check_attribute(const Layer& layer, const AttributeSpec& a) {
   } else {
     const std::string_view declared = declared_words(what);
     const auto words = words_of(declared);
-    const auto known = [&](const std::string& word) { return std::find(words.begin(), words.end(), word) != words.end(); };
+    const auto known = [&](std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); };
     if (std::holds_alternative<Clamp>(layer.attributes.values.at(a.name)) && known("{min, max}")) return;
     const std::string word = layer.attributes.text(a.name);
     if (!known(word) || word[0] == '{') wrong(layer, a, '"' + word.substr(0, 80) + '"', std::string(declared));
