@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <iostream>
 
@@ -23,11 +24,14 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("Exit status: 0 identical, 1 different, 2 unusable input or usage, 3 internal error, 5 nothing was compared.");
 
-  std::function<int()> chosen;
+  // A command that no argument names is not run: its options are made where all are described.
+  const auto& words = invocation.arguments;
+  const auto named = [&](const std::string& command) { return std::find(words.begin(), words.end(), command) != words.end(); };
+  const bool all = named("man") || named("completion");
   std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
   for (const lastbit::Command& command : lastbit::all_commands()) {
     CLI::App* sub = app.add_subcommand(command.name, command.about);
-    commands.push_back({sub, command.set_up(*sub, invocation)});
+    if (all || named(command.name)) commands.push_back({sub, command.set_up(*sub, invocation)});
   }
   try {
     app.parse(argc, argv);
