@@ -250,7 +250,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   if (options.as_producer) bring_bias(stored.layer, *cell);
   run.checked = true;
   const auto others = options.causes && options.evidence ? rival_cells(stored.layer, *op) : nullptr;
-  const double work = operations(stored.layer);
+  const double work = options.timings ? operations(stored.layer) : 0;
   const auto linear = as_linear(stored);
   std::vector<bool> open;
   std::string kernel;
