@@ -248,8 +248,11 @@ void Requantizer::State::find_paths() {
     return **std::find_if(steps.begin(), steps.end(), [&](const auto& s) { return s->verb == verb; });
   };
   const auto singles = [](const std::vector<double>& v) { return std::vector<float>(v.begin(), v.end()); };
-  if (next(Verb::bias))
-    for (const double b : step_of(Verb::bias).a) path.bias.push_back(integer_bias(b));
+  if (next(Verb::bias)) {
+    const auto& biases = step_of(Verb::bias).a;
+    path.bias.resize(biases.size());
+    std::transform(biases.begin(), biases.end(), path.bias.begin(), integer_bias);
+  }
   bool fits = next(Verb::to_float);
   if (fits && next(Verb::add)) path.addend = singles(step_of(Verb::add).a);
   fits = fits && next(Verb::multiply);

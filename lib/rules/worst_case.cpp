@@ -78,6 +78,7 @@ std::vector<std::int64_t> integer_biases(const Requantizer& requantize, const st
   const auto& steps = requantize.state().steps;
   const auto adds = [&](std::size_t i, requantizing::Verb verb) { return i < steps.size() && steps[i]->verb == verb; };
   if (adds(0, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias64)) {
+    if (const auto* path = requantize.float32_path(); path && path->bias.size() == all.size()) return path->bias;
     for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantizing::integer_bias(requantizing::of(steps[0]->a, o));
     return all;
   }
