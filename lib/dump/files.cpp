@@ -15,7 +15,6 @@ struct Reference {
   enum { npy, npz, safetensors } kind = npy;
 };
 
-bool ends_with(const std::string& s, const std::string& end) { return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0; }
 
 /// A '#' belongs to the name of a file unless an archive's ending stands before it.
 Reference split(const std::string& file) {
@@ -29,19 +28,20 @@ Reference split(const std::string& file) {
 
 std::string path_of(const std::string& file) { return split(file).path; }
 
-void check_path(const std::string& file, bool parent, const std::string& place) {
+std::optional<Fault> path_fault(const std::string& file, bool parent) {
   const Reference r = split(file);
-  if (r.path.find('\0') != std::string::npos) refuse(place, "a path with a zero byte", "a path");
-  if (r.kind == Reference::npy && (ends_with(file, ".npz") || ends_with(file, ".safetensors"))) refuse(place, in_quotes(file), "an array of the archive, as \"" + one_line(file) + "#name\"");
-  if (r.kind != Reference::npy && r.member.empty()) refuse(place, in_quotes(file), "an array's name after the #");
-  if (!r.path.empty() && r.path[0] != '/' && r.path.find("..") == std::string::npos) return;  // the commonest: nothing to take apart
+  if (r.path.find('\0') != std::string::npos) return Fault{"a path with a zero byte", "a path"};
+  if (r.kind == Reference::npy && (file.ends_with(".npz") || file.ends_with(".safetensors"))) return Fault{in_quotes(file), "an array of the archive, as \"" + one_line(file) + "#name\""};
+  if (r.kind != Reference::npy && r.member.empty()) return Fault{in_quotes(file), "an array's name after the #"};
+  if (!r.path.empty() && r.path[0] != '/' && r.path.find("..") == std::string::npos) return {};  // the commonest: nothing to take apart
   const std::filesystem::path path(r.path);
-  if (path.empty() || path.is_absolute()) refuse(place, in_quotes(file), "a path relative to the manifest");
+  if (path.empty() || path.is_absolute()) return Fault{in_quotes(file), "a path relative to the manifest"};
   bool first = true;
   for (const auto& part : path) {
-    if (part == ".." && !(first && parent)) refuse(place, in_quotes(file) + ", which leaves the dump", parent ? "a path that stays under the dump's parent" : "a path that stays under the manifest");
+    if (part == ".." && !(first && parent)) return Fault{in_quotes(file) + ", which leaves the dump", parent ? "a path that stays under the dump's parent" : "a path that stays under the manifest"};
     first = false;
   }
+  return {};
 }
 
 Files::Files(const std::filesystem::path& directory, bool parent, const std::string& place) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "lib/dump/archive.hpp"
@@ -12,9 +13,12 @@
 
 namespace lastbit {
 
-/// Refuses what can be seen from the words: absolute, "..", empty; "a.npz" without a member. With `parent`, one leading ".." is
-/// allowed.
-void check_path(const std::string& file, bool parent, const std::string& place);
+/// What was found where something else is expected.
+struct Fault {
+  std::string found, expected;
+};
+/// What can be seen from the words: absolute, "..", empty; "a.npz" without a member. With `parent`, one leading ".." is allowed.
+std::optional<Fault> path_fault(const std::string& file, bool parent);
 
 /// The file of a reference: "a.npz" of "a.npz#member".
 std::string path_of(const std::string& file);

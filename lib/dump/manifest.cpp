@@ -65,7 +65,7 @@ const Json* number_or_file(const Object& t, const char* key, std::string& file, 
   if (j->is_object()) {
     const Object o(*j, t.place.at(key));
     file = o.text("file", "a path", true);
-    check_path(file, parent_allowed, o.place);
+    if (const auto fault = path_fault(file, parent_allowed)) refuse(o.place, fault->found, fault->expected);
     return nullptr;
   }
   if (!j->is_number()) t.wrong(key, *j, parent);
@@ -89,7 +89,7 @@ TensorEntry tensor(const std::string& name, const Json& json, const std::string&
   TensorEntry e;
   e.name = name;
   e.file = t.text("file", "a path", true);
-  check_path(e.file, parent, t.place.at("file"));
+  if (const auto fault = path_fault(e.file, parent)) refuse(t.place.at("file"), fault->found, fault->expected);
   const std::string type_name = t.text("dtype", "uint8, int8, ... float64", true);
   const auto dtype = dtype_named(type_name);
   if (!dtype) refuse(t.place.at("dtype"), in_quotes(type_name), "uint8, int8, uint16, int16, int32, int64, uint4, int4, uint2, int2, float16, float32 or float64");
