@@ -244,12 +244,12 @@ RequantizeContext requantize_context(const Layer& layer, const Cell& cell, const
   const auto scales = static_cast<std::int64_t>(weight.q.scale.size());
   const std::int64_t different = scales <= 1 && !bias ? 1 : channels;
   c.channels.assign(static_cast<std::size_t>(different), {{"si", in.x_scale}, {"so", so}, {"zi", static_cast<double>(in.x_zero_point)}, {"zo", zo}, {"alpha", alpha}});
-  const bool integers = bias && !is_float(bias->dtype), own_scale = integers && bias->q.quantized(), one_own_scale = own_scale && bias->q.scale.size() == 1;
+  const bool integers = bias && !is_float(bias->dtype), own_scale = integers && bias->q.quantized(), in_order = own_scale && (bias->q.scale.size() == 1 || (bias->q.per_channel() && bias->rank() == 1));
   for (std::int64_t o = 0; o < different; ++o) {
     Names& names = c.channels[static_cast<std::size_t>(o)];
     const double sw = scales == 0 ? 1.0 : weight.q.scale_of(scales == channels || scales == 1 ? o : o % scales);
     names["sw"] = sw;
-    names["sb"] = !integers ? 1.0 : one_own_scale ? bias->q.scale[0] : own_scale ? bias->scale_at(o) : in.x_scale * sw;
+    names["sb"] = !integers ? 1.0 : in_order ? bias->q.scale_of(o) : own_scale ? bias->scale_at(o) : in.x_scale * sw;
     names["bias"] = bias ? biases[static_cast<std::size_t>(o)] : 0.0;
   }
   return c;

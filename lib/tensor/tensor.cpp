@@ -87,7 +87,6 @@ std::int64_t Tensor::channel_of(std::int64_t i) const {
     const std::int64_t last = dim(-1), groups = (last + q.group_size - 1) / q.group_size;
     return i / last * groups + i % last / q.group_size;
   }
-  if (shape.size() == 1) return i;
   std::int64_t inner = 1;
   for (std::size_t a = static_cast<std::size_t>(q.axis) + 1; a < shape.size(); ++a) inner *= shape[a];
   return i / inner % shape[static_cast<std::size_t>(q.axis)];
