@@ -33,6 +33,15 @@ HWY_ATTR HWY_INLINE FloatVector larger_magnitude(FloatVector a, FloatVector b) {
 #endif
 }
 
+/// The smaller of two magnitudes.
+HWY_ATTR HWY_INLINE FloatVector smaller_magnitude(FloatVector a, FloatVector b) {
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  return FloatVector{_mm512_range_ps(a.raw, b.raw, 0b1010)};
+#else
+  return hwy::HWY_NAMESPACE::Min(hwy::HWY_NAMESPACE::Abs(a), hwy::HWY_NAMESPACE::Abs(b));
+#endif
+}
+
 /// sum + v where the mask is set.
 HWY_ATTR HWY_INLINE IntVector add_where(hwy::HWY_NAMESPACE::Mask<IntLanes> mask, IntVector sum, IntVector v) {
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3

@@ -217,7 +217,7 @@ struct Sides {
 };
 
 /// Looks at `single` elements, of which the first `valid` count: q is what is stored. They are near when their values lie farther from an
-/// integer than `far`; value() and by() give them and what is near in float64. `Some`: a few more may be called near.
+/// integer than `far`, those that a clamp decides beyond the first aside; value() and by() give them and what is near in float64. `Some`: a few more may be called near.
 template <bool Some, class Value, class By>
 HWY_ATTR HWY_INLINE void look(const Limits& c, Closer& late, std::int64_t at, VF error, const Sides& sides, VF far, VI q, VF stored, std::int64_t valid, std::uint8_t* bins, const Value& value, const By& by) {
   const F f;
@@ -226,16 +226,14 @@ HWY_ATTR HWY_INLINE void look(const Limits& c, Closer& late, std::int64_t at, VF
   // Bins of 0.05 from -1 on, each beginning half a millionth early: their middles are the integers of `place`, which errs by 5e-6 at most.
   const VF place = hn::MulAdd(kept, hn::Set(f, 20.0f), hn::Set(f, 19.50001f)), turned = hn::Add(place, hn::Set(f, 0x1.8p23f));
   store_low_bytes(hn::BitCast(I(), turned), bins);
-  const VF beyond = from_nearest(error);  // of a value far outside the range this may be anything
+  const VF beyond = from_nearest(smaller_magnitude(error, hn::Set(f, 1.0f)));  // none of a value farther than 1 outside the range
   const M edge = hn::Ge(hn::Abs(from_nearest(place)), hn::Set(f, 0.499995f)), some = hn::Ge(larger_magnitude(kept, beyond), hn::Min(far, hn::Set(f, late.large)));
   if (HWY_UNLIKELY(!hn::AllFalse(f, hn::Or(edge, some)))) {
     const M near = hn::Ge(hn::Abs(beyond), far), open = hn::Or(edge, hn::Ge(hn::Abs(kept), hn::Set(f, late.large)));
     if (!hn::AllFalse(f, open) || (!Some && !hn::AllFalse(f, near))) {
       late.close(at, value(), by(), q, valid, bins);
     } else if (!hn::AllFalse(f, near)) {
-      const VF one = hn::Set(f, 1.0f);
-      const M beside = hn::And(hn::Le(error, hn::Add(hn::Sub(stored, c.low), one)), hn::Ge(error, hn::Sub(hn::Sub(stored, c.high), one)));
-      late.add(at, hn::And(hn::And(near, beside), hn::FirstN(f, static_cast<std::size_t>(valid))));
+      late.add(at, hn::And(near, hn::FirstN(f, static_cast<std::size_t>(valid))));
     }
   }
 }
