@@ -17,23 +17,33 @@
 namespace lastbit {
 namespace {
 
-/// Combinations of codes near a boundary: how often each occurs, and what was observed there.
+/// Combinations of codes near a boundary: how often each is compared and measured there, and what was observed.
 struct NearCodes {
-  std::vector<std::uint32_t> times;
+  std::vector<std::uint32_t> times, measured;
   std::vector<std::uint8_t> observed;
   std::vector<std::uint32_t> occurring;   // in the order in which they came up
 
   void clear() {
-    times.resize(1 << 16), observed.resize(1 << 16);
-    for (const auto code : occurring) times[code] = 0;
+    times.resize(1 << 16), measured.resize(1 << 16), observed.resize(1 << 16);
+    for (const auto code : occurring) times[code] = measured[code] = 0;
     occurring.clear();
   }
 
   /// False: the same combination has two values.
   bool add(std::uint32_t code, std::uint8_t y) {
+    occurs(code);
     auto& seen = observed[code];
-    if (times[code]++ == 0) seen = y, occurring.push_back(code);
+    if (times[code]++ == 0) seen = y;
     return seen == y;
+  }
+  void measure(std::uint32_t code) {
+    occurs(code);
+    ++measured[code];
+  }
+
+ private:
+  void occurs(std::uint32_t code) {
+    if (!times[code] && !measured[code]) occurring.push_back(code);
   }
 };
 
@@ -80,7 +90,7 @@ class Sums {
   }
 
   /// The exact form's totals over all elements; what is near, to be decided, by combination and among the last elements.
-  NearTotals measure_all(std::vector<std::uint32_t>& times, std::vector<std::int64_t>& last) const {
+  NearTotals measure_all(NearCodes& near, std::vector<std::int64_t>& last) const {
     NearTotals totals;
     last.assign(static_cast<std::size_t>(bytes_.n - bytes_.body), 0);
     each(bytes_.n, near_together, [&](const ByteSums& sums, const NearRequest& r, std::int64_t from) {
@@ -88,7 +98,7 @@ class Sums {
       const std::int64_t found = measure(sums, r, at.data(), totals);
       for (std::int64_t i = 0; i < found; ++i) {
         const std::int64_t e = from + at[static_cast<std::size_t>(i)];
-        if (e < bytes_.body) ++times[bytes_.code(e)];
+        if (e < bytes_.body) near.measure(static_cast<std::uint32_t>(bytes_.code(e)));
         else last[static_cast<std::size_t>(e - bytes_.body)] = 1;
       }
       return true;
@@ -161,17 +171,10 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
   ByteSumTotals far;
   if (!sums.compare_far(near, far)) return std::nullopt;
   const bool wants_exact = options.exact && op.real, wants_float = options.float_form && op.real;
-  std::vector<std::uint32_t> exact_times(wants_exact ? bytes->codes() : 0);
   std::vector<std::int64_t> exact_last;
-  const NearTotals measured = wants_exact ? sums.measure_all(exact_times, exact_last) : NearTotals{};
-  std::vector<std::uint32_t> codes;
-  if (wants_exact) {
-    for (std::size_t c = 0; c < near.times.size(); ++c)
-      if (near.times[c] || exact_times[c]) codes.push_back(static_cast<std::uint32_t>(c));
-  } else {
-    codes = near.occurring;
-    std::sort(codes.begin(), codes.end());
-  }
+  const NearTotals measured = wants_exact ? sums.measure_all(near, exact_last) : NearTotals{};
+  std::vector<std::uint32_t> codes = near.occurring;
+  std::sort(codes.begin(), codes.end());
   CodeRow row(*bytes, codes);
   CodeTable table(row.size() > 0 ? bytes->codes() : 0);
   const auto& type = info(layer.out().dtype);
@@ -204,7 +207,7 @@ std::optional<Streamed> judge_byte_sums(const StoredLayer& stored, const Operato
     std::vector<std::int64_t> times(row.size());
     if (wants_exact) s.exact = sums.summary(measured);
     if (wants_exact && row.size()) {
-      for (std::size_t i = 0; i < codes.size(); ++i) times[i] = exact_times[codes[i]];
+      for (std::size_t i = 0; i < codes.size(); ++i) times[i] = near.measured[codes[i]];
       std::copy(exact_last.begin(), exact_last.end(), times.begin() + static_cast<std::ptrdiff_t>(body));
       const ExactSummary decided = exact_form(l, result->outputs.at("y"), real, times);
       s.exact.ties = decided.ties;
