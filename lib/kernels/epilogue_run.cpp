@@ -2,6 +2,7 @@
 #include "lib/kernels/epilogue_run.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <optional>
 
@@ -311,8 +312,8 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
   const VF below = hn::Sub(low, hn::Set(df, 1.0f)), above = hn::Add(high, hn::Set(df, 1.0f)), half = hn::Set(df, 0.5f);
   const V32 lane = hn::Iota(d, 0);
   V32 least = running.low, most = running.high, tied = zero, cut = zero;  // the latter two: minus how many, by lane
-  /// 0 in the lanes that agree. Of a vector that is not whole the lanes from `skip` on are new.
-  const auto difference = [&]<bool Whole>(const Constants& c, const std::int32_t* acc, const std::byte* observed, std::int64_t skip) HWY_ATTR {
+  /// What is stored less the zero point. Of a vector that is not whole the lanes from `skip` on are new.
+  const auto value = [&]<bool Whole>(const Constants& c, const std::int32_t* acc, std::int64_t skip) HWY_ATTR {
     const V32 v = hn::Add(hn::LoadU(d, acc), c.bias);
     least = hn::Min(least, v);
     most = hn::Max(most, v);
@@ -322,7 +323,6 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
     x = hn::Mul(x, c.multiplier);
     if constexpr (How == Way::any)
       if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
-    V32 y;
     if constexpr (Events) {
       const auto count = [&](V32& of, M32 m) HWY_ATTR { of = add_where(Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))), of, hn::Set(d, -1)); };
       const auto is_tie = [&](VF t) HWY_ATTR { return hn::RebindMask(d, hn::Eq(hn::Abs(from_nearest(t)), half)); };
@@ -330,23 +330,27 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
         const VF inside = hn::Min(hn::Max(x, low), high);
         count(cut, hn::RebindMask(d, hn::Ne(x, inside)));
         count(tied, is_tie(inside));
-        y = hn::Add(nearest(inside), zero_point);
+        return nearest(inside);
       } else if constexpr (How == Way::plain) {
         const V32 rounded = nearest(x), kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
         count(cut, hn::Ne(rounded, kept));
         count(tied, is_tie(x));
-        y = hn::Add(kept, zero_point);
+        return kept;
       } else {
         const VF inside = hn::Min(hn::Max(x, low), high);
         const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
         const V32 kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
         count(cut, range ? hn::RebindMask(d, hn::Ne(x, inside)) : hn::Ne(rounded, kept));
         count(tied, is_tie(range ? inside : x));
-        y = hn::Add(kept, zero_point);
+        return kept;
       }
     } else {
-      y = hn::Add(nearest(hn::Min(hn::Max(x, low), high)), zero_point);
+      return nearest(hn::Min(hn::Max(x, low), high));
     }
+  };
+  /// 0 in the lanes that agree.
+  const auto difference = [&]<bool Whole>(const Constants& c, const std::int32_t* acc, const std::byte* observed, std::int64_t skip) HWY_ATTR {
+    const V32 y = hn::Add(value.template operator()<Whole>(c, acc, skip), zero_point);
     if constexpr (Negative) {
       const hn::Rebind<std::int8_t, D32> d8;
       return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(observed))), y);
@@ -372,6 +376,20 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
         const std::byte* observed = q.observed + element;
         const std::int32_t* acc = q.acc + run * q.acc_step + i;
         if (run + ahead < q.runs) hwy::Prefetch(observed + ahead * q.step);
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+        if constexpr (V == 4) {  // a line of bytes: packs leave dwords of the four vectors by turns
+          V32 y[V];
+          LASTBIT_UNROLL
+          for (std::int64_t k = 0; k < V; ++k) y[k] = value.template operator()<Whole>(c[k], acc + k * n, skip);
+          const __m512i z = _mm512_set1_epi16(static_cast<std::int16_t>(e.zero_point));
+          const __m512i first = _mm512_add_epi16(_mm512_packs_epi32(y[0].raw, y[1].raw), z), second = _mm512_add_epi16(_mm512_packs_epi32(y[2].raw, y[3].raw), z);
+          const __m512i packed = Negative ? _mm512_packs_epi16(first, second) : _mm512_packus_epi16(first, second);
+          const __m512i turns = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+          auto differ = static_cast<std::uint64_t>(_mm512_cmpneq_epi8_mask(_mm512_permutexvar_epi32(turns, packed), _mm512_loadu_si512(observed)));
+          for (; HWY_UNLIKELY(differ != 0); differ &= differ - 1) q.result->differ.push_back(element + std::countr_zero(differ));
+          continue;
+        }
+#endif
         V32 a[V], any = zero;
         LASTBIT_UNROLL
         for (std::int64_t k = 0; k < V; ++k) {
