@@ -359,6 +359,17 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
       return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(observed))), y);
     }
   };
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+  /// 64 values against a line of bytes.
+  const auto compare_line = [&](const V32 (&y)[4], std::int64_t element) HWY_ATTR {
+    const __m512i z = _mm512_set1_epi16(static_cast<std::int16_t>(e.zero_point));
+    const __m512i first = _mm512_add_epi16(_mm512_packs_epi32(y[0].raw, y[1].raw), z), second = _mm512_add_epi16(_mm512_packs_epi32(y[2].raw, y[3].raw), z);
+    const __m512i packed = Negative ? _mm512_packs_epi16(first, second) : _mm512_packus_epi16(first, second);
+    const __m512i turns = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);  // packs leave dwords of the four vectors by turns
+    auto differ = static_cast<std::uint64_t>(_mm512_cmpneq_epi8_mask(_mm512_permutexvar_epi32(turns, packed), _mm512_loadu_si512(q.observed + element)));
+    for (; HWY_UNLIKELY(differ != 0); differ &= differ - 1) q.result->differ.push_back(element + std::countr_zero(differ));
+  };
+#endif
   const auto note = [&](V32 a, std::int64_t element, std::int64_t skip) HWY_ATTR {
     std::uint8_t bits[8] = {};
     hn::StoreMaskBits(d, hn::Ne(a, zero), bits);
@@ -377,16 +388,11 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
         const std::int32_t* acc = q.acc + run * q.acc_step + i;
         if (run + ahead < q.runs) hwy::Prefetch(observed + ahead * q.step);
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
-        if constexpr (V == 4) {  // a line of bytes: packs leave dwords of the four vectors by turns
+        if constexpr (V == 4) {
           V32 y[V];
           LASTBIT_UNROLL
           for (std::int64_t k = 0; k < V; ++k) y[k] = value.template operator()<Whole>(c[k], acc + k * n, skip);
-          const __m512i z = _mm512_set1_epi16(static_cast<std::int16_t>(e.zero_point));
-          const __m512i first = _mm512_add_epi16(_mm512_packs_epi32(y[0].raw, y[1].raw), z), second = _mm512_add_epi16(_mm512_packs_epi32(y[2].raw, y[3].raw), z);
-          const __m512i packed = Negative ? _mm512_packs_epi16(first, second) : _mm512_packus_epi16(first, second);
-          const __m512i turns = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
-          auto differ = static_cast<std::uint64_t>(_mm512_cmpneq_epi8_mask(_mm512_permutexvar_epi32(turns, packed), _mm512_loadu_si512(observed)));
-          for (; HWY_UNLIKELY(differ != 0); differ &= differ - 1) q.result->differ.push_back(element + std::countr_zero(differ));
+          compare_line(y, element);
           continue;
         }
 #endif
@@ -420,6 +426,17 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
         return difference.template operator()<Whole>(c, acc + i, observed + i, skip);
       };
       std::int64_t i = 0;
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+      for (; i + 4 * n <= q.length; i += 4 * n) {
+        V32 y[4];
+        LASTBIT_UNROLL
+        for (std::int64_t k = 0; k < 4; ++k) {
+          if constexpr (Across) c = sources.at<false, true>(channel + i + k * n);
+          y[k] = value.template operator()<true>(c, acc + i + k * n, 0);
+        }
+        compare_line(y, element + i);
+      }
+#endif
       for (; i + 2 * n <= q.length; i += 2 * n) {
         const V32 a = at.template operator()<true>(i, 0), b = at.template operator()<true>(i + n, 0);
         if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(hn::Or(a, b), zero)))) note(a, element + i, 0), note(b, element + i + n, 0);
