@@ -17,6 +17,24 @@ namespace {
 
 constexpr std::int64_t band_sums = 4096;  // 16 KiB
 
+/// Rows of bytes as they are into a plane whose rows are a little longer: whole pieces, written from the first row on, so that what is written
+/// past a row's end the next one and the padding between them overwrite. Nothing is read from `end` on.
+void copy_rows(const std::uint8_t* from, const std::uint8_t* end, std::int64_t rows, std::int64_t W, std::uint8_t* to, std::int64_t width, std::int64_t before, std::uint8_t pad) {
+  constexpr std::int64_t piece = 32;
+  const std::int64_t pieces = (W + piece - 1) / piece * piece, between = width - W;
+  std::uint8_t pads[8];
+  std::memset(pads, pad, sizeof(pads));
+  std::memset(to, pad, static_cast<std::size_t>(before));
+  to += before;
+  for (std::int64_t h = 0; h < rows; ++h, from += W, to += width) {
+    if (end - from >= pieces)
+      for (std::int64_t i = 0; i < W; i += piece) std::memcpy(to + i, from + i, piece);
+    else std::memcpy(to, from, static_cast<std::size_t>(W));
+    if (between <= 8) std::memcpy(to + W, pads, 8);  // this row's right padding and the next one's left
+    else std::memset(to + W, pad, static_cast<std::size_t>(between));
+  }
+}
+
 /// The plane of channel `channel`, padding included.
 void copy_plane(const StreamRequest& r, const WindowPlan& plan, Kind kind, std::int64_t n, std::int64_t channel, std::byte* to) {
   const Geometry& g = r.geometry;
@@ -27,6 +45,12 @@ void copy_plane(const StreamRequest& r, const WindowPlan& plan, Kind kind, std::
   const auto pad = static_cast<std::uint8_t>(in.x_zero_point + (is_negative ? 128 : 0));
   for (std::int64_t d = 0; d < plan.padded[0]; ++d)
     for (std::int64_t h = 0; h < plan.padded[1]; ++h) {
+      if (rows && !is_negative && h == plan.axis[1].before && g.in[1] > 0 && d >= plan.axis[0].before && d < plan.axis[0].before + g.in[0]) {
+        const auto* x = reinterpret_cast<const std::uint8_t*>(in.x);
+        copy_rows(x + base + (d - plan.axis[0].before) * g.in[1] * W, x + g.batch * all * I, g.in[1], W, reinterpret_cast<std::uint8_t*>(to) + (d * plan.padded[1] + h) * width, width, before, pad);
+        h += g.in[1] - 1;
+        continue;
+      }
       const std::int64_t sd = d - plan.axis[0].before, sh = h - plan.axis[1].before, row = (d * plan.padded[1] + h) * width;
       const bool inside = sd >= 0 && sd < g.in[0] && sh >= 0 && sh < g.in[1];
       const std::int64_t from = base + (sd * g.in[1] + sh) * W * step;
@@ -36,8 +60,7 @@ void copy_plane(const StreamRequest& r, const WindowPlan& plan, Kind kind, std::
         std::memset(t, pad, static_cast<std::size_t>(before));
         std::memset(t + before + W, pad, static_cast<std::size_t>(width - before - W));
         const auto* f = reinterpret_cast<const std::uint8_t*>(in.x) + from;
-        if (rows && !is_negative) std::memcpy(t + before, f, static_cast<std::size_t>(W));
-        else for (std::int64_t w = 0; w < W; ++w) t[before + w] = f[w * step] ^ (is_negative ? std::uint8_t{0x80} : std::uint8_t{0});
+        for (std::int64_t w = 0; w < W; ++w) t[before + w] = f[w * step] ^ (is_negative ? std::uint8_t{0x80} : std::uint8_t{0});
       } else {
         auto* t = reinterpret_cast<std::int16_t*>(to) + row;
         if (!inside) { std::fill_n(t, width, std::int16_t{0}); continue; }
