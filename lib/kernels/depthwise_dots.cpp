@@ -24,7 +24,8 @@ HWY_NOINLINE HWY_ATTR void line(const PlaneJob& job) {
   const V32 start = hn::Set(d, job.start);
   for (std::int64_t i = 0; i < job.outputs; i += step) {
     const std::byte* x = job.x + i * shift;
-    V32 acc[4] = {start, start, start, start};
+    V32 acc[S];
+    for (int s = 0; s < S; ++s) acc[s] = start;
     for (std::int64_t t = 0; t < job.tap_count; ++t) {
       const V32 w = hn::Set(d, job.taps[t].weights);
       const std::byte* at = x + job.taps[t].offset;
@@ -32,13 +33,41 @@ HWY_NOINLINE HWY_ATTR void line(const PlaneJob& job) {
     }
     if constexpr (S == 1) hn::StoreU(acc[0], d, job.out + i);
     if constexpr (S == 2) hn::StoreInterleaved2(acc[0], acc[1], d, job.out + i);
-    if constexpr (S == 4) hn::StoreInterleaved4(acc[0], acc[1], acc[2], acc[3], d, job.out + i);
   }
 }
 
+#if LASTBIT_BYTES
+/// The same for outputs side by side: dwords of bytes that overlap come from registers, byte by byte, and are in the outputs' order.
+HWY_NOINLINE HWY_ATTR void line_by_bytes(const PlaneJob& job) {
+  const D32 d;
+  alignas(64) std::uint8_t of[3][64];
+  for (int part = 0; part < 3; ++part)
+    for (int i = 0; i < 64; ++i) of[part][i] = static_cast<std::uint8_t>(16 * part + i / 4 + i % 4);
+  const __m512i first = _mm512_load_si512(of[0]), second = _mm512_load_si512(of[1]), third = _mm512_load_si512(of[2]);
+  const V32 start = hn::Set(d, job.start);
+  for (std::int64_t i = 0; i < job.outputs; i += 64) {
+    const std::byte* x = job.x + i;
+    V32 acc[4] = {start, start, start, start};
+    for (std::int64_t t = 0; t < job.tap_count; ++t) {
+      const V32 w = hn::Set(d, job.taps[t].weights);
+      const std::byte* at = x + job.taps[t].offset;
+      __m512i low = load(at).raw;
+      const __m512i high = load(at + 48).raw;
+      asm("" : "+v"(low));  // or it is loaded for every shuffle, across two lines
+      acc[0] = Bytes::dot(acc[0], V32{_mm512_permutexvar_epi8(first, low)}, w);
+      acc[1] = Bytes::dot(acc[1], V32{_mm512_permutexvar_epi8(second, low)}, w);
+      acc[2] = Bytes::dot(acc[2], V32{_mm512_permutexvar_epi8(third, low)}, w);
+      acc[3] = Bytes::dot(acc[3], V32{_mm512_permutexvar_epi8(first, high)}, w);
+    }
+    LASTBIT_UNROLL
+    for (int k = 0; k < 4; ++k) hn::StoreU(acc[k], d, job.out + i + 16 * k);
+  }
+}
+#endif
+
 void plane_products_on(const PlaneJob& job) {
 #if LASTBIT_BYTES
-  if (job.kind == Kind::bytes) return job.stride == 1 ? line<Bytes, 4>(job) : job.stride == 2 ? line<Bytes, 2>(job) : line<Bytes, 1>(job);
+  if (job.kind == Kind::bytes) return job.stride == 1 ? line_by_bytes(job) : job.stride == 2 ? line<Bytes, 2>(job) : line<Bytes, 1>(job);
 #endif
   ensure(job.kind == Kind::words, "this instruction set multiplies int16 only");
   job.stride == 1 ? line<Words, 2>(job) : line<Words, 1>(job);
