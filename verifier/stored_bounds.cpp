@@ -46,6 +46,17 @@ AccumulatorBounds bounds_of(Reach r, std::int64_t channels, const std::vector<st
   return all;
 }
 
+/// signed_sums() of n weights that lie `step` apart. Of fewer than a vector's it is sooner done here.
+constexpr std::int64_t few = 32;
+SignedSums sums_of_few(const std::byte* w, std::int64_t n, std::int64_t step, bool is_signed, std::int64_t zero_point) {
+  std::int64_t sum = 0, size = 0;
+  for (std::int64_t i = 0; i < n; ++i, w += step) {
+    const std::int64_t v = StoredPlan::integer_of(*w, is_signed) - zero_point;
+    sum += v, size += std::abs(v);
+  }
+  return {(size + sum) / 2, (sum - size) / 2};
+}
+
 /// The sums of a channel's weights at every position's taps, where no position reads them all: the largest of each sign, one position's each.
 class InsideTaps {
  public:
@@ -67,14 +78,7 @@ class InsideTaps {
   void for_each_kind(DType type, const std::byte* w, bool taps_first, std::int64_t zero_point, F f) {
     const bool is_signed = info(type).min < 0;
     for (const auto t : taps_) {
-      const std::byte* first = w + (taps_first ? t * C_ : t);
-      const std::int64_t step = taps_first ? 1 : T_;
-      std::int64_t sum = 0, size = 0;
-      for (std::int64_t c = 0; c < C_; ++c) {
-        const std::int64_t v = StoredPlan::integer_of(first[c * step], is_signed) - zero_point;
-        sum += v, size += std::abs(v);
-      }
-      each_[static_cast<std::size_t>(t)] = {(size + sum) / 2, (sum - size) / 2};
+      each_[static_cast<std::size_t>(t)] = sums_of_few(w + (taps_first ? t * C_ : t), C_, taps_first ? 1 : T_, is_signed, zero_point);
     }
     for (const auto& kind : kinds_) {
       SignedSums sums;
@@ -105,7 +109,11 @@ std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const 
   const std::byte* bytes = weight.data ? weight.data : stored.inputs.at("weight");
   const auto zero_point = [&](std::int64_t o) { return in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)]; };
   const auto bias = integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place);
-  if (all_inside(g)) return bounds_of(*reach, channels, bias, [&](std::int64_t o) { return signed_sums(weight.dtype, bytes + o * terms, terms, static_cast<std::int32_t>(zero_point(o))); });
+  const auto all_terms = [&](std::int64_t o) {
+    const std::byte* w = bytes + o * terms;
+    return terms < few ? sums_of_few(w, terms, 1, info(weight.dtype).min < 0, zero_point(o)) : signed_sums(weight.dtype, w, terms, static_cast<std::int32_t>(zero_point(o)));
+  };
+  if (all_inside(g)) return bounds_of(*reach, channels, bias, all_terms);
   if (!weight.data && !channels_last(weight)) return std::nullopt;
   InsideTaps inside(g);
   std::optional<AccumulatorBounds> all;

@@ -67,21 +67,32 @@ std::vector<std::int32_t> witness(const Geometry& g, const AccumulationInput& in
   return x;
 }
 
+namespace {
+
+/// What a stage `bias` adds, channel by channel.
+std::vector<std::int64_t> integers_of(const requantizing::Step& bias, std::int64_t channels) {
+  std::vector<std::int64_t> all(static_cast<std::size_t>(channels));
+  for (std::int64_t o = 0; auto& b : all) b = requantizing::integer_bias(requantizing::of(bias.a, o++));
+  return all;
+}
+
+}  // namespace
+
 std::vector<std::int64_t> integer_biases(const std::vector<std::string>& stages, const RequantizeContext& context, std::int64_t channels, const std::string& place) {
   if (!context.has_bias || stages.empty() || stages[0].rfind("bias", 0) != 0) return {};
+  if (const auto first = requantizing::compile(stages[0], context, place); first.verb == requantizing::Verb::bias) return integers_of(first, channels);
   return integer_biases(Requantizer({stages[0]}, context, place), stages, channels);
 }
 
 std::vector<std::int64_t> integer_biases(const Requantizer& requantize, const std::vector<std::string>& stages, std::int64_t channels) {
   if (!requantize.context().has_bias || stages.empty() || stages[0].rfind("bias", 0) != 0) return {};
-  std::vector<std::int64_t> all(static_cast<std::size_t>(channels));
   const auto& steps = requantize.state().steps;
   const auto adds = [&](std::size_t i, requantizing::Verb verb) { return i < steps.size() && steps[i]->verb == verb; };
   if (adds(0, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias) && !adds(1, requantizing::Verb::bias64)) {
-    if (const auto* path = requantize.float32_path(); path && path->bias.size() == all.size()) return path->bias;
-    for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantizing::integer_bias(requantizing::of(steps[0]->a, o));
-    return all;
+    if (const auto* path = requantize.float32_path(); path && static_cast<std::int64_t>(path->bias.size()) == channels) return path->bias;
+    return integers_of(*steps[0], channels);
   }
+  std::vector<std::int64_t> all(static_cast<std::size_t>(channels));
   for (std::int64_t o = 0; o < channels; ++o) all[static_cast<std::size_t>(o)] = requantize.with_bias(0, o);
   return all;
 }
