@@ -86,11 +86,10 @@ Tensor Files::read(const std::string& file, const std::string& place, const std:
     accept(array);
     return to_tensor(array, mapping.owner, file);
   }
-  const auto path = resolve(r.path, place);
   const auto opened = [&]<class T>(std::map<std::string, std::shared_ptr<const T>>& open) {
     const std::lock_guard lock(mutex_);
-    auto& slot = open[path.string()];
-    if (!slot) slot = std::make_shared<const T>(path, place);
+    auto& slot = open[r.path];
+    if (!slot) slot = std::make_shared<const T>(resolve(r.path, place), place);
     return slot;
   };
   return r.kind == Reference::npz ? opened(archives_)->read(r.member, place, accept) : opened(safetensors_)->read(r.member, place, accept);

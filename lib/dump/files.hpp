@@ -41,7 +41,7 @@ class Files {
   std::filesystem::path directory_, root_;  // root_: what no path may leave, symbolic links followed
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::optional<Folder>> folders_;  // resolved
-  mutable std::map<std::string, std::shared_ptr<const Archive>> archives_;
+  mutable std::map<std::string, std::shared_ptr<const Archive>> archives_;  // by their paths as the manifest has them
   mutable std::map<std::string, std::shared_ptr<const Safetensors>> safetensors_;
 };
 
