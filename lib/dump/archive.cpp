@@ -73,14 +73,17 @@ std::unordered_map<std::string, Member> members_of(unzFile file, const std::stri
   std::unordered_map<std::string, Member> members;
   unz_global_info64 all{};
   int status = unzGetGlobalInfo64(file, &all) == UNZ_OK && all.number_entry == 0 ? UNZ_END_OF_LIST_OF_FILE : unzGoToFirstFile(file);
-  std::string name;
+  std::string name(256, '\0');  // most fit, and are read in one go with what is said of them
   for (; status == UNZ_OK; status = unzGoToNextFile(file)) {
     Member m;
-    status = unzGetCurrentFileInfo64(file, &m.info, nullptr, 0, nullptr, 0, nullptr, 0);
+    status = unzGetCurrentFileInfo64(file, &m.info, name.data(), static_cast<uLong>(name.size()), nullptr, 0, nullptr, 0);
     if (status != UNZ_OK) break;
-    name.resize(m.info.size_filename);
-    if (unzGetCurrentFileInfo64(file, nullptr, name.data(), m.info.size_filename, nullptr, 0, nullptr, 0) != UNZ_OK || unzGetFilePos64(file, &m.position) != UNZ_OK) break;
-    const auto [at, first] = members.emplace(name, m);
+    if (m.info.size_filename > name.size()) {
+      name.resize(m.info.size_filename);
+      if (unzGetCurrentFileInfo64(file, nullptr, name.data(), m.info.size_filename, nullptr, 0, nullptr, 0) != UNZ_OK) break;
+    }
+    if (unzGetFilePos64(file, &m.position) != UNZ_OK) break;
+    const auto [at, first] = members.emplace(name.substr(0, m.info.size_filename), m);
     if (!first) at->second.twice = true;
   }
   if (status != UNZ_END_OF_LIST_OF_FILE) refuse(place, "no readable archive (a damaged directory)", "a .npz file");

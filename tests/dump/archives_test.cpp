@@ -135,6 +135,19 @@ TEST_CASE("a member larger than any header is read whole", "[dump][archive]") {
   CHECK(d.open().load("n").i32() == numbers);
 }
 
+TEST_CASE("members' names may be of any length", "[dump][archive]") {
+  TemporaryDump d;
+  std::vector<ZipMember> members;
+  for (const std::size_t length : {1, 255, 256, 257, 258, 5000, 2}) {
+    const std::string name(length, 'n');
+    members.push_back({.name = name, .data = npy("<i4", "(1,)", raw(std::vector<std::int32_t>(1, static_cast<std::int32_t>(length))))});
+    d.manifest["tensors"][std::to_string(length)] = {{"file", "a.npz#" + name}, {"dtype", "int32"}};
+  }
+  d.file("a.npz", zip(members));
+  const Dump dump = d.open();
+  for (const std::int32_t length : {1, 255, 256, 257, 258, 5000, 2}) CHECK(dump.load(std::to_string(length)).i32() == std::vector<std::int32_t>(1, length));
+}
+
 TEST_CASE("threads read one archive at once", "[dump][archive]") {
   TemporaryDump d;
   std::vector<ZipMember> members;
