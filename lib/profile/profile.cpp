@@ -8,12 +8,11 @@
 namespace lastbit {
 
 const Cell* find_cell(const Profile& profile, const std::vector<std::string>& names, const Layer& layer) {
-  const Cell* found = nullptr;
-  for (const auto& cell : profile.cells) {
+  const auto in_force = std::find_if(profile.cells.rbegin(), profile.cells.rend(), [&](const Cell& cell) {  // the last that holds
     const bool named = std::any_of(cell.ops.begin(), cell.ops.end(), [&](const std::string& op) { return std::find(names.begin(), names.end(), op) != names.end(); });
-    if (named && std::all_of(cell.when.begin(), cell.when.end(), [&](const std::string& c) { return holds(c, layer); })) found = &cell;
-  }
-  return found && found->rule == "unsupported" ? nullptr : found;
+    return named && std::all_of(cell.when.begin(), cell.when.end(), [&](const std::string& c) { return holds(c, layer); });
+  });
+  return in_force == profile.cells.rend() || in_force->rule == "unsupported" ? nullptr : &*in_force;
 }
 
 ProfileChoice ProfileChoice::parse(const std::string& s) {
