@@ -42,11 +42,7 @@ class Kept {
     const std::lock_guard lock(mutex_);
     const auto it = at_.find(name);
     if (it == at_.end()) return {};
-    if (--uses_[name] <= 0) {
-      Tensor last = *it->second;
-      forget(it);
-      return last;
-    }
+    if (--uses_[name] <= 0) return let_go(it);
     order_.splice(order_.begin(), order_, it->second);
     return *it->second;
   }
@@ -57,15 +53,17 @@ class Kept {
     if (uses == uses_.end() || --uses->second <= 0 || bytes > kept_bytes / 4 || at_.count(t.name)) return;
     order_.push_front(t);
     at_[t.name] = order_.begin();
-    for (held_ += bytes; held_ > kept_bytes;) forget(at_.find(order_.back().name));
+    for (held_ += bytes; held_ > kept_bytes;) let_go(at_.find(order_.back().name));
   }
 
  private:
   using Places = std::map<std::string, std::list<Tensor>::iterator>;
-  void forget(Places::iterator it) {
+  Tensor let_go(Places::iterator it) {
     held_ -= size_of(*it->second);
+    Tensor t = std::move(*it->second);
     order_.erase(it->second);
     at_.erase(it);
+    return t;
   }
   static std::size_t size_of(const Tensor& t) {
     return static_cast<std::size_t>(t.size() * stored_bytes(t.dtype)) + (t.q.scale.size() + t.q.zero_point.size()) * 8 + 4096;  // 4096: a mapping's page
@@ -237,13 +235,14 @@ Tensor turned(Tensor t, std::vector<int> order) {
   return t;
 }
 
-/// `stored`: gets the bytes of a tensor that is left as it is.
-Tensor read_through(Tensor t, const TensorEntry& e, Role role, const std::string& place, const std::byte** stored) {
+/// `stored`: gets the bytes of a tensor that is left as it is. place(): in words.
+template <class Place>
+Tensor read_through(Tensor t, const TensorEntry& e, Role role, Place place, const std::byte** stored) {
   if (e.layout.empty()) return t;
   const std::string wanted = wanted_layout(role, e.layout);
-  if (wanted.empty()) refuse(place, "the layout " + in_quotes(e.layout), role == Role::activation ? "letters of NCHW" : "letters of OIHW");
+  if (wanted.empty()) refuse(place(), "the layout " + in_quotes(e.layout), role == Role::activation ? "letters of NCHW" : "letters of OIHW");
   if (wanted == e.layout) return t;
-  if (t.q.group_size > 0) refuse(place, "groups of scales along the last axis of " + e.layout, "a tensor stored as " + wanted);
+  if (t.q.group_size > 0) refuse(place(), "groups of scales along the last axis of " + e.layout, "a tensor stored as " + wanted);
   if (!stored) return permuted(t, axis_order(e.layout, wanted));
   *stored = t.data;
   return turned(std::move(t), axis_order(e.layout, wanted));
@@ -269,9 +268,10 @@ Layer bound(const Dump& dump, const std::string& place, const LayerEntry& entry,
   const auto bind_all = [&](const std::map<std::string, std::string>& names, const char* side, std::map<std::string, Tensor>& tensors, std::map<std::string, const std::byte*>* left) {
     for (const auto& [port, name] : names) {
       Tensor t = dump.load(name);
-      if (op && t.q.float_zero_point && !takes_fractions(entry.op)) need_integer_zero_points(t, entry.op, layer.place + ": " + side + one_line(port));
+      const auto at = [&, &port = port] { return layer.place + ": " + side + one_line(port); };
+      if (op && t.q.float_zero_point && !takes_fractions(entry.op)) need_integer_zero_points(t, entry.op, at());
       const std::byte* bytes = nullptr;
-      if (spatial) t = read_through(std::move(t), dump.tensors().at(name), port == "weight" ? weight : Role::activation, layer.place + ": " + side + one_line(port), left ? &bytes : nullptr);
+      if (spatial) t = read_through(std::move(t), dump.tensors().at(name), port == "weight" ? weight : Role::activation, at, left ? &bytes : nullptr);
       if (bytes) left->emplace(port, bytes);
       tensors.emplace(port, std::move(t));
     }
