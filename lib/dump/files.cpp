@@ -15,7 +15,6 @@ struct Reference {
   enum { npy, npz, safetensors } kind = npy;
 };
 
-
 /// A '#' belongs to the name of a file unless an archive's ending stands before it.
 Reference split(const std::string& file) {
   using namespace std::string_view_literals;
