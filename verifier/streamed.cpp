@@ -36,7 +36,7 @@ struct Standing {
 class Judge {
  public:
   Judge(const Layer& layer, const Operator& op, const Cell& cell, const StoredPlan& plan, const Requantizer& own, const std::optional<Epilogue>& epilogue, const StreamOptions& options, Streamed& result)
-      : plan_(plan), own_(own), epilogue_(epilogue), rivals_(options.rivals), open_(options.open), result_(result), real_(real_lines(layer, plan.context)), case_{layer, op, cell, plan, real_} {
+      : plan_(plan), own_(own), epilogue_(epilogue), rivals_(options.rivals), open_(options.open), result_(result), real_(options.exact || options.float_form || !rivals_.empty() || !epilogue ? real_lines(layer, plan.context) : RealLines{}), case_{layer, op, cell, plan, real_} {
     if (!epilogue_) nearest_ = NearestBlocks::of(case_, own);
     totals_.differ.reserve(64);
     request_.events = true;

@@ -26,12 +26,19 @@ Json number(const std::string& printed) {
   return text;
 }
 
-// An object of these fields, as one writes {{key, value}, ...}, without the copies that the library makes of such a list.
-Json fields(std::initializer_list<std::pair<const char*, Json>> list) {
-  Json j = Json::object();
+// An object of these fields, as one writes {{key, value}, ...}. What stands in such a list is constant, and a value would be copied with all in it.
+struct Field {
+  const char* key;
+  mutable Json value;
+};
+void add(Json& j, std::initializer_list<Field> list) {
   auto& object = j.get_ref<Json::object_t&>();
-  object.reserve(list.size());
-  for (const auto& [key, value] : list) object.emplace_back(key, value);
+  object.reserve(object.size() + list.size());
+  for (const Field& field : list) object.emplace_back(field.key, std::move(field.value));
+}
+Json fields(std::initializer_list<Field> list) {
+  Json j = Json::object();
+  add(j, list);
   return j;
 }
 
@@ -82,26 +89,22 @@ Json layer(const LayerReport& l, bool chained) {
   Json j = fields({{"dump", l.dump}, {"name", l.name}, {"op", l.op}, {"profile", l.profile}, {"position", l.position}, {"elements", l.elements}, {"mismatches", l.mismatches},
          {"max_lsb", l.max_lsb}, {"mean_lsb", number(l.mean_lsb)}, {"verdict", name(l.verdict)}, {"reason", l.reason},
          {"histogram", histogram(l.histogram)}, {"causes", causes(l.causes)}, {"near_misses", causes(l.near_misses)}, {"unexplained", l.unexplained}});
-  j["events"] = fields({{"tie", l.events.tie}, {"clamped", l.events.clamped}, {"saturated", l.events.saturated}, {"wrapped", l.events.wrapped},
-                 {"pair_saturated", l.events.pair_saturated}, {"inexact_float", l.events.inexact_float}, {"undefined", l.events.undefined}});
+  add(j, {{"events", fields({{"tie", l.events.tie}, {"clamped", l.events.clamped}, {"saturated", l.events.saturated}, {"wrapped", l.events.wrapped},
+                 {"pair_saturated", l.events.pair_saturated}, {"inexact_float", l.events.inexact_float}, {"undefined", l.events.undefined}})}});
   if (chained || l.chained) {
     const ChainedSummary c = l.chained.value_or(ChainedSummary{});
-    j["chained"] = fields({{"mismatches", c.mismatches}, {"max_lsb", c.max_lsb}, {"inherited", c.inherited}});
+    add(j, {{"chained", fields({{"mismatches", c.mismatches}, {"max_lsb", c.max_lsb}, {"inherited", c.inherited}})}});
   }
   const AccumulatorSummary& a = l.accumulator;
-  j["accumulator"] = fields({{"min", a.min}, {"max", a.max}, {"bits", a.bits}, {"worst_case_min", a.worst_case_min}, {"worst_case_max", a.worst_case_max},
-                      {"worst_case_bits", a.worst_case_bits}});
-  j["exact"] = fields({{"max_error_lsb", number(l.exact.max_error_lsb)}, {"mean_error_lsb", number(l.exact.mean_error_lsb)}, {"ties", l.exact.ties},
-                {"not_correctly_rounded", l.exact.not_correctly_rounded}, {"histogram", l.exact.histogram}});
-  j["float"] = fields({{"mismatches", l.float_form.mismatches}, {"max_lsb", l.float_form.max_lsb},
-                {"float64_mismatches", l.float_form.float64_mismatches}, {"float64_max_lsb", l.float_form.float64_max_lsb}});
-  j["sqnr_db"] = number(l.sqnr_db);
-  j["cosine"] = number(l.cosine);
-  j["evidence"] = fields({{"rules_out", l.rules_out}, {"cannot_rule_out", l.cannot_rule_out}});
-  j["worst"] = elements(l.worst);
-  j["first"] = elements(l.first);
-  j["notes"] = l.notes;
-  j["command"] = l.command;
+  add(j, {{"accumulator", fields({{"min", a.min}, {"max", a.max}, {"bits", a.bits}, {"worst_case_min", a.worst_case_min}, {"worst_case_max", a.worst_case_max},
+                                  {"worst_case_bits", a.worst_case_bits}})},
+          {"exact", fields({{"max_error_lsb", number(l.exact.max_error_lsb)}, {"mean_error_lsb", number(l.exact.mean_error_lsb)}, {"ties", l.exact.ties},
+                            {"not_correctly_rounded", l.exact.not_correctly_rounded}, {"histogram", l.exact.histogram}})},
+          {"float", fields({{"mismatches", l.float_form.mismatches}, {"max_lsb", l.float_form.max_lsb},
+                            {"float64_mismatches", l.float_form.float64_mismatches}, {"float64_max_lsb", l.float_form.float64_max_lsb}})},
+          {"sqnr_db", number(l.sqnr_db)}, {"cosine", number(l.cosine)},
+          {"evidence", fields({{"rules_out", l.rules_out}, {"cannot_rule_out", l.cannot_rule_out}})},
+          {"worst", elements(l.worst)}, {"first", elements(l.first)}, {"notes", l.notes}, {"command", l.command}});
   add_optional(j, l);
   return j;
 }
@@ -115,23 +118,30 @@ std::size_t at_least(const Json& j, std::size_t enough) {
   return n;
 }
 
-// j on one line. What needs no escape and is no fraction is written here: the library sets up a serializer for every value.
+// What needs no escape is copied: the library sets up a serializer for every value.
+void write_text(const std::string& s, std::string& out) {
+  const bool plain = std::all_of(s.begin(), s.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  if (plain) out.append(1, '"').append(s).append(1, '"');
+  else out += Json(s).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// j on one line.
 void write_flat(const Json& j, std::string& out) {
-  const auto text = [&](const std::string& s) {
-    const bool plain = std::all_of(s.begin(), s.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-    if (plain) out.append(1, '"').append(s).append(1, '"');
-    else out += Json(s).dump(-1, ' ', false, Json::error_handler_t::replace);
-  };
-  if (j.is_number_integer()) {
-    out += j.is_number_unsigned() ? std::to_string(j.get<std::uint64_t>()) : std::to_string(j.get<std::int64_t>());
+  char digits[64];
+  if (j.is_number_float()) {  // finite, see number(): as the library writes it
+    out.append(digits, nlohmann::detail::to_chars(digits, digits + sizeof digits, j.get<double>()));
+  } else if (j.is_number_unsigned()) {
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, j.get<std::uint64_t>()).ptr);
+  } else if (j.is_number_integer()) {
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, j.get<std::int64_t>()).ptr);
   } else if (j.is_string()) {
-    text(j.get_ref<const std::string&>());
+    write_text(j.get_ref<const std::string&>(), out);
   } else if (j.is_structured()) {
     out += j.is_object() ? '{' : '[';
     const char* between = "";
     for (auto it = j.begin(); it != j.end(); ++it, between = ",") {
       out += between;
-      if (j.is_object()) text(it.key()), out += ':';
+      if (j.is_object()) write_text(it.key(), out), out += ':';
       write_flat(*it, out);
     }
     out += j.is_object() ? '}' : ']';
@@ -155,7 +165,7 @@ void write(const Json& j, std::size_t depth, std::string& out) {
   out += j.is_object() ? "{" : "[";
   for (auto it = j.begin(); it != j.end(); ++it, between = ",") {
     out += between + ("\n" + indent);
-    if (j.is_object()) write_flat(it.key(), out), out += ": ";
+    if (j.is_object()) write_text(it.key(), out), out += ": ";
     write(*it, depth + 1, out);
   }
   out += "\n" + std::string(2 * depth, ' ') + (j.is_object() ? "}" : "]");
