@@ -309,6 +309,66 @@ TEST_CASE("measures of nearness are the same on every instruction set", "[stream
   }
 }
 
+TEST_CASE("measures of sums of two bytes are the same on every instruction set", "[streamed][kernels]") {
+  Draw random{19};
+  constexpr auto n = static_cast<std::int64_t>(near_together);
+  std::vector<std::byte> a, b, stored;
+  for (std::int64_t i = 0; i < n; ++i) a.push_back(static_cast<std::byte>(random(0, 255))), b.push_back(static_cast<std::byte>(random(0, 255)));
+  struct Steps {
+    double a, b, offset;
+  };
+  std::int64_t open = 0, below = 0, above = 0;
+  // Steps of the last one are beyond what float32 parts hold.
+  for (const Steps steps : {Steps{0.4137, 0.7519, -40.21}, Steps{0.5, 0.25, 3}, Steps{2.0 / 3, 0.9, -150.5}, Steps{7.3, 0.031, -900}, Steps{40.1, 3, -2000}}) {
+    const ByteSums sums{a.data(), b.data(), false, true, steps.a, steps.b, steps.offset};
+    NearTotals plain;
+    std::vector<std::uint16_t> near_plain;
+    std::vector<std::int64_t> histogram(40);
+    NearRequest request;
+    request.n = n, request.bound = request.doubt = 1e-3;
+    stored.clear();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto k = static_cast<std::size_t>(i);
+      const std::int32_t x = std::to_integer<int>(a[k]), y = static_cast<std::int8_t>(std::to_integer<int>(b[k]));
+      const double v = x * steps.a + (y * steps.b + steps.offset), away = std::fabs(v - std::floor(v) - 0.5);
+      const auto q = static_cast<int>(std::min(255.0, std::max(0.0, v + 0.5))) ^ (random(0, 200) == 0);
+      stored.push_back(static_cast<std::byte>(q));
+      const double error = q - std::min(255.0, std::max(0.0, v));
+      plain.stored += q;
+      plain.largest = std::max(plain.largest, std::fabs(error));
+      add_to_histogram(histogram, error, 1);
+      v < 0 ? ++plain.below : v > 255 ? ++plain.above : (plain.first += x, plain.second += y);
+      const bool near = away <= request.doubt && v > -1 && v < 256;
+      if (near) near_plain.push_back(static_cast<std::uint16_t>(i));
+      plain.wrong += !near && std::min(255.0, std::max(0.0, std::floor(v + 0.5))) != q;
+    }
+    open += static_cast<std::int64_t>(near_plain.size()), below += plain.below, above += plain.above;
+    request.stored = stored.data();
+    for (const auto& target : supported_targets()) {
+      REQUIRE(limit_target(target));
+      NearTotals twice;
+      for (int round = 0; round < 2; ++round) {
+        std::vector<std::uint16_t> near(near_together);
+        near.resize(static_cast<std::size_t>(measure(sums, request, near.data(), twice)));
+        CHECK(near == near_plain);
+      }
+      CHECK(twice.elements == 2 * n);
+      CHECK(twice.wrong == 2 * plain.wrong);
+      CHECK(twice.stored == 2 * plain.stored);
+      CHECK(twice.below == 2 * plain.below);
+      CHECK(twice.above == 2 * plain.above);
+      CHECK(twice.first == 2 * plain.first);
+      CHECK(twice.second == 2 * plain.second);
+      CHECK(twice.largest == plain.largest);
+      CHECK(std::equal(histogram.begin(), histogram.end(), twice.histogram.begin(), [](std::int64_t one, std::int64_t two) { return 2 * one == two; }));
+    }
+  }
+  limit_target("");
+  CHECK(open > 100);
+  CHECK(below > 1000);
+  CHECK(above > 1000);
+}
+
 TEST_CASE("positive and negative weights are added up exactly", "[streamed][kernels]") {
   Draw random{3};
   for (const DType type : {DType::int8, DType::uint8})
