@@ -129,6 +129,8 @@ HWY_ATTR HWY_INLINE void store_low_bytes(VI v, std::uint8_t* to) {
 /// float64 numbers of `single` lanes.
 struct Pair {
   VD lower, upper;
+  HWY_ATTR HWY_INLINE Pair() {}  // NEON's vectors have constructors, which only code for that instruction set may call
+  HWY_ATTR HWY_INLINE Pair(VD low, VD high) : lower(low), upper(high) {}
   HWY_ATTR HWY_INLINE VF narrow() const { return hn::Combine(F(), hn::DemoteTo(HalfF(), upper), hn::DemoteTo(HalfF(), lower)); }
 };
 HWY_ATTR HWY_INLINE Pair widened(VI v) {

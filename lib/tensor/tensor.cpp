@@ -141,9 +141,19 @@ Tensor Tensor::of_floats(std::string name, Shape shape, std::span<const float> v
 
 namespace {
 
+/// A matrix of a few rows transposed: the planes of a picture.
+template <class T, std::int64_t rows>
+void interleave(const std::byte* from, std::byte* to, std::int64_t columns) {
+  constexpr auto width = static_cast<std::int64_t>(sizeof(T));
+  for (std::int64_t j = 0; j < columns; ++j)
+    for (std::int64_t i = 0; i < rows; ++i) std::memcpy(to + (j * rows + i) * width, from + (i * columns + j) * width, sizeof(T));
+}
+
 /// A matrix of items transposed in squares that stay in the first-level cache.
 template <class T>
 void transpose(const std::byte* from, std::byte* to, std::int64_t rows, std::int64_t columns) {
+  if (rows == 3) return interleave<T, 3>(from, to, columns);
+  if (rows == 4) return interleave<T, 4>(from, to, columns);
   constexpr std::int64_t side = 32;
   for (std::int64_t r = 0; r < rows; r += side)
     for (std::int64_t c = 0; c < columns; c += side)
