@@ -219,7 +219,8 @@ struct Sides {
 };
 
 /// Looks at `single` elements, of which the first `valid` count: q is what is stored. They are near when their values lie farther from an
-/// integer than `far`, those that a clamp decides beyond the first aside; value() and by() give them and what is near in float64. `Some`: a few more may be called near.
+/// integer than `far`, those that a clamp decides beyond the first aside; value() and by() give them and what is near in float64. `Some`: a
+/// few more may be called near.
 template <bool Some, class Value, class By>
 HWY_ATTR HWY_INLINE void look(const Limits& c, Closer& late, std::int64_t at, VF error, const Sides& sides, VF far, VI q, VF stored, std::int64_t valid, std::uint8_t* bins, const Value& value, const By& by) {
   const F f;

@@ -21,7 +21,8 @@ struct Line {
 struct SplitLine {
   const float *multiplier = nullptr, *multiplier_rest = nullptr;
   const float *offset = nullptr, *offset_rest = nullptr;  // offset: in steps of 2^-14, below 2^9
-  const std::int32_t *least = nullptr, *most = nullptr;   // sums whose v lies inside the range
+  /// Sums whose v lies inside the range. (Where every sum is clamped, the extreme one, 2^31 - 1 or -2^31, counts as inside.)
+  const std::int32_t *least = nullptr, *most = nullptr;
 };
 
 /// Added up over runs; integers only, so that their order does not matter. An element of ByteSums lies below or above the range, or inside, by
