@@ -20,6 +20,7 @@ struct Command {
   std::string name, about;
   /// Adds options to the subcommand and returns what to run after parsing: the exit status.
   std::function<int()> (*set_up)(CLI::App&, const Invocation&);
+  bool describes_all = false;  // it speaks of all commands' options, so all are set up
 };
 
 const std::vector<Command>& all_commands();

@@ -26,12 +26,12 @@ int run(int argc, char** argv) {
 
   // A command that no argument names is not run: its options are made where all are described.
   const auto& words = invocation.arguments;
-  const auto named = [&](const std::string& command) { return std::find(words.begin(), words.end(), command) != words.end(); };
-  const bool all = named("man") || named("completion");
+  const auto named = [&](const lastbit::Command& command) { return std::find(words.begin(), words.end(), command.name) != words.end(); };
+  const bool all = std::any_of(lastbit::all_commands().begin(), lastbit::all_commands().end(), [&](const lastbit::Command& command) { return command.describes_all && named(command); });
   std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
   for (const lastbit::Command& command : lastbit::all_commands()) {
     CLI::App* sub = app.add_subcommand(command.name, command.about);
-    if (all || named(command.name)) commands.push_back({sub, command.set_up(*sub, invocation)});
+    if (all || named(command)) commands.push_back({sub, command.set_up(*sub, invocation)});
   }
   try {
     app.parse(argc, argv);

@@ -16,7 +16,7 @@ Command completion() {
               write_stdout(lastbit::completion(described(*app.get_parent()), *shell));
               return 0;
             };
-          }};
+          }, true};
 }
 
 }  // namespace lastbit::commands

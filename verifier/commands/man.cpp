@@ -13,7 +13,7 @@ Command man() {
               write_stdout(man_page(described(*app.get_parent()), version));
               return 0;
             };
-          }};
+          }, true};
 }
 
 }  // namespace lastbit::commands
