@@ -8,10 +8,11 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
+#include "lib/kernels/squares-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace lastbit::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 SignedSums add_up(const T* w, std::int64_t n, std::int32_t zero_point) {
@@ -36,26 +37,7 @@ SignedSums add_up_bytes(bool is_signed, const std::byte* w, std::int64_t n, std:
   return is_signed ? add_up(reinterpret_cast<const std::int8_t*>(w), n, zero_point) : add_up(reinterpret_cast<const std::uint8_t*>(w), n, zero_point);
 }
 
-HWY_ATTR std::int64_t add_up_squares(const std::int8_t* w, std::int64_t n) {
-  const hn::ScalableTag<std::int16_t> d16;
-  const hn::Rebind<std::int8_t, decltype(d16)> d8;
-  const hn::RepartitionToWide<decltype(d16)> d32;
-  constexpr std::int64_t lanes = HWY_LANES(std::int16_t), chunk = lanes << 14;  // 2^14 pairs of squares of at most 2^14 fit
-  std::int64_t sum = 0, i = 0;
-  while (i + lanes <= n) {
-    auto even = hn::Zero(d32), odd = hn::Zero(d32);
-    for (const std::int64_t end = std::min(n, i + chunk); i + lanes <= end; i += lanes) {
-      const auto v = hn::PromoteTo(d16, hn::LoadU(d8, w + i));
-      even = hn::ReorderWidenMulAccumulate(d32, v, v, even, odd);
-    }
-    std::int32_t each[2][lanes / 2];
-    hn::StoreU(even, d32, each[0]), hn::StoreU(odd, d32, each[1]);
-    for (const auto& half : each)
-      for (const std::int32_t v : half) sum += v;
-  }
-  for (; i < n; ++i) sum += std::int32_t{w[i]} * w[i];
-  return sum;
-}
+HWY_ATTR std::int64_t add_up_squares(const std::int8_t* w, std::int64_t n) { return square_sum_of(w, n, 0); }
 
 }  // namespace lastbit::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

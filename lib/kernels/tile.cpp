@@ -12,6 +12,7 @@
 #include <hwy/highway.h>
 
 #include "lib/kernels/dot-inl.h"
+#include "lib/kernels/squares-inl.h"
 
 LASTBIT_BEFORE_NAMESPACE();
 namespace lastbit::HWY_NAMESPACE {
@@ -110,26 +111,8 @@ void tile_products_on(const TileJob& job) {
   products<Words, false>(job);
 }
 
-void square_sums_on(const std::byte* x, std::int64_t pixels, std::int64_t pixel_bytes, std::int64_t channels, std::int32_t zero_point, std::int64_t* sums) {
-  const D32 d;
-  const hn::Repartition<std::int16_t, D32> d16;
-  const hn::Rebind<std::uint8_t, decltype(d16)> d8;
-  const auto zero = hn::Set(d16, static_cast<std::int16_t>(zero_point));
-  constexpr auto step = static_cast<std::int64_t>(2 * lanes);
-  for (std::int64_t i = 0; i < pixels; ++i, x += pixel_bytes) {
-    const auto* p = reinterpret_cast<const std::uint8_t*>(x);
-    std::int64_t sum = 0, c = 0;
-    while (c + step <= channels) {
-      V32 even = hn::Zero(d), odd = even;  // 32768 squares of at most 255 fit, all lanes together
-      for (const std::int64_t end = std::min<std::int64_t>(channels, c + 32768); c + step <= end; c += step) {
-        const auto q = hn::Sub(hn::PromoteTo(d16, hn::LoadU(d8, p + c)), zero);
-        even = hn::ReorderWidenMulAccumulate(d, q, q, even, odd);
-      }
-      sum += hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
-    }
-    for (; c < channels; ++c) sum += std::int64_t{p[c] - zero_point} * (p[c] - zero_point);
-    sums[i] = sum;
-  }
+HWY_ATTR void square_sums_on(const std::byte* x, std::int64_t pixels, std::int64_t pixel_bytes, std::int64_t channels, std::int32_t zero_point, std::int64_t* sums) {
+  for (std::int64_t i = 0; i < pixels; ++i, x += pixel_bytes) sums[i] = square_sum_of(reinterpret_cast<const std::uint8_t*>(x), channels, zero_point);
 }
 
 void tile_row_sums_on(const TileJob& job, std::int32_t* sums) {
