@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::int64_t band_sums = 4096;  // 16 KiB
 
-/// Rows of bytes as they are into a plane whose rows are a little longer: whole pieces, written from the first row on, so that what is written
-/// past a row's end the next one and the padding between them overwrite. Nothing is read from `end` on.
-void copy_rows(const std::uint8_t* from, const std::uint8_t* end, std::int64_t rows, std::int64_t W, std::uint8_t* to, std::int64_t width, std::int64_t before, std::uint8_t pad) {
+/// Rows of bytes, int8 ones flipped to uint8, into a plane whose rows are a little longer: whole pieces, written from the first row on, so that
+/// what is written past a row's end the next one and the padding between them overwrite. Nothing is read from `end` on.
+void copy_rows(const std::uint8_t* from, const std::uint8_t* end, std::int64_t rows, std::int64_t W, bool flip, std::uint8_t* to, std::int64_t width, std::int64_t before, std::uint8_t pad) {
   constexpr std::int64_t piece = 32;
   const std::int64_t pieces = (W + piece - 1) / piece * piece, between = width - W;
   std::uint8_t pads[8];
@@ -30,6 +30,8 @@ void copy_rows(const std::uint8_t* from, const std::uint8_t* end, std::int64_t r
     if (end - from >= pieces)
       for (std::int64_t i = 0; i < W; i += piece) std::memcpy(to + i, from + i, piece);
     else std::memcpy(to, from, static_cast<std::size_t>(W));
+    if (flip)
+      for (std::int64_t i = 0; i < W; ++i) to[i] ^= 0x80;
     if (between <= 8) std::memcpy(to + W, pads, 8);  // this row's right padding and the next one's left
     else std::memset(to + W, pad, static_cast<std::size_t>(between));
   }
@@ -45,9 +47,9 @@ void copy_plane(const StreamRequest& r, const WindowPlan& plan, Kind kind, std::
   const auto pad = static_cast<std::uint8_t>(in.x_zero_point + (is_negative ? 128 : 0));
   for (std::int64_t d = 0; d < plan.padded[0]; ++d)
     for (std::int64_t h = 0; h < plan.padded[1]; ++h) {
-      if (rows && !is_negative && h == plan.axis[1].before && g.in[1] > 0 && d >= plan.axis[0].before && d < plan.axis[0].before + g.in[0]) {
+      if (rows && h == plan.axis[1].before && g.in[1] > 0 && d >= plan.axis[0].before && d < plan.axis[0].before + g.in[0]) {
         const auto* x = reinterpret_cast<const std::uint8_t*>(in.x);
-        copy_rows(x + base + (d - plan.axis[0].before) * g.in[1] * W, x + g.batch * all * I, g.in[1], W, reinterpret_cast<std::uint8_t*>(to) + (d * plan.padded[1] + h) * width, width, before, pad);
+        copy_rows(x + base + (d - plan.axis[0].before) * g.in[1] * W, x + g.batch * all * I, g.in[1], W, is_negative, reinterpret_cast<std::uint8_t*>(to) + (d * plan.padded[1] + h) * width, width, before, pad);
         h += g.in[1] - 1;
         continue;
       }
