@@ -49,10 +49,9 @@ std::int64_t near_boundary(const RealLines& real, const NearRequest& r, std::int
 
 ExactBlocks::ExactBlocks(const Layer& layer, const RequantizeContext& context, const RealLines& real, std::int64_t channels) : context_(context), real_(real) {
   split_ = real.largest_inside <= 1 << 24;
-  for (auto* line : {&multiplier_, &offset_}) line->reserve(static_cast<std::size_t>(channels));
-  for (auto* part : {&multiplier32_, &multiplier_rest_, &offset32_, &offset_rest_}) part->reserve(static_cast<std::size_t>(channels));
-  for (auto* limit : {&least_, &most_}) limit->reserve(static_cast<std::size_t>(channels));
-  for (std::int64_t c = 0; c < channels; ++c) enter(real.multiplier_of(c), real.offset_of(c));
+  for (std::size_t line = 0; line < real.multiplier.size(); ++line) enter(real.multiplier[line], real.offset[line]);
+  const auto one_each = [&](auto&... of_channels) { (of_channels.resize(static_cast<std::size_t>(channels), of_channels[0]), ...); };  // one line may stand for all
+  one_each(multiplier_, offset_, multiplier32_, multiplier_rest_, offset32_, offset_rest_, least_, most_);
   inside_.resize(static_cast<std::size_t>(channels));
   const Tensor* bias = layer.find("bias");
   bias_by_product_ = bias && !is_float(bias->dtype) && !bias->q.quantized();
