@@ -46,9 +46,10 @@ AccumulatorBounds bounds_of(Reach r, std::int64_t channels, const std::vector<st
   return all;
 }
 
-/// signed_sums() of n weights that lie `step` apart. Of fewer than a vector's it is sooner done here.
-constexpr std::int64_t few = 32;
-SignedSums sums_of_few(const std::byte* w, std::int64_t n, std::int64_t step, bool is_signed, std::int64_t zero_point) {
+constexpr std::int64_t few = 32;  // weights that are sooner added up here than asked of signed_sums()
+
+/// signed_sums() of n weights that lie `step` apart.
+SignedSums strided_sums(const std::byte* w, std::int64_t n, std::int64_t step, bool is_signed, std::int64_t zero_point) {
   std::int64_t sum = 0, size = 0;
   for (std::int64_t i = 0; i < n; ++i, w += step) {
     const std::int64_t v = StoredPlan::integer_of(*w, is_signed) - zero_point;
@@ -78,7 +79,7 @@ class InsideTaps {
   void for_each_kind(DType type, const std::byte* w, bool taps_first, std::int64_t zero_point, F f) {
     const bool is_signed = info(type).min < 0;
     for (const auto t : taps_) {
-      each_[static_cast<std::size_t>(t)] = sums_of_few(w + (taps_first ? t * C_ : t), C_, taps_first ? 1 : T_, is_signed, zero_point);
+      each_[static_cast<std::size_t>(t)] = strided_sums(w + (taps_first ? t * C_ : t), C_, taps_first ? 1 : T_, is_signed, zero_point);
     }
     for (const auto& kind : kinds_) {
       SignedSums sums;
@@ -111,7 +112,7 @@ std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const 
   const auto bias = integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place);
   const auto all_terms = [&](std::int64_t o) {
     const std::byte* w = bytes + o * terms;
-    return terms < few ? sums_of_few(w, terms, 1, info(weight.dtype).min < 0, zero_point(o)) : signed_sums(weight.dtype, w, terms, static_cast<std::int32_t>(zero_point(o)));
+    return terms < few ? strided_sums(w, terms, 1, info(weight.dtype).min < 0, zero_point(o)) : signed_sums(weight.dtype, w, terms, static_cast<std::int32_t>(zero_point(o)));
   };
   if (all_inside(g)) return bounds_of(*reach, channels, bias, all_terms);
   if (!weight.data && !channels_last(weight)) return std::nullopt;
