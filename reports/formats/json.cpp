@@ -88,9 +88,9 @@ void add_optional(Json& j, const LayerReport& l) {
 Json layer(const LayerReport& l, bool chained) {
   Json j = fields({{"dump", l.dump}, {"name", l.name}, {"op", l.op}, {"profile", l.profile}, {"position", l.position}, {"elements", l.elements}, {"mismatches", l.mismatches},
          {"max_lsb", l.max_lsb}, {"mean_lsb", number(l.mean_lsb)}, {"verdict", name(l.verdict)}, {"reason", l.reason},
-         {"histogram", histogram(l.histogram)}, {"causes", causes(l.causes)}, {"near_misses", causes(l.near_misses)}, {"unexplained", l.unexplained}});
-  add(j, {{"events", fields({{"tie", l.events.tie}, {"clamped", l.events.clamped}, {"saturated", l.events.saturated}, {"wrapped", l.events.wrapped},
-                 {"pair_saturated", l.events.pair_saturated}, {"inexact_float", l.events.inexact_float}, {"undefined", l.events.undefined}})}});
+         {"histogram", histogram(l.histogram)}, {"causes", causes(l.causes)}, {"near_misses", causes(l.near_misses)}, {"unexplained", l.unexplained},
+         {"events", fields({{"tie", l.events.tie}, {"clamped", l.events.clamped}, {"saturated", l.events.saturated}, {"wrapped", l.events.wrapped},
+                            {"pair_saturated", l.events.pair_saturated}, {"inexact_float", l.events.inexact_float}, {"undefined", l.events.undefined}})}});
   if (chained || l.chained) {
     const ChainedSummary c = l.chained.value_or(ChainedSummary{});
     add(j, {{"chained", fields({{"mismatches", c.mismatches}, {"max_lsb", c.max_lsb}, {"inherited", c.inherited}})}});
