@@ -50,8 +50,10 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   // A layer's arrays are as large as the next one's: memory that was given back is kept, since fresh pages cost more than the arithmetic.
+  // A heap grows by 8 MiB of addresses: every time that one thread's does, the others wait.
   mallopt(M_MMAP_THRESHOLD, 1 << 26);
   mallopt(M_TRIM_THRESHOLD, 1 << 28);
+  mallopt(M_TOP_PAD, 1 << 23);
   try {
     return run(argc, argv);
   } catch (const lastbit::Error& e) {
