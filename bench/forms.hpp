@@ -49,7 +49,7 @@ inline std::vector<std::byte> requantized(const Subject& s) {
   std::vector<std::byte> y(static_cast<std::size_t>(s.layer.elements())), block;
   const OutputOrder order{g.groups * g.out_channels, g.positions(), false};
   EpilogueResult r;
-  stream_sums(s.layer.request(), [&](const SumBlock& b) {
+  stream_sums(s.layer.request(), [&](SumBlock b) {
     block.resize(static_cast<std::size_t>(b.runs * b.acc_step + b.length));
     run_epilogue(s.epilogue, b, s.rows() ? OutputOrder{g.out_channels, 1, true} : order, {nullptr, block.data(), false}, r);
     for (std::int64_t k = 0; k < b.runs; ++k) std::copy_n(block.data() + k * b.acc_step, b.length, y.data() + b.first + k * b.step);
@@ -68,6 +68,7 @@ inline Slot timed(const Subject& s, const std::string& form, double least) {
     request.operands.w = s.w_last.data();
     request.operands.channels_last = request.operands.w_channels_last = request.channels_last = true;
   }
+  request.by_position = form == "whole";
   const OutputOrder order{g.groups * g.out_channels, g.positions(), last || s.rows()};
   const std::byte* observed = last ? s.y_last.data() : s.y.data();
   Slot slot;
@@ -79,7 +80,7 @@ inline Slot timed(const Subject& s, const std::string& form, double least) {
     std::int64_t seen = 0;
     const auto start = clock::now();
     if (form == "sums") slot.kernel = stream_sums(request, [&](const SumBlock& b) { seen += b.runs * b.length; }, &notes);
-    else slot.kernel = stream_sums(request, [&](const SumBlock& b) { run_epilogue(s.epilogue, b, order, {observed, nullptr, false}, r); }, &notes);
+    else slot.kernel = stream_sums(request, [&](SumBlock b) { run_epilogue(s.epilogue, b, order, {observed, nullptr, false}, r); }, &notes);
     const double seconds = std::chrono::duration<double>(clock::now() - start).count();
     const double pack = notes.pack_seconds;
     total += seconds;

@@ -47,10 +47,7 @@ class Judge {
     for (std::size_t k = 0; k < rivals_.size(); ++k) enter(k);
   }
 
-  void operator()(const SumBlock& b) {
-    if (b.wide) return wide(b);
-    narrow(b);
-  }
+  void operator()(const SumBlock& b) { b.wide ? wide(b) : narrow(b); }
 
   /// Whether the layer's own stages can be run here.
   bool able() const { return epilogue_ || nearest_; }
@@ -172,12 +169,13 @@ class Judge {
     }
   }
 
-  void narrow(const SumBlock& b) {
+  void narrow(SumBlock b) {
     const std::size_t differing = totals_.differ.size();
     request_.stored = nullptr;
     if (nearest_) nearest_->run(b, nullptr, totals_);
     else run_epilogue(*epilogue_, b, plan_.order, request_, totals_);
     if (!totals_.differ.empty()) drop_all();
+    if (exact_ || float_ || !standing_.empty()) turn_sums(b);
     if (!opened_) open(b);
     if (!exact_ && !float_ && standing_.empty()) return;
     // What the profile gives is what was observed, unless something in the block differs.
@@ -325,6 +323,7 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   if (options.exact && !judge.knows_real()) return std::nullopt;
   StreamNotes notes;
   plan->request.terms = options.float_form;
+  plan->request.by_position = epilogue.has_value();
   s.kernel = stream_sums(plan->request, std::ref(judge), &notes);
   if (judge.overflowed()) return std::nullopt;  // a sum that the register does not hold
   s.pack_ms = notes.pack_seconds * 1e3;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lib/error.hpp"
+#include "lib/kernels/epilogue_planes.hpp"
 #include "lib/kernels/epilogue_run.hpp"
 
 namespace lastbit {
@@ -72,12 +73,17 @@ std::optional<Epilogue> epilogue_of(const Requantizer& requantize, DType y) {
   return std::nullopt;
 }
 
-void run_epilogue(const Epilogue& e, const SumBlock& b, const OutputOrder& order, const EpilogueRequest& request, EpilogueResult& r) {
-  ensure(b.acc != nullptr, "an epilogue needs int32 sums");
+void run_epilogue(const Epilogue& e, SumBlock& b, const OutputOrder& order, const EpilogueRequest& request, EpilogueResult& r) {
+  ensure(!b.wide, "an epilogue needs int32 sums");
   if (b.runs == 0 || b.length == 0) return;
   if (r.elements == 0) r.acc_min = std::numeric_limits<std::int32_t>::max(), r.acc_max = std::numeric_limits<std::int32_t>::min();
-  EpilogueRuns runs{&e, b.acc, b.first, b.runs, b.step, b.length, b.acc_step, order.channels, order.positions, order.channels_last, request.observed, request.stored, request.events, &r};
-  epilogue_runs(runs);
+  EpilogueRuns runs{&e, b.by_position, b.first, b.runs, b.step, b.length, b.by_position_step, order.channels, order.positions, order.channels_last, request.observed, request.stored, request.events, &r};
+  if (b.acc || !b.by_position || !epilogue_planes(runs)) {
+    turn_sums(b);
+    runs.acc = b.acc;
+    runs.acc_step = b.acc_step;
+    epilogue_runs(runs);
+  }
   r.elements += b.runs * b.length;
 }
 

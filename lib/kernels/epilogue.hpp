@@ -55,6 +55,7 @@ struct EpilogueRequest {
   bool events = false;                       // count events: costs about as much again
 };
 
-void run_epilogue(const Epilogue&, const SumBlock&, const OutputOrder&, const EpilogueRequest&, EpilogueResult&);
+/// A block that came by position is turned if it has to be: then it has its acc.
+void run_epilogue(const Epilogue&, SumBlock&, const OutputOrder&, const EpilogueRequest&, EpilogueResult&);
 
 }  // namespace lastbit

@@ -13,100 +13,14 @@
 #include <hwy/highway.h>
 
 #include "lib/kernels/dot-inl.h"
-#include "lib/kernels/lanes-inl.h"
+#include "lib/kernels/epilogue-inl.h"
 
 LASTBIT_BEFORE_NAMESPACE();
 namespace lastbit::HWY_NAMESPACE {
 
-using DF = hn::RebindToFloat<D32>;
-using VF = hn::Vec<DF>;
-using M32 = hn::Mask<D32>;
-using D64 = hn::Repartition<std::int64_t, D32>;
-using V64 = hn::Vec<D64>;
-using U64 = hn::Repartition<std::uint64_t, D32>;
-
-/// Constants of `lanes` consecutive sums.
-struct Constants {
-  V32 bias;
-  VF addend, multiplier;
-  V32 mantissa, left, right;      // fixed
-  V64 single_even, single_odd;    // single: how far its int64 products are shifted
-  HWY_ATTR Constants() {}         // NEON's vectors have constructors, which only code for that instruction set may call
-};
-
-/// Per-channel values: channel c's is p[(c - base) * step].
-template <class T>
-struct Source {
-  const T* p;
-  std::int64_t step, base = 0;
-  Source(const std::vector<T>& v, T (&one)[lanes]) : p(v.data()), step(1) {
-    if (v.size() > 1) return;
-    std::fill(std::begin(one), std::end(one), v.empty() ? T{} : v[0]);  // one value for all stands still
-    p = one;
-    step = 0;
-  }
-  template <bool Across>
-  HWY_INLINE auto at(std::int64_t channel) const {
-    if constexpr (Across) return hn::LoadU(hn::ScalableTag<T>(), p + step * (channel - base));
-    else return hn::Set(hn::ScalableTag<T>(), p[step * (channel - base)]);
-  }
-  /// The same from a copy that a whole vector may be read from.
-  void buffer(T (&copy)[lanes], std::int64_t channel, std::int64_t length) {
-    for (std::size_t i = 0; i < lanes; ++i) copy[i] = p[step * (channel - base + std::min(static_cast<std::int64_t>(i), length - 1))];
-    p = copy;
-    step = 1;
-    base = channel;
-  }
-};
-
-struct Sources {
-  alignas(64) std::int32_t whole[3][lanes];
-  alignas(64) float single[2][lanes];
-  Source<std::int32_t> bias, mantissa, shift;
-  Source<float> addend, multiplier;
-  explicit Sources(const Epilogue& e) : bias(e.bias, whole[0]), mantissa(e.mantissa, whole[1]), shift(e.shift, whole[2]), addend(e.addend, single[0]), multiplier(e.multiplier, single[1]) {}
-
-  /// All lanes one channel's, or one lane a channel.
-  template <bool Fixed, bool Across>
-  HWY_INLINE Constants at(std::int64_t channel) const {
-    Constants c;  // what the other path reads is anything: a vector of zeros each would cost more than the arithmetic
-    c.bias = bias.at<Across>(channel);
-    if constexpr (Fixed) {
-      const D32 d;
-      const V32 s = shift.at<Across>(channel);
-      c.mantissa = mantissa.at<Across>(channel);
-      c.left = hn::Max(s, hn::Zero(d));
-      c.right = hn::Max(hn::Neg(s), hn::Zero(d));
-      const V32 n = hn::Sub(hn::Set(d, 31), s);
-      c.single_even = hn::BitCast(D64(), hn::And(n, hn::BitCast(d, hn::Set(D64(), std::int64_t{0xFFFFFFFF}))));
-      c.single_odd = hn::BitCast(D64(), hn::ShiftRight<32>(hn::BitCast(U64(), n)));
-      c.addend = c.multiplier = hn::BitCast(DF(), c.bias);
-    } else {
-      c.mantissa = c.left = c.right = c.bias;
-      c.single_even = c.single_odd = hn::BitCast(D64(), c.bias);
-      c.addend = addend.at<Across>(channel);
-      c.multiplier = multiplier.at<Across>(channel);
-    }
-    return c;
-  }
-};
-
 struct Seen {
   M32 tie, clamped, saturated, wrapped, inexact;
 };
-
-/// Nearest, ties to even, of values that int32 holds: Highway's own minds the others, which are clamped before.
-HWY_INLINE V32 nearest(VF x) {
-#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
-  return V32{_mm512_cvtps_epi32(x.raw)};
-#elif HWY_TARGET == HWY_AVX2
-  return V32{_mm256_cvtps_epi32(x.raw)};
-#elif HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
-  return V32{_mm_cvtps_epi32(x.raw)};
-#else
-  return hn::NearestInt(x);
-#endif
-}
 
 HWY_INLINE M32 nothing() { return hn::MaskFromVec(hn::Zero(D32())); }
 
@@ -213,10 +127,6 @@ HWY_INLINE V32 by_fixed(FixedRule rule, const Constants& c, V32 v, V32 low, V32 
   return hn::Min(hn::Max(y, low), high);
 }
 
-struct Running {
-  V32 low, high;  // of v
-};
-
 /// `lanes` sums from acc; of them the ones from `skip` on are new.
 template <bool Fixed, bool Events>
 HWY_INLINE void vector(const EpilogueRuns& q, FixedRule rule, const Constants& c, const std::int32_t* acc, std::int64_t element, const std::byte* observed, std::byte* stored, std::int64_t skip, std::int64_t valid, Running& running) {
@@ -295,62 +205,19 @@ struct RunChannel {
   }
 };
 
-/// The commonest case: float32, nothing to be stored, at least a vector of sums a run. A run's last vector overlaps the one before.
-/// Plain, ranged: nothing is added, and nothing becomes INT32_MIN; ranged clamps before it rounds. Events: ties and clamps are counted; of a calm
-/// epilogue there are no others.
-enum class Way { any, plain, ranged };
+/// The commonest case: float32, nothing to be stored, at least a vector of sums a run. A run's last vector overlaps the one before. Events: ties and
+/// clamps are counted; of a calm epilogue there are no others.
 template <bool Across, bool Negative, Way How, bool Events>
 HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   constexpr auto n = static_cast<std::int64_t>(lanes);
   const D32 d;
-  const DF df;
   const Epilogue& e = *q.e;
   const V32 zero_point = hn::Set(d, e.zero_point), zero = hn::Zero(d);
-  const VF low = hn::Set(df, static_cast<float>(e.min - e.zero_point)), high = hn::Set(df, static_cast<float>(e.max - e.zero_point)), limit = hn::Set(df, 2147483648.0f);
-  const bool range = How == Way::any ? e.range : How == Way::ranged, add = !e.addend.empty();
-  const V32 whole_low = hn::Set(d, e.min - e.zero_point), whole_high = hn::Set(d, e.max - e.zero_point);
-  const VF below = hn::Sub(low, hn::Set(df, 1.0f)), above = hn::Add(high, hn::Set(df, 1.0f)), half = hn::Set(df, 0.5f);
-  const V32 lane = hn::Iota(d, 0);
-  V32 least = running.low, most = running.high, tied = zero, cut = zero;  // the latter two: minus how many, by lane
-  /// What is stored less the zero point. Of a vector that is not whole the lanes from `skip` on are new.
-  const auto value = [&]<bool Whole>(const Constants& c, const std::int32_t* acc, std::int64_t skip) HWY_ATTR {
-    const V32 v = hn::Add(hn::LoadU(d, acc), c.bias);
-    least = hn::Min(least, v);
-    most = hn::Max(most, v);
-    VF x = hn::ConvertTo(df, v);
-    if constexpr (How == Way::any)
-      if (add) x = hn::Add(x, c.addend);
-    x = hn::Mul(x, c.multiplier);
-    if constexpr (How == Way::any)
-      if (!range) x = hn::IfThenElse(hn::Ge(x, limit), low, x);
-    if constexpr (Events) {
-      const auto count = [&](V32& of, M32 m) HWY_ATTR { of = add_where(Whole ? m : hn::And(m, hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1)))), of, hn::Set(d, -1)); };
-      const auto is_tie = [&](VF t) HWY_ATTR { return hn::RebindMask(d, hn::Eq(hn::Abs(from_nearest(t)), half)); };
-      if constexpr (How == Way::ranged) {  // bounds are integers: what is inside them rounds to them at most
-        const VF inside = hn::Min(hn::Max(x, low), high);
-        count(cut, hn::RebindMask(d, hn::Ne(x, inside)));
-        count(tied, is_tie(inside));
-        return nearest(inside);
-      } else if constexpr (How == Way::plain) {
-        const V32 rounded = nearest(x), kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
-        count(cut, hn::Ne(rounded, kept));
-        count(tied, is_tie(x));
-        return kept;
-      } else {
-        const VF inside = hn::Min(hn::Max(x, low), high);
-        const V32 rounded = nearest(hn::Min(hn::Max(x, below), above));
-        const V32 kept = hn::Min(hn::Max(rounded, whole_low), whole_high);
-        count(cut, range ? hn::RebindMask(d, hn::Ne(x, inside)) : hn::Ne(rounded, kept));
-        count(tied, is_tie(range ? inside : x));
-        return kept;
-      }
-    } else {
-      return nearest(hn::Min(hn::Max(x, low), high));
-    }
-  };
+  const Float32<How, Events> value(e);
+  V32 least = running.low, most = running.high, tied = zero, cut = zero;
   /// 0 in the lanes that agree.
   const auto difference = [&]<bool Whole>(const Constants& c, const std::int32_t* acc, const std::byte* observed, std::int64_t skip) HWY_ATTR {
-    const V32 y = hn::Add(value.template operator()<Whole>(c, acc, skip), zero_point);
+    const V32 y = hn::Add(value.template of<Whole>(c, acc, skip, least, most, tied, cut), zero_point);
     if constexpr (Negative) {
       const hn::Rebind<std::int8_t, D32> d8;
       return hn::Xor(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(observed))), y);
@@ -390,8 +257,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
         if constexpr (V == 4) {
           V32 y[V];
-          LASTBIT_UNROLL
-          for (std::int64_t k = 0; k < V; ++k) y[k] = value.template operator()<Whole>(c[k], acc + k * n, skip);
+          value.template of_four<true>([&](int k) HWY_ATTR -> const Constants& { return c[k]; }, n, acc, y, least, most, tied, cut);
           compare_line(y, element);
           continue;
         }
@@ -429,11 +295,8 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
       for (; i + 4 * n <= q.length; i += 4 * n) {
         V32 y[4];
-        LASTBIT_UNROLL
-        for (std::int64_t k = 0; k < 4; ++k) {
-          if constexpr (Across) c = sources.at<false, true>(channel + i + k * n);
-          y[k] = value.template operator()<true>(c, acc + i + k * n, 0);
-        }
+        if constexpr (Across) value.template of_four<true>([&](int k) HWY_ATTR { return sources.at<false, true>(channel + i + k * n); }, n, acc + i, y, least, most, tied, cut);
+        else value.template of_four<true>([&](int) HWY_ATTR -> const Constants& { return c; }, n, acc + i, y, least, most, tied, cut);
         compare_line(y, element + i);
       }
 #endif
@@ -448,20 +311,8 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
       }
     }
   }
-  running.low = least;
-  running.high = most;
-  if constexpr (Events) {  // a lane counts no more than its vectors of one block
-    q.result->tie -= hn::GetLane(hn::SumOfLanes(d, tied));
-    q.result->clamped -= hn::GetLane(hn::SumOfLanes(d, cut));
-  }
-}
-
-/// Below a multiplier of 1 no product of an int32 reaches 2^31.
-bool is_plain(const Epilogue& e, std::int64_t channel, std::int64_t count) {
-  if (!e.addend.empty()) return false;
-  if (e.range) return true;
-  const auto small = [](float m) { return m < 1.0f && m > -1.0f; };
-  return e.multiplier.size() == 1 ? small(e.multiplier[0]) : std::all_of(e.multiplier.begin() + channel, e.multiplier.begin() + channel + count, small);
+  running = {least, most};
+  if constexpr (Events) add_counts(*q.result, tied, cut);
 }
 
 template <bool Across, bool Events>
@@ -480,14 +331,12 @@ HWY_ATTR void compare(const EpilogueRuns& q, const Sources& sources, RunChannel 
 /// compare() with events; false when a sum was not small after all, and nothing was done.
 template <bool Across>
 HWY_ATTR bool compare_calm(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
-  const D32 d;
   EpilogueResult& r = *q.result;
   const std::int64_t tie = r.tie, clamped = r.clamped;
   const std::size_t differ = r.differ.size();
   Running after = running;
   compare<Across, true>(q, sources, channels, after);
-  const V32 small = hn::Set(d, 1 << 24);
-  if (hn::AllFalse(d, hn::Or(hn::Gt(after.high, small), hn::Lt(after.low, hn::Neg(small))))) {
+  if (is_calm(after)) {
     running = after;
     return true;
   }

@@ -50,13 +50,22 @@ struct SumBlock {
   const std::int64_t* wide = nullptr;
   const BlockTerms* terms = nullptr;       // when asked for, and the kernel keeps them
   const std::int32_t* peak = nullptr;      // acc's places: how far from 0 a sum was at any look; null with terms: there were no more than `between`
+  // When the request says by_position, a block of an output in planes may come with these instead of acc and peak: [length][by_position_step], run
+  // after run in a row.
+  const std::int32_t* by_position = nullptr;
+  const std::int32_t* peak_by_position = nullptr;
+  std::int64_t by_position_step = 0;
 };
+
+/// Gives a block that came by position its acc and peak, in memory that stays until the thread's next block.
+void turn_sums(SumBlock&);
 
 struct StreamRequest {
   Geometry geometry;
   StoredOperands operands;
   bool channels_last = false;  // order of the output
   bool terms = false;          // blocks say where their terms lie
+  bool by_position = false;    // SumBlock::by_position will do
 };
 
 /// What a stream can tell besides.

@@ -2,7 +2,9 @@
 #include "lib/kernels/tiling.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "lib/kernels/layout.hpp"
 
@@ -79,6 +81,18 @@ void fill_padding(const WindowPlan& plan, const Geometry& g, std::byte* to, std:
 
 }  // namespace
 
+void turn_sums(SumBlock& b) {
+  if (!b.by_position || b.acc) return;
+  Memory& memory = thread_memory();
+  const auto turned = [&](const std::int32_t* from, Scratch& to) {
+    auto* t = to.get<std::int32_t>(b.runs * b.length);
+    transpose_tile(from, b.by_position_step, b.length, b.runs, t, b.length);
+    return t;
+  };
+  b.acc = turned(b.by_position, memory.turned);
+  if (b.peak_by_position) b.peak = turned(b.peak_by_position, memory.peaks_turned);
+}
+
 StreamRequest rows_as_positions(StreamRequest r) {
   Geometry& g = r.geometry;
   if (g.in_positions() != 1 || g.positions() != 1 || g.taps() != 1 || g.groups != 1 || g.transposed) return r;
@@ -144,14 +158,9 @@ void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::in
     block.length = count;
     block.acc_step = count;
     if (acc) {
-      auto* turned = memory.turned.get<std::int32_t>(channels * count);
-      transpose_tile(acc, width, count, channels, turned, count);
-      acc = turned;
-      if (peak) {
-        auto* peaks = memory.peaks_turned.get<std::int32_t>(channels * count);
-        transpose_tile(peak, width, count, channels, peaks, count);
-        peak = peaks;
-      }
+      block.by_position = std::exchange(acc, nullptr);
+      block.peak_by_position = std::exchange(peak, nullptr);
+      block.by_position_step = width;
     } else {
       auto* turned = memory.wide_turned.get<std::int64_t>(channels * count);
       for (std::int64_t c = 0; c < channels; ++c)
@@ -163,6 +172,7 @@ void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::in
   block.wide = wide;
   block.terms = terms;
   block.peak = peak;
+  if (!request.by_position) turn_sums(block);
   sink(block);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -156,7 +157,11 @@ inline Streamed streamed(const KernelCase& c) {
   Streamed s;
   s.acc.resize(static_cast<std::size_t>(n));
   s.times.resize(static_cast<std::size_t>(n));
-  s.kernel = stream_sums(c.request(), [&](const SumBlock& b) {
+  StreamRequest request = c.request();
+  request.by_position = true;
+  s.kernel = stream_sums(request, [&](SumBlock b) {
+    if (b.by_position && b.acc) throw std::logic_error("a block came in both orders");
+    turn_sums(b);
     s.wide = s.wide || b.wide;
     for (std::int64_t r = 0; r < b.runs; ++r)
       for (std::int64_t i = 0; i < b.length; ++i) {

@@ -67,11 +67,11 @@ TEST_CASE("vector epilogues are the scalar stages, to the byte and to the event"
     REQUIRE(limit_target(target));
     Random random{99};
     EpilogueResult all;  // a suite that never met a tie or a wrap has proved nothing
-    std::int64_t taken = 0, differing = 0;
+    std::int64_t taken = 0, differing = 0, in_rows = 0, turned = 0;
     for (const auto& pipeline : pipelines())
       for (int round = 0; round < 24; ++round) {
         const bool is_signed = random.below(2), channels_last = random.below(2);
-        const std::int64_t channels = random.below(4) == 0 ? 1 : random.between(2, random.below(3) ? 40 : 150), positions = random.between(1, 45), batch = 2;
+        const std::int64_t channels = random.below(4) == 0 ? 1 : random.between(2, random.below(3) ? 40 : 150), positions = random.between(1, random.below(4) ? 45 : 150), batch = 2;
         const int size = round % 6 == 0 ? 0 : round % 6 == 1 ? -3 : static_cast<int>(random.between(3, 24));
         const auto c = context(random, channels, is_signed, random.below(2) != 0, size);
         const Requantizer requantize(pipeline.stages, c, "test");
@@ -99,11 +99,31 @@ TEST_CASE("vector epilogues are the scalar stages, to the byte and to the event"
         std::vector<std::int64_t> planted;
         for (std::int64_t i = 0; i < n; ++i)
           if (random.below(19) == 0) observed[static_cast<std::size_t>(i)] ^= std::byte{1}, planted.push_back(i);
-        for (const auto& [events, stores] : {std::pair{false, true}, std::pair{true, true}, std::pair{false, false}, std::pair{true, false}}) {
+        // The same sums position by position, in rows of whole vectors.
+        const std::int64_t row = (channels + 15) / 16 * 16;
+        std::vector<std::int32_t> rows(static_cast<std::size_t>(batch * positions * row));
+        if (!channels_last)
+          for (std::int64_t i = 0; i < n; ++i) rows[static_cast<std::size_t>((i / (channels * positions) * positions + i % positions) * row + i / positions % channels)] = acc[static_cast<std::size_t>(i)];
+        struct Way {
+          bool events, stores, by_position;
+        };
+        for (const auto [events, stores, by_position] : {Way{false, true, false}, Way{true, true, false}, Way{false, false, false}, Way{true, false, false}, Way{false, true, true}, Way{true, false, true}, Way{false, false, true}}) {
+          if (by_position && channels_last) continue;
           EpilogueResult r;
           std::fill(stored.begin(), stored.end(), std::byte{0});
-          SumBlock block{0, n / length, length, length, length, acc.data(), nullptr};
-          run_epilogue(*e, block, {channels, positions, channels_last}, {observed.data(), stores ? stored.data() : nullptr, events}, r);
+          const OutputOrder order{channels, positions, channels_last};
+          if (!by_position) {
+            SumBlock block{0, n / length, length, length, length, acc.data(), nullptr};
+            run_epilogue(*e, block, order, {observed.data(), stores ? stored.data() : nullptr, events}, r);
+          } else {
+            for (std::int64_t image = 0; image < batch; ++image) {
+              SumBlock block{image * channels * positions, channels, positions, positions, positions};
+              block.by_position = rows.data() + image * positions * row;
+              block.by_position_step = row;
+              run_epilogue(*e, block, order, {observed.data(), stores ? stored.data() + block.first : nullptr, events}, r);
+              in_rows += block.acc == nullptr, turned += block.acc != nullptr;
+            }
+          }
           const bool bytes = !stores || stored == expected, places = r.differ == planted;
           CHECK(bytes);
           CHECK(places);
@@ -123,6 +143,8 @@ TEST_CASE("vector epilogues are the scalar stages, to the byte and to the event"
     INFO(target);
     CHECK(taken > 100);
     CHECK(differing > 0);
+    CHECK((in_rows > 0) == target.starts_with("avx3"));
+    CHECK(turned > 0);
     CHECK((all.tie > 0 && all.clamped > 0 && all.saturated > 0 && all.wrapped > 0 && all.inexact_float > 0));
     limit_target("");
   }
