@@ -18,8 +18,13 @@ namespace lastbit::HWY_NAMESPACE {
 /// Sixteen positions of sixteen channels of a planar 8-bit tensor; `rows` of the channels exist.
 HWY_INLINE void load_block(const std::byte* from, std::int64_t channel_stride, std::int64_t rows, V8x16 flip, V8x16 (&r)[16]) {
   const D8x16 d;
-  for (std::int64_t c = 0; c < 16; ++c)
-    r[c] = c < rows ? hn::Xor(hn::LoadU(d, reinterpret_cast<const std::uint8_t*>(from) + c * channel_stride), flip) : hn::Zero(d);
+  const auto row = [&](std::int64_t c) HWY_ATTR { return hn::Xor(hn::LoadU(d, reinterpret_cast<const std::uint8_t*>(from) + c * channel_stride), flip); };
+  if (rows >= 16) {
+    LASTBIT_UNROLL
+    for (std::int64_t c = 0; c < 16; ++c) r[c] = row(c);
+  } else {
+    for (std::int64_t c = 0; c < 16; ++c) r[c] = c < rows ? row(c) : hn::Zero(d);
+  }
   transpose16x16(r);
 }
 
@@ -38,7 +43,12 @@ HWY_ATTR void planes(const LayJob& job, Store store) {
           V8x16 r[16];
           load_block(job.from + c * job.channel_stride + i, job.channel_stride, job.channels - c, flip, r);
           const std::int64_t count = std::min<std::int64_t>(16, job.padded_channels - c);
-          for (std::int64_t p = 0; p < 16; ++p) store(r[p], job.to + job.offsets[i + p], c, count);
+          if (count == 16) {
+            LASTBIT_UNROLL
+            for (std::int64_t p = 0; p < 16; ++p) store(r[p], job.to + job.offsets[i + p], c, 16);
+          } else {
+            for (std::int64_t p = 0; p < 16; ++p) store(r[p], job.to + job.offsets[i + p], c, count);
+          }
         }
       }
 }
