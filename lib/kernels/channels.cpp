@@ -26,7 +26,7 @@ void channel_sums(const StreamRequest& original, const std::function<void(const 
   const std::int64_t C = g.groups, T = g.taps(), width = 2 * kernel_target().lanes, padded = (C + width - 1) / width * width;
   g.in_channels = g.out_channels = C;  // for the layout: every channel of a position
   g.groups = 1;
-  Tiling t(request, Kind::words, padded, false, sink);
+  Tiling t(request, Kind::words, padded, false, false, sink);
   const StoredOperands& in = request.operands;
   std::vector<std::vector<std::int64_t>> offsets(t.taps.size());
   std::vector<std::vector<std::int16_t>> weights(t.taps.size());

@@ -164,7 +164,7 @@ std::optional<FloatTotals> compare_float_tiles(const FloatTiles& job) {
   }
   const StreamRequest request = rows_as_positions(job.request);
   const std::function<void(const SumBlock&)> none;
-  const Tiling t(request, Kind::bytes, (g.in_channels + 3) / 4 * 4, true, none);
+  const Tiling t(request, Kind::bytes, (g.in_channels + 3) / 4 * 4, true, false, none);
   if (t.plan.phase_count != 1) return std::nullopt;
   Finish finish(job, request);
   tiles(job, t, finish);

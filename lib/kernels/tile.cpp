@@ -37,6 +37,7 @@ HWY_NOINLINE HWY_ATTR void product(const TileJob& job, std::int64_t first, std::
   const std::byte* w = job.w + at * 4;
   for (std::int64_t s = 0; s < job.segment_count; ++s) {
     const std::int64_t begin = job.segments[s].offset, end = begin + 4 * job.segments[s].dwords;
+    w += job.segments[s].passed * step;
     for (std::int64_t k = begin; k < end; k += 4, w += step) {
       V32 weight[V];
       LASTBIT_UNROLL

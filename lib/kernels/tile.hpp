@@ -10,9 +10,10 @@
 
 namespace lastbit {
 
-/// Contiguous terms: from `offset` bytes after a pixel, `dwords` of them (4 bytes or 2 words each).
+/// Contiguous terms: from `offset` bytes after a pixel, `dwords` of them (4 bytes or 2 words each). Of the weights `passed` dwords come before that
+/// belong to no segment.
 struct TermSegment {
-  std::int64_t offset = 0, dwords = 0;
+  std::int64_t offset = 0, dwords = 0, passed = 0;
 };
 
 struct TileJob {
@@ -23,7 +24,7 @@ struct TileJob {
   std::int64_t count = 0;                 // pixels
   const TermSegment* segments = nullptr;
   std::int64_t segment_count = 0;
-  const std::byte* w = nullptr;           // [dwords of all segments][channels] dwords
+  const std::byte* w = nullptr;           // [dwords of all segments, and passed ones][channels] dwords
   std::int64_t channels = 0;              // a multiple of the vector's lanes
   const std::int32_t* start = nullptr;    // [channels]: what the sums begin with
   const std::int32_t* w_zero_point = nullptr;  // [channels] or null: subtracts w_zero_point[c] * row_sums[i]

@@ -21,17 +21,21 @@ namespace {
 constexpr std::int64_t between_marks = 32;                              // dwords: 128 terms
 constexpr std::int64_t images_at_once = std::int64_t{32} << 20;        // bytes of laid-out inputs per round over the weights
 
-/// A phase's terms as contiguous runs; none longer than `longest` dwords.
-std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int64_t pixel_bytes, std::int64_t tap_dwords, std::int64_t longest) {
+/// The terms of some taps of those whose weights are packed, as contiguous runs; none longer than `longest` dwords.
+std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int64_t pixel_bytes, std::int64_t tap_dwords, std::int64_t longest, const std::vector<AxisTap>& packed) {
   std::vector<TermSegment> all;
+  auto next = packed.begin();
   for (const auto& t : taps) {
     const std::int64_t offset = t.offset * pixel_bytes;
-    if (!all.empty() && all.back().offset + all.back().dwords * 4 == offset) all.back().dwords += tap_dwords;
-    else all.push_back({offset, tap_dwords});
+    std::int64_t passed = 0;
+    for (; next->tap != t.tap; ++next) passed += tap_dwords;
+    ++next;
+    if (!all.empty() && passed == 0 && all.back().offset + all.back().dwords * 4 == offset) all.back().dwords += tap_dwords;
+    else all.push_back({offset, tap_dwords, passed});
   }
   std::vector<TermSegment> cut;
   for (auto s : all) {
-    for (; s.dwords > longest; s.offset += longest * 4, s.dwords -= longest) cut.push_back({s.offset, longest});
+    for (; s.dwords > longest; s.offset += longest * 4, s.dwords -= longest, s.passed = 0) cut.push_back({s.offset, longest, s.passed});
     if (s.dwords > 0) cut.push_back(s);
   }
   return cut;
@@ -40,17 +44,21 @@ std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int6
 struct Tiles : Tiling {
   std::int64_t x_size, chunk;                        // dwords of raw products that int32 holds whatever they are
   std::vector<std::vector<TermSegment>> segments;    // of each phase
+  std::vector<std::vector<TermSegment>> of_inside;   // of each Part::inside
   std::vector<TermSegment> marked;                   // where blocks say where their terms lie: none longer than between_marks
   std::vector<double> norms;                         // [images][blocks]: BlockTerms::x_norm
   StreamNotes& notes;
 
-  Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, s), x_size(range.x_size), notes(n) {
+  Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, !r.terms, s), x_size(range.x_size), notes(n) {
     constexpr std::int64_t int32_holds = std::int64_t{1} << 22;  // sums of bytes less a byte
     if (taps.size() == 1 && stored_bytes(in.w_dtype) == 1 && g.terms() <= int32_holds) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
     chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
-    for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, padded_channels * element_bytes / 4, chunk));
-    if (request.terms && kind == Kind::bytes && taps.size() == 1) marked = segments_of(taps[0], pixel_bytes, padded_channels / 4, between_marks);
+    for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, tap_dwords(), chunk, phase));
+    for (const auto& some : inside) of_inside.push_back(segments_of(some, pixel_bytes, tap_dwords(), chunk, taps[0]));
+    if (request.terms && kind == Kind::bytes && taps.size() == 1) marked = segments_of(taps[0], pixel_bytes, tap_dwords(), between_marks, taps[0]);
   }
+  std::int64_t tap_dwords() const { return padded_channels * element_bytes / 4; }
+  std::vector<std::int64_t> tap_sums(const std::byte* w, std::int64_t width) const;
   void measure(const std::byte* x, std::int64_t images);
   std::vector<std::int32_t> marks_of(const PackedPhase&, const std::vector<std::int32_t>& start, std::int64_t width) const;
   void tile(std::int64_t group, std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t from, std::int64_t images, const std::byte* x);
@@ -115,6 +123,9 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   const auto wz = [&](std::int64_t c) { return kind == Kind::words ? 0 : in.w_zero_point_of(channel + c) - flip; };
   bool narrow = true, corrected = false;
   std::vector<std::vector<std::int32_t>> start(packed.size(), std::vector<std::int32_t>(static_cast<std::size_t>(width)));
+  const auto start_of = [&](std::int64_t c, std::int64_t terms, std::int64_t sum) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint64_t>(kind == Kind::words ? 0 : terms * x_zero * wz(c) - x_zero * sum)));
+  };
   std::vector<std::int32_t> zero(static_cast<std::size_t>(width));
   for (std::int64_t c = 0; c < count; ++c) {
     const auto i = static_cast<std::size_t>(c);
@@ -126,9 +137,19 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
     corrected = corrected || zero[i] != 0;
     for (std::size_t p = 0; p < packed.size(); ++p) {
       narrow = narrow && packed[p].size[i] <= int32_max / std::max<std::int64_t>(x_size, 1);
-      const std::int64_t terms = static_cast<std::int64_t>(taps[p].size()) * g.in_channels;
-      start[p][i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint64_t>(kind == Kind::words ? 0 : terms * x_zero * wz(c) - x_zero * packed[p].sum[i])));
+      start[p][i] = start_of(c, static_cast<std::int64_t>(taps[p].size()) * g.in_channels, packed[p].sum[i]);
     }
+  }
+  // Padding holds x's zero point and contributes nothing: where taps read it, neither they nor what takes them off again.
+  std::vector<std::vector<std::int32_t>> start_inside(inside.size(), start[0]);
+  if (x_zero && !inside.empty() && narrow) {
+    const auto sums = tap_sums(w + packed[0].begin, width);
+    for (std::size_t k = 1; k < inside.size(); ++k)
+      for (std::int64_t c = 0; c < count; ++c) {
+        std::int64_t sum = 0;
+        for (const auto& t : inside[k]) sum += sums[static_cast<std::size_t>(t.tap * width + c)];
+        start_inside[k][static_cast<std::size_t>(c)] = start_of(c, static_cast<std::int64_t>(inside[k].size()) * g.in_channels, sum);
+      }
   }
   notes.pack_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
@@ -161,6 +182,11 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
         job.w = w + packed[p].begin;
         job.channels = width;
         job.out = sums;
+        if (!inside.empty() && narrow) {
+          const auto& some = of_inside[static_cast<std::size_t>(run.inside)];
+          job.segments = some.data();
+          job.segment_count = static_cast<std::int64_t>(some.size());
+        }
         if (!marks.empty()) {
           job.segments = marked.data();
           job.segment_count = static_cast<std::int64_t>(marked.size());
@@ -173,7 +199,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
           job.row_sums = row_sums;
         }
         if (narrow) {
-          job.start = start[p].data();
+          job.start = inside.empty() ? start[p].data() : start_inside[static_cast<std::size_t>(run.inside)].data();
           if (corrected) job.w_zero_point = zero.data();
           tile_products(job);
           continue;
@@ -209,6 +235,32 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
         hand_out(narrow ? sums : nullptr, wide, width, from + n, channel, count, position, pixels, terms ? &*terms : nullptr, marks.empty() ? nullptr : memory.peaks.get<std::int32_t>(pixels * width));
       }
     }
+}
+
+/// [taps][width]: sums of the weights as packed, bytes: products with ones.
+std::vector<std::int64_t> Tiles::tap_sums(const std::byte* w, std::int64_t width) const {
+  const std::vector<std::byte> ones(static_cast<std::size_t>(padded_channels), std::byte{1});
+  const std::vector<std::int32_t> none(static_cast<std::size_t>(width));
+  std::vector<std::int32_t> out(static_cast<std::size_t>(width));
+  std::vector<std::int64_t> sums;
+  const std::int64_t pixel = 0;
+  const std::int32_t row = 0;
+  for (std::int64_t t = 0; t < g.taps(); ++t) {
+    const TermSegment segment{0, tap_dwords(), 0};
+    TileJob job;
+    job.x = ones.data();
+    job.pixels = &pixel;
+    job.rows = &row;
+    job.count = job.segment_count = 1;
+    job.segments = &segment;
+    job.w = w + t * tap_dwords() * width * 4;
+    job.channels = width;
+    job.start = none.data();
+    job.out = out.data();
+    tile_products(job);
+    sums.insert(sums.end(), out.begin(), out.end());
+  }
+  return sums;
 }
 
 /// [segments][width]: what a sum of raw products x w, begun with start, is above the sum of (x - zero point) w after each segment.

@@ -18,42 +18,62 @@ Memory& thread_memory() {
   return memory;
 }
 
-Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes) {
+/// The taps of a forward convolution's window that lie in a range of each axis.
+std::vector<AxisTap> taps_inside(const WindowPlan& plan, const std::vector<AxisTap>& all, const std::array<InsideTaps::Range, 3>& range) {
+  std::vector<AxisTap> kept;
+  for (const auto& t : all) {
+    const std::array<std::int64_t, 3> at{t.tap / (plan.kernel[1] * plan.kernel[2]), t.tap / plan.kernel[2] % plan.kernel[1], t.tap % plan.kernel[2]};
+    bool in = true;
+    for (std::size_t a = 0; a < 3; ++a) in = in && at[a] >= range[a].first && at[a] < range[a].end;
+    if (in) kept.push_back(t);
+  }
+  return kept;
+}
+
+/// `inside`: of each axis, or null: positions are not told apart by it.
+Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes, const std::array<InsideTaps, 3>* inside) {
   Blocks b;
   const std::int64_t P = g.positions(), n = std::max<std::int64_t>(1, (P + block_pixels / 2) / block_pixels);  // the last has 48 to 143
-  const bool phased = plan.phase_count > 1;
+  const bool phased = plan.phase_count > 1, sorted = phased || inside;
   std::vector<std::int64_t> at(static_cast<std::size_t>(P));
-  std::vector<std::int32_t> phase(phased ? at.size() : 0);
-  const auto widths = static_cast<std::int32_t>(plan.axis[2].phases.size()), heights = static_cast<std::int32_t>(plan.axis[1].phases.size());
-  std::size_t i = 0;
-  for (std::size_t d = 0; d < static_cast<std::size_t>(g.out[0]); ++d)
-    for (std::size_t h = 0; h < static_cast<std::size_t>(g.out[1]); ++h) {
-      const std::int64_t row = (plan.axis[0].base[d] * plan.padded[1] + plan.axis[1].base[h]) * plan.padded[2];
-      for (std::size_t w = 0; w < static_cast<std::size_t>(g.out[2]); ++w, ++i) {
-        at[i] = (row + plan.axis[2].base[w]) * pixel_bytes;
-        if (phased) phase[i] = (plan.axis[0].phase[d] * heights + plan.axis[1].phase[h]) * widths + plan.axis[2].phase[w];
-      }
+  std::vector<std::int32_t> kind(sorted ? at.size() : 0);  // phase, or what is inside
+  const auto kinds = [&](std::size_t a) { return static_cast<std::int32_t>(phased ? plan.axis[a].phases.size() : (*inside)[a].kinds.size()); };
+  std::array<const std::int32_t*, 3> of_axis{};
+  for (std::size_t a = 0; a < 3 && sorted; ++a) of_axis[a] = phased ? plan.axis[a].phase.data() : (*inside)[a].kind.data();
+  std::int64_t i = 0;
+  for (std::int64_t d = 0; d < g.out[0]; ++d)
+    for (std::int64_t h = 0; h < g.out[1]; ++h, i += g.out[2]) {
+      const std::int64_t row = (plan.axis[0].base[static_cast<std::size_t>(d)] * plan.padded[1] + plan.axis[1].base[static_cast<std::size_t>(h)]) * plan.padded[2];
+      std::transform(plan.axis[2].base.begin(), plan.axis[2].base.end(), at.begin() + i, [&](std::int64_t base) { return (row + base) * pixel_bytes; });
+      if (!sorted) continue;
+      const std::int32_t of_row = (of_axis[0][d] * kinds(1) + of_axis[1][h]) * kinds(2);
+      std::transform(of_axis[2], of_axis[2] + g.out[2], kind.begin() + i, [&](std::int32_t k) { return of_row + k; });
     }
   b.rows.resize(at.size());
+  if (sorted) b.offsets.reserve(at.size());
   for (std::int64_t k = 0; k < n; ++k) {
     const std::int64_t first = k * block_pixels, count = k + 1 < n ? block_pixels : P - first;
     b.first.push_back(first);
     b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
     auto* rows = b.rows.data() + first;
     for (std::int64_t p = 0; p < count; ++p) rows[p] = static_cast<std::int32_t>(p);
-    if (!phased) {
-      b.parts.push_back({0, first, count});
+    const auto kind_of = [&](std::int32_t row) { return sorted ? kind[static_cast<std::size_t>(first + row)] : 0; };
+    const std::int32_t* kinds_here = sorted ? kind.data() + first : nullptr;
+    if (!sorted || std::all_of(kinds_here, kinds_here + count, [&](std::int32_t v) { return v == *kinds_here; })) {
+      const std::int64_t of_block = kind_of(0);
+      b.parts.push_back({phased ? of_block : 0, phased ? 0 : of_block, first, count});
+      if (sorted) b.offsets.insert(b.offsets.end(), at.begin() + first, at.begin() + first + count);
       continue;
     }
-    const auto phase_of = [&](std::int32_t row) { return phase[static_cast<std::size_t>(first + row)]; };
-    std::stable_sort(rows, rows + count, [&](std::int32_t a, std::int32_t c) { return phase_of(a) < phase_of(c); });
+    std::stable_sort(rows, rows + count, [&](std::int32_t a, std::int32_t c) { return kind_of(a) < kind_of(c); });
     for (std::int64_t p = 0; p < count; ++p) {
-      if (p == 0 || phase_of(rows[p]) != b.parts.back().phase) b.parts.push_back({phase_of(rows[p]), first + p, 0});
+      const std::int64_t of_row = kind_of(rows[p]);
+      if (p == 0 || of_row != kind_of(rows[p - 1])) b.parts.push_back({phased ? of_row : 0, phased ? 0 : of_row, first + p, 0});
       ++b.parts.back().count;
       b.offsets.push_back(at[static_cast<std::size_t>(first + rows[p])]);
     }
   }
-  if (!phased) b.offsets = std::move(at);
+  if (!sorted) b.offsets = std::move(at);
   b.first.push_back(P);
   b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
   return b;
@@ -105,14 +125,27 @@ StreamRequest rows_as_positions(StreamRequest r) {
   return r;
 }
 
-Tiling::Tiling(const StreamRequest& r, Kind k, std::int64_t padded, bool may_stay, const std::function<void(const SumBlock&)>& s)
+Tiling::Tiling(const StreamRequest& r, Kind k, std::int64_t padded, bool may_stay, bool apart, const std::function<void(const SumBlock&)>& s)
     : request(r), g(r.geometry), in(r.operands), kind(k), sink(s), memory(thread_memory()), plan(window_plan(g)), element_bytes(k == Kind::bytes ? 1 : 2), padded_channels(padded) {
   in_place = may_stay && kind == Kind::bytes && in.channels_last && !is_signed(in.x_dtype) && padded == g.in_channels && !plan.is_padded();
   pixel_bytes = in_place ? g.groups * g.in_channels : padded_channels * element_bytes;
   image_bytes = plan.padded_positions() * pixel_bytes;
   x_zero = kind == Kind::bytes ? in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0) : 0;
-  blocks = blocks_of(g, plan, pixel_bytes);
   for (std::int64_t p = 0; p < plan.phase_count; ++p) taps.push_back(plan.taps(p));
+  std::array<InsideTaps, 3> axes;
+  apart = apart && !g.transposed && plan.is_padded();
+  std::int64_t beside = 1;  // positions that share an axis' place and lie one after the other
+  for (std::size_t a = 3; a-- > 0 && apart; beside *= g.out[a]) {
+    // Weights are read once more for each kind of position in a block: a position or two are not worth it.
+    const bool few = beside * std::max<std::int64_t>(1, block_pixels / std::max<std::int64_t>(1, beside * g.out[a])) < 3;
+    axes[a] = inside_taps(g, a, !few);
+  }
+  apart = apart && axes[0].kinds.size() * axes[1].kinds.size() * axes[2].kinds.size() > 1;
+  blocks = blocks_of(g, plan, pixel_bytes, apart ? &axes : nullptr);
+  if (!apart) return;
+  for (const auto& d : axes[0].kinds)
+    for (const auto& h : axes[1].kinds)
+      for (const auto& w : axes[2].kinds) inside.push_back(taps_inside(plan, taps[0], {d, h, w}));
 }
 
 void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {

@@ -20,10 +20,10 @@ struct Memory {
   Scratch x, w, rows, sums, turned, wide, wide_turned, peaks, peaks_turned;
 };
 
-/// Positions of one image in the order in which blocks take them: pixel offsets sorted by phase inside each block.
+/// Positions of one image in the order in which blocks take them: pixel offsets sorted by phase, or by which taps read padding, inside each block.
 struct Blocks {
   struct Part {
-    std::int64_t phase, begin, count;
+    std::int64_t phase, inside, begin, count;
   };
   std::vector<std::int64_t> first;          // first position of each block, and the end
   std::vector<std::int64_t> part_begin;     // of each block in parts, and the end
@@ -35,9 +35,9 @@ struct Blocks {
 /// Matrix products: rows are the positions of one image. Other requests stay as they are.
 StreamRequest rows_as_positions(StreamRequest);
 
-/// A request with `padded_channels` of each position laid out.
+/// A request with `padded_channels` of each position laid out. `apart`: positions are told apart by which of their taps read padding.
 struct Tiling {
-  Tiling(const StreamRequest&, Kind, std::int64_t padded_channels, bool may_stay, const std::function<void(const SumBlock&)>&);
+  Tiling(const StreamRequest&, Kind, std::int64_t padded_channels, bool may_stay, bool apart, const std::function<void(const SumBlock&)>&);
 
   const StreamRequest& request;
   const Geometry& g;
@@ -50,7 +50,8 @@ struct Tiling {
   bool in_place = false;     // x is read where it lies
   std::int64_t x_zero = 0;   // as laid out
   Blocks blocks;
-  std::vector<std::vector<AxisTap>> taps;
+  std::vector<std::vector<AxisTap>> taps;    // of each phase
+  std::vector<std::vector<AxisTap>> inside;  // of each Part::inside: the taps of the only phase that do not read padding; the first are all
 
   /// One image's channels of one group.
   void lay(std::int64_t n, std::int64_t group, std::byte* to) const;

@@ -59,6 +59,30 @@ std::vector<AxisTap> WindowPlan::taps(std::int64_t phase) const {
   return all;
 }
 
+InsideTaps inside_taps(const Geometry& g, std::size_t a, bool apart) {
+  constexpr std::size_t many = 8;
+  const std::int64_t kernel = g.kernel[a], dilation = g.dilation[a], out = g.out[a], in = g.in[a];
+  InsideTaps t{{{0, kernel}}, std::vector<std::int32_t>(static_cast<std::size_t>(out))};
+  std::int64_t outside = 0;
+  for (std::int64_t o = 0; o < out && apart; ++o) {
+    const std::int64_t at = o * g.stride[a] - g.begin[a];  // of the first tap
+    InsideTaps::Range inside{0, kernel};
+    while (inside.first < kernel && at + inside.first * dilation < 0) ++inside.first;
+    while (inside.end > inside.first && at + (inside.end - 1) * dilation >= in) --inside.end;
+    if (inside.first == inside.end) inside = {0, 0};
+    const auto it = std::find(t.kinds.begin(), t.kinds.end(), inside);
+    t.kind[static_cast<std::size_t>(o)] = static_cast<std::int32_t>(it - t.kinds.begin());
+    if (it == t.kinds.end()) t.kinds.push_back(inside);
+    outside += kernel - (inside.end - inside.first);
+    if (t.kinds.size() > many) break;
+  }
+  if (t.kinds.size() > many || outside * 100 < out * kernel) {
+    t.kinds.resize(1);
+    std::fill(t.kind.begin(), t.kind.end(), 0);
+  }
+  return t;
+}
+
 WindowPlan window_plan(const Geometry& g) {
   WindowPlan plan;
   plan.kernel = g.kernel;

@@ -21,6 +21,16 @@ struct AxisPlan {
   std::vector<std::int32_t> phase;              // of each output position
 };
 
+/// Which taps of an axis read the input, and not padding: kind 0 is all of them.
+struct InsideTaps {
+  struct Range {
+    std::int64_t first, end;
+    bool operator==(const Range&) const = default;
+  };
+  std::vector<Range> kinds;
+  std::vector<std::int32_t> kind;  // of each output position
+};
+
 struct WindowPlan {
   std::array<AxisPlan, 3> axis;
   std::array<std::int64_t, 3> padded{1, 1, 1}, kernel{1, 1, 1};
@@ -31,6 +41,9 @@ struct WindowPlan {
   /// Taps of a phase with their offsets in padded positions.
   std::vector<AxisTap> taps(std::int64_t phase) const;
 };
+
+/// Of a forward convolution's axis. One kind where they are not told apart, where there are many, or where less than one tap of a hundred reads padding.
+InsideTaps inside_taps(const Geometry&, std::size_t axis, bool apart);
 
 /// The plan, with every output's base position and phase per axis.
 WindowPlan window_plan(const Geometry&);

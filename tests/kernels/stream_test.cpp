@@ -126,6 +126,30 @@ TEST_CASE("weights of any number of taps reach the kernel's order, rows turned i
   }
 }
 
+TEST_CASE("taps that read padding are left out of the sums of the positions beside it", "[kernels]") {
+  for (const auto& target : supported_targets()) {
+    const Limit limit(target);
+    Random r{47};
+    for (const std::int64_t size : {3, 7, 14, 30, 40})
+      for (const std::int64_t kernel : {2, 3, 5, 7})
+        for (const std::int64_t stride : {1, 2}) {
+          KernelCase c;
+          c.name = "padding";
+          const std::int64_t dilation = size > 7 && r.below(3) == 0 ? 2 : 1, padding = r.between(1, kernel - 1) * dilation;
+          c.g = window(1, r.below(4) ? 1 : 2, 4 * r.between(1, 6) + (r.below(3) ? 0 : r.between(1, 3)), r.below(2) ? 64 : r.between(1, 70), {1, size, r.below(2) ? size : r.between(3, 40)}, {1, kernel, r.below(2) ? kernel : 1}, {1, stride, stride},
+                       {1, dilation, 1}, {0, padding, 0}, false);
+          if (c.g.kernel[2] > 1) c.g.begin[2] = 1, c.g.out[2] = (c.g.in[2] + 1 - c.g.kernel[2]) / stride + 1;
+          if (c.g.out[1] < 1 || c.g.out[2] < 1) continue;
+          c.x_dtype = r.below(4) == 0 ? DType::int8 : r.below(6) == 0 ? DType::int16 : DType::uint8;
+          c.x_zero_point = r.below(3) ? r.between(info(c.x_dtype).min, info(c.x_dtype).max) : 0;
+          if (r.below(3) == 0) c.w_zero_point = {r.between(-3, 3)};
+          c.channels_last = r.below(2);
+          c.out_channels_last = r.below(2);
+          check(filled(c, r));
+        }
+  }
+}
+
 TEST_CASE("depthwise windows of any stride and dilation, stored channels last", "[kernels]") {
   for (const auto& target : supported_targets()) {
     const Limit limit(target);
