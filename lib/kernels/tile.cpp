@@ -69,6 +69,8 @@ HWY_NOINLINE HWY_ATTR void product(const TileJob& job, std::int64_t first, std::
     for (int v = 0; v < V; ++v) {
       V32 sum = acc[r * V + v];
       const std::int64_t c = at + v * static_cast<std::int64_t>(lanes);
+      if constexpr (Marked)
+        if (job.segment_count == 0) hn::StoreU(hn::Zero(d), d, job.peaks + job.rows[first + r] * job.channels + c);
       if (job.w_zero_point) sum = hn::Sub(sum, hn::Mul(hn::LoadU(d, job.w_zero_point + c), hn::Set(d, job.row_sums[first + r])));
       hn::StoreU(sum, d, job.out + job.rows[first + r] * job.channels + c);
     }

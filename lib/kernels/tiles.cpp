@@ -46,21 +46,24 @@ struct Tiles : Tiling {
   std::vector<std::vector<TermSegment>> segments;    // of each phase
   std::vector<std::vector<TermSegment>> of_inside;   // of each Part::inside
   std::vector<TermSegment> marked;                   // where blocks say where their terms lie: none longer than between_marks
+  std::vector<std::vector<TermSegment>> marked_inside;  // of each Part::inside
   std::vector<double> norms;                         // [images][blocks]: BlockTerms::x_norm
   StreamNotes& notes;
 
-  Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, !r.terms, s), x_size(range.x_size), notes(n) {
+  Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, true, s), x_size(range.x_size), notes(n) {
     constexpr std::int64_t int32_holds = std::int64_t{1} << 22;  // sums of bytes less a byte
     if (taps.size() == 1 && stored_bytes(in.w_dtype) == 1 && g.terms() <= int32_holds) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
     chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
     for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, tap_dwords(), chunk, phase));
     for (const auto& some : inside) of_inside.push_back(segments_of(some, pixel_bytes, tap_dwords(), chunk, taps[0]));
     if (request.terms && kind == Kind::bytes && taps.size() == 1) marked = segments_of(taps[0], pixel_bytes, tap_dwords(), between_marks, taps[0]);
+    if (!marked.empty())
+      for (const auto& some : inside) marked_inside.push_back(segments_of(some, pixel_bytes, tap_dwords(), between_marks, taps[0]));
   }
   std::int64_t tap_dwords() const { return padded_channels * element_bytes / 4; }
   std::vector<std::int64_t> tap_sums(const std::byte* w, std::int64_t width) const;
   void measure(const std::byte* x, std::int64_t images);
-  std::vector<std::int32_t> marks_of(const PackedPhase&, const std::vector<std::int32_t>& start, std::int64_t width) const;
+  std::vector<std::int32_t> marks_of(const PackedPhase&, const std::vector<TermSegment>&, const std::vector<std::int32_t>& start, std::int64_t width) const;
   void tile(std::int64_t group, std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t from, std::int64_t images, const std::byte* x);
   void run();
 };
@@ -156,11 +159,14 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   const std::vector<std::int32_t> none(static_cast<std::size_t>(width));
   std::optional<BlockTerms> terms;
   std::vector<double> w_norm;
-  std::vector<std::int32_t> marks;  // after each segment: the zero point's part of the sums so far
+  std::vector<std::vector<std::int32_t>> marks;  // of all taps, or of each Part::inside: after each segment the zero point's part of the sums so far
   if (!marked.empty() && narrow && !corrected) {
     for (const auto v : packed[0].squares) w_norm.push_back(std::sqrt(static_cast<double>(v)));
     terms = BlockTerms{static_cast<std::int32_t>(x_zero), nullptr, nullptr, marked.data(), static_cast<std::int64_t>(marked.size()), packed[0].rows, packed[0].dwords * 4, w_norm.data(), 0, between_marks * 4};
-    if (packed[0].dwords > between_marks) marks = marks_of(packed[0], start[0], width);
+    if (packed[0].dwords > between_marks) {
+      if (inside.empty()) marks.push_back(marks_of(packed[0], marked, start[0], width));
+      for (std::size_t k = 0; k < inside.size(); ++k) marks.push_back(marks_of(packed[0], marked_inside[k], start_inside[k], width));
+    }
   }
   for (std::int64_t n = 0; n < images; ++n)
     for (std::size_t b = 0; b + 1 < blocks.first.size(); ++b) {
@@ -188,9 +194,10 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
           job.segment_count = static_cast<std::int64_t>(some.size());
         }
         if (!marks.empty()) {
-          job.segments = marked.data();
-          job.segment_count = static_cast<std::int64_t>(marked.size());
-          job.marks = marks.data();
+          const auto& segments_here = inside.empty() ? marked : marked_inside[static_cast<std::size_t>(run.inside)];
+          job.segments = segments_here.data();
+          job.segment_count = static_cast<std::int64_t>(segments_here.size());
+          job.marks = marks[static_cast<std::size_t>(run.inside)].data();
           job.peaks = memory.peaks.get<std::int32_t>(pixels * width);
         }
         if (corrected) {
@@ -229,7 +236,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
       } else {
         if (terms) {
           terms->x = x + n * image_bytes;
-          terms->pixels = &blocks.offsets[static_cast<std::size_t>(position)];
+          terms->pixels = blocks.of_positions() + position;
           terms->x_norm = norms[static_cast<std::size_t>(n) * (blocks.first.size() - 1) + b];
         }
         hand_out(narrow ? sums : nullptr, wide, width, from + n, channel, count, position, pixels, terms ? &*terms : nullptr, marks.empty() ? nullptr : memory.peaks.get<std::int32_t>(pixels * width));
@@ -264,14 +271,15 @@ std::vector<std::int64_t> Tiles::tap_sums(const std::byte* w, std::int64_t width
 }
 
 /// [segments][width]: what a sum of raw products x w, begun with start, is above the sum of (x - zero point) w after each segment.
-std::vector<std::int32_t> Tiles::marks_of(const PackedPhase& packed, const std::vector<std::int32_t>& start, std::int64_t width) const {
-  std::vector<std::int32_t> marks(marked.size() * static_cast<std::size_t>(width));
+std::vector<std::int32_t> Tiles::marks_of(const PackedPhase& packed, const std::vector<TermSegment>& after, const std::vector<std::int32_t>& start, std::int64_t width) const {
+  std::vector<std::int32_t> marks(std::max<std::size_t>(after.size(), 1) * static_cast<std::size_t>(width));  // never none: a job without is not marked
   for (std::int64_t c = 0; c < width; ++c) {
     const auto* w = reinterpret_cast<const std::int8_t*>(packed.rows) + c * packed.dwords * 4;
     std::int64_t sum = 0;
-    for (std::size_t s = 0; s < marked.size(); ++s) {
+    for (std::size_t s = 0; s < after.size(); ++s) {
+      w += after[s].passed * 4;
       if (x_zero)
-        for (std::int64_t k = 0; k < marked[s].dwords * 4; ++k) sum += *w++;
+        for (std::int64_t k = 0; k < after[s].dwords * 4; ++k) sum += *w++;
       marks[s * static_cast<std::size_t>(width) + static_cast<std::size_t>(c)] = wrap32(start[static_cast<std::size_t>(c)] + x_zero * sum);
     }
   }

@@ -73,7 +73,7 @@ Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_b
       b.offsets.push_back(at[static_cast<std::size_t>(first + rows[p])]);
     }
   }
-  if (!sorted) b.offsets = std::move(at);
+  (sorted ? b.places : b.offsets) = std::move(at);
   b.first.push_back(P);
   b.part_begin.push_back(static_cast<std::int64_t>(b.parts.size()));
   return b;

@@ -28,8 +28,10 @@ struct Blocks {
   std::vector<std::int64_t> first;          // first position of each block, and the end
   std::vector<std::int64_t> part_begin;     // of each block in parts, and the end
   std::vector<Part> parts;
-  std::vector<std::int64_t> offsets;        // bytes, per position
+  std::vector<std::int64_t> offsets;        // bytes, per position of `rows`
   std::vector<std::int32_t> rows;           // position - first
+  std::vector<std::int64_t> places;         // offsets in the order of positions; empty: the same
+  const std::int64_t* of_positions() const { return places.empty() ? offsets.data() : places.data(); }
 };
 
 /// Matrix products: rows are the positions of one image. Other requests stay as they are.
