@@ -156,22 +156,25 @@ void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {
   job.dtype = in.x_dtype;
   job.channels = C;
   job.padded_channels = padded_channels;
-  job.positions = g.in[2];
   job.channel_stride = in.channels_last ? 1 : I;
   job.position_stride = in.channels_last ? all : 1;
   job.zero_point = in.x_zero_point;
   job.to = to;
   const std::byte* from = in.x + (in.channels_last ? n * I * all + group * C : (n * all + group * C) * I) * bytes;
-  std::vector<std::int64_t> offsets(static_cast<std::size_t>(I));
-  std::size_t at = 0;
-  for (std::int64_t d = 0; d < g.in[0]; ++d)
-    for (std::int64_t h = 0; h < g.in[1]; ++h)
-      for (std::int64_t w = 0; w < g.in[2]; ++w)
-        offsets[at++] = (((d + plan.axis[0].before) * plan.padded[1] + h + plan.axis[1].before) * plan.padded[2] + w + plan.axis[2].before) * pixel_bytes;
-  job.positions = I;
+  // Rows of wide images one by one, which lie alike; narrower ones would not fill the vectors.
+  const std::int64_t W = g.in[2], rows = W >= 128 ? 1 : g.in[0] * g.in[1];
+  const auto row_at = [&](std::int64_t row) { return (((row / g.in[1] + plan.axis[0].before) * plan.padded[1] + row % g.in[1] + plan.axis[1].before) * plan.padded[2] + plan.axis[2].before) * pixel_bytes; };
+  std::vector<std::int64_t> offsets;
+  offsets.reserve(static_cast<std::size_t>(rows * W));
+  for (std::int64_t row = 0; row < rows; ++row)
+    for (std::int64_t w = 0, at = rows > 1 ? row_at(row) : 0; w < W; ++w) offsets.push_back(at + w * pixel_bytes);
+  job.positions = rows * W;
   job.offsets = offsets.data();
-  job.from = from;
-  lay_input(job);
+  for (std::int64_t row = 0; row < g.in[0] * g.in[1]; row += rows) {
+    job.from = from + row * W * job.position_stride * bytes;
+    if (rows == 1) job.to = to + row_at(row);
+    lay_input(job);
+  }
 }
 
 void Tiling::hand_out(const std::int32_t* acc, const std::int64_t* wide, std::int64_t width, std::int64_t n, std::int64_t channel, std::int64_t channels, std::int64_t position, std::int64_t count, const BlockTerms* terms,

@@ -126,6 +126,26 @@ TEST_CASE("weights of any number of taps reach the kernel's order, rows turned i
   }
 }
 
+TEST_CASE("rows of wide images are laid out one by one, narrower ones together", "[kernels]") {
+  for (const auto& target : supported_targets()) {
+    const Limit limit(target);
+    Random r{53};
+    for (const std::int64_t width : {127, 128, 150})
+      for (const std::int64_t channels : {1, 3, 4, 18})
+        for (const DType x : {DType::uint8, DType::int8, DType::int16})
+          for (const bool last : {false, true}) {
+            KernelCase c;
+            c.name = "wide";
+            c.g = window(2, r.below(2) ? 1 : 2, channels, r.below(2) ? 32 : 5, {1, 3, width}, {1, 2, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, r.between(0, 1)}, false);
+            c.x_dtype = x;
+            c.x_zero_point = r.between(info(x).min, info(x).max);
+            c.channels_last = last;
+            c.out_channels_last = r.below(2);
+            check(filled(c, r));
+          }
+  }
+}
+
 TEST_CASE("taps that read padding are left out of the sums of the positions beside it", "[kernels]") {
   for (const auto& target : supported_targets()) {
     const Limit limit(target);
