@@ -245,11 +245,22 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
   };
   if (Across && channels.still) {  // every run of the same channels: strips of them, their constants read once
     const std::size_t before = q.result->differ.size();
+    std::int64_t done = 0;  // runs
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+    if (q.length == 2 * n && q.step == q.length && q.acc_step == q.length) {  // 32 channels: two positions are a line
+      const Constants c[2] = {sources.at<false, true>(channels.first), sources.at<false, true>(channels.first + n)};
+      for (; done + 2 <= q.runs; done += 2) {
+        V32 y[4];
+        value.template of_four<true>([&](int k) HWY_ATTR -> const Constants& { return c[k & 1]; }, n, q.acc + done * q.acc_step, y, least, most, tied, cut);
+        compare_line(y, q.first + done * q.step);
+      }
+    }
+#endif
     const auto strip = [&]<std::int64_t V, bool Whole>(std::int64_t i, std::int64_t skip) HWY_ATTR {
       Constants c[V];
       LASTBIT_UNROLL
       for (std::int64_t k = 0; k < V; ++k) c[k] = sources.at<false, true>(channels.first + i + k * n);
-      for (std::int64_t run = 0; run < q.runs; ++run) {
+      for (std::int64_t run = done; run < q.runs; ++run) {
         const std::int64_t element = q.first + run * q.step + i;
         const std::byte* observed = q.observed + element;
         const std::int32_t* acc = q.acc + run * q.acc_step + i;
