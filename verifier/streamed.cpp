@@ -172,10 +172,10 @@ class Judge {
   void narrow(SumBlock b) {
     const std::size_t differing = totals_.differ.size();
     request_.stored = nullptr;
+    if (exact_ || float_ || !standing_.empty()) turn_sums(b);  // they look at it run by run
     if (nearest_) nearest_->run(b, nullptr, totals_);
     else run_epilogue(*epilogue_, b, plan_.order, request_, totals_);
     if (!totals_.differ.empty()) drop_all();
-    if (exact_ || float_ || !standing_.empty()) turn_sums(b);
     if (!opened_) open(b);
     if (!exact_ && !float_ && standing_.empty()) return;
     // What the profile gives is what was observed, unless something in the block differs.
