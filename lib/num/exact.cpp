@@ -205,10 +205,25 @@ std::string Exact::decimal(int digits) const {
   return (m < 0 && cut != 0 ? "-" : "") + s;
 }
 
-Exact exp(const Exact& x) { return monotone(x, [](const Real& v) { return mp::exp(v); }); }
+// As a rational a number has as many digits as its size asks for: exp(-1e9) would have 400 million. What is below 2^-2885 is an interval that
+// begins with 0; what is above the inverse is asked for by nothing here (sigmoid and tanh take the other sign's) and refused.
+Exact exp(const Exact& x) {
+  constexpr int far = 2000;
+  const Interval i = interval(x);
+  if (i.hi < -far) return make(0, Rational(Integer(1), Integer(1) << far));
+  if (i.hi > 65536 || i.lo < -65536) throw Error("exact form", "found the exponential of " + std::to_string(x.to_double()) + ", expected one of at most 65536");
+  return monotone(x, [](const Real& v) { return mp::exp(v); });
+}
+Exact sigmoid(const Exact& x) {
+  if (x < Exact(0)) return Exact(1) - sigmoid(-x);
+  return Exact(1) / (Exact(1) + exp(-x));
+}
 Exact expm1(const Exact& x) { return exp(x) - Exact(1); }
 Exact log(const Exact& x) { return monotone(x, [](const Real& v) { return mp::log(v); }); }
-Exact tanh(const Exact& x) { return Exact(1) - Exact(2) / (exp(x * Exact(2)) + Exact(1)); }
+Exact tanh(const Exact& x) {
+  if (x < Exact(0)) return -tanh(-x);
+  return Exact(2) / (Exact(1) + exp(x * Exact(-2))) - Exact(1);
+}
 Exact sqrt(const Exact& x) { return monotone(x, [](const Real& v) { return mp::sqrt(v < 0 ? Real(0) : v); }); }
 
 // erf by its series 2/sqrt(pi) * sum (-1)^n x^(2n+1) / (n! (2n+1)); past |x| = 12 it is 1 within 2^-200.

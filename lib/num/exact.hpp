@@ -51,10 +51,11 @@ class Exact {
   std::unique_ptr<Data> data_;
 };
 
-Exact exp(const Exact&);
+Exact exp(const Exact&);                          // of at most 65536
 Exact expm1(const Exact&);
 Exact log(const Exact&);
 Exact tanh(const Exact&);
+Exact sigmoid(const Exact&);                      // 1 / (1 + exp(-x))
 Exact erf(const Exact&);
 Exact sqrt(const Exact&);
 Exact min(const Exact&, const Exact&);            // by midpoint; arguments are points in practice

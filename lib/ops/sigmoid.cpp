@@ -65,7 +65,11 @@ Result run(const Layer& layer, const Cell& cell) {
 
 Real real(const Layer& layer, const Result&) {
   const Tensor& x = layer.in("x");
-  return pointwise(x.size(), [&x]<class T>(std::int64_t i) -> T { return T(1) / (T(1) + exp(-dequantized<T>(x, i))); });
+  return pointwise(x.size(), [&x]<class T>(std::int64_t i) -> T {
+    const T v = dequantized<T>(x, i);
+    if constexpr (std::is_same_v<T, Exact>) return lastbit::sigmoid(v);
+    else return T(1) / (T(1) + exp(-v));
+  });
 }
 
 void facts(const Layer& layer, std::set<std::string>& f) {

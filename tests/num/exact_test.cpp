@@ -109,3 +109,29 @@ TEST_CASE("what was rounded to a float64 is that float64", "[num][exact]") {
   CHECK((Exact(1) / Exact(3)).fraction() == "1/3");
   CHECK((Exact(-7) / Exact(4)).fraction() == "-7/4");
 }
+
+TEST_CASE("exponentials of what is far from 0 are told without their digits", "[num][exact]") {
+  const Exact tiny = Exact(0x1p-1000) * Exact(0x1p-999);
+  for (const double size : {2001.0, 2.5e8, 1e38, 1e300}) {
+    CAPTURE(size);
+    CHECK(exp(Exact(-size)).certainly_less(tiny));
+    CHECK_FALSE(exp(Exact(-size)).certainly_less(Exact(0)));
+    CHECK(sigmoid(Exact(-size)).certainly_less(tiny));
+    CHECK((Exact(1) - sigmoid(Exact(size))).certainly_less(tiny));
+    CHECK((Exact(1) - tanh(Exact(size))).certainly_less(tiny));
+    CHECK((Exact(1) + tanh(Exact(-size))).certainly_less(tiny));
+    CHECK((expm1(Exact(-size)) + Exact(1)).certainly_less(tiny));
+  }
+  CHECK_THROWS_AS(exp(Exact(1e9)), Error);
+  CHECK(exp(Exact(1)).decimal(30) == "2.718281828459045235360287471353");
+  CHECK(sigmoid(Exact(1)).decimal(30) == "0.731058578630004879251159241822");  // Python's decimal, 60 digits
+  CHECK(tanh(Exact(-1)).decimal(30) == "-0.761594155955764888119458282605");
+  // 1 / (1 + exp(-x)) and tanh as they read, where neither is large.
+  const auto near_to = [](const Exact& a, const Exact& b) { return abs(a - b).certainly_less(Exact(0x1p-250)); };
+  Random random{8};
+  for (int i = 0; i < 100; ++i) {
+    const Exact x(static_cast<double>(random.between(-1000000, 1000000)) / 32768);
+    CHECK(near_to(sigmoid(x), Exact(1) / (Exact(1) + exp(-x))));
+    CHECK(near_to(tanh(x), Exact(1) - Exact(2) / (exp(x * Exact(2)) + Exact(1))));
+  }
+}
