@@ -27,6 +27,7 @@ Real real(const Layer& layer, const Result& result) {
 void facts(const Layer& layer, std::set<std::string>& f) {
   const Geometry g = linear_geometry(layer);
   if (is_gemv(g)) f.insert("gemv");
+  if (const auto& q = layer.in("x").q; q.quantized() && q.integer_zero_point() == 0) f.insert("x_zero_point:0");
   amx_facts(g, f);
 }
 

@@ -29,8 +29,15 @@ Profile pytorch_onednn() {
     return std::vector<std::string>{"float", "multiply (1 / f32(1 / si)) * (" + weight + ")", "add f32(bias)", "activation", "multiply 1 / (1 / f32(1 / so))", "zero_point", "clamp", "round half_even int_min"};
   };
   const auto gemm = product("1 / f32(1 / sw)"), gemm_per_channel = product("1 / (1 / f32(sw))"), jit = product("f32(sw)");
-  auto reference = conv;
-  reference[5] = "divide 1 / f32(1 / so)";
+  const auto divided = [](std::vector<std::string> steps) {
+    steps[5] = "divide 1 / f32(1 / so)";
+    return steps;
+  };
+  const auto reference = divided(conv);
+  // int8 inputs of a linear layer: the reference with AVX-512, whose sums are exact; gemm_s8u8s32 below, which saturates pairs of x + 128 where the
+  // zero point is 0 and sums exactly where it is not.
+  auto moved = pairs("avx2"), moved_avx = pairs("avx");
+  moved["pair_offset"] = moved_avx["pair_offset"] = "128";
   Profile p{
       .name = "pytorch-onednn",
       .title = "PyTorch >= 2.1, engine onednn (oneDNN 3.x)",
@@ -48,6 +55,7 @@ Profile pytorch_onednn() {
           {{"conv", "conv_transpose"}, {"no_vnni", "avx2", "x:uint8"}, "accumulate", jit, pairs("avx2")},
           {{"conv", "conv_transpose"}, {"no_vnni", "avx512", "x:uint8"}, "accumulate", conv, pairs("avx512")},
           {{"conv"}, {"no_vnni", "avx512", "x:uint8", "onednn_gemm"}, "accumulate", jit, pairs("avx512")},
+          {{"conv"}, {"vnni", "x:uint8", "onednn_gemm", "!onednn_depthwise"}, "accumulate", jit, exact},
           {{"conv", "conv_transpose"}, {"no_avx2", "x:uint8"}, "accumulate", jit, pairs("avx")},
           {{"conv"}, {"no_vnni", "avx2", "!avx512", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
           {{"conv"}, {"no_avx2", "x:uint8", "onednn_reference"}, "accumulate", reference, exact},
@@ -56,6 +64,14 @@ Profile pytorch_onednn() {
           {{"conv_transpose"}, {"no_vnni", "avx2", "!avx512", "x:uint8", "onednn_reference"}, "accumulate", reference, pairs("avx2 col2im")},
           {{"conv_transpose"}, {"no_avx2", "x:uint8", "onednn_col2im"}, "accumulate", reference, pairs("avx col2im")},
           {{"conv_transpose"}, {"no_avx2", "x:uint8", "onednn_reference"}, "accumulate", reference, pairs("avx col2im")},
+          {{"linear"}, {"x:int8", "!amx", "avx512", "!per_channel"}, "accumulate", divided(linear), exact},
+          {{"linear"}, {"x:int8", "!amx", "avx512", "per_channel"}, "accumulate", divided(linear_per_channel), exact},
+          {{"linear"}, {"x:int8", "no_vnni", "!avx512", "!per_channel"}, "accumulate", gemm, exact},
+          {{"linear"}, {"x:int8", "no_vnni", "!avx512", "per_channel"}, "accumulate", gemm_per_channel, exact},
+          {{"linear"}, {"x:int8", "no_vnni", "avx2", "!avx512", "x_zero_point:0", "!per_channel"}, "accumulate", gemm, moved},
+          {{"linear"}, {"x:int8", "no_vnni", "avx2", "!avx512", "x_zero_point:0", "per_channel"}, "accumulate", gemm_per_channel, moved},
+          {{"linear"}, {"x:int8", "no_avx2", "x_zero_point:0", "!per_channel"}, "accumulate", gemm, moved_avx},
+          {{"linear"}, {"x:int8", "no_avx2", "x_zero_point:0", "per_channel"}, "accumulate", gemm_per_channel, moved_avx},
           {{"linear"}, {"amx_product", "!per_channel"}, "accumulate", gemm, exact},
           {{"linear"}, {"amx_product", "per_channel"}, "accumulate", gemm_per_channel, exact},
           {{"linear"}, {"no_vnni", "avx2", "x:uint8", "!per_channel"}, "accumulate", gemm, pairs("avx2")},

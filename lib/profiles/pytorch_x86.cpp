@@ -3,6 +3,8 @@
 //
 //   aten/src/ATen/native/quantized/cpu/OnednnUtils.h        should_use_onednn_quant
 //   aten/src/ATen/native/quantized/cpu/qconv_prepack.cpp    the x86 engine's prepack
+#include <algorithm>
+
 #include "lib/cells/cells.hpp"
 
 namespace lastbit::profiles {
@@ -19,13 +21,14 @@ Profile pytorch_x86() {
   p.for_producer = {"framework:pytorch", "engine:x86"};
   for (Cell cell : pytorch_onednn().cells) {
     if (cell.ops == std::vector<std::string>{"conv2d_add"} && cell.when.empty()) p.cells.push_back(cell);
-    if (cell.ops != std::vector<std::string>{"conv", "conv_transpose"} || (!cell.when.empty() && cell.rule != "either_order")) continue;
+    const auto takes = [&](const char* op) { return std::find(cell.ops.begin(), cell.ops.end(), op) != cell.ops.end(); };
+    const bool forward = takes("conv"), transposed = takes("conv_transpose");
+    if ((!forward && !transposed) || std::any_of(cell.when.begin(), cell.when.end(), [](const std::string& c) { return c.starts_with("no_"); })) continue;
     cell.when.insert(cell.when.end(), {"vnni", "!variant:float", "groups<=100", "!weight_zero_point", "!output_padding"});
-    cell.ops = {"conv"};
-    p.cells.push_back(cell);
+    if (forward) cell.ops = {"conv"}, p.cells.push_back(cell);
     cell.ops = {"conv_transpose"};
     cell.when.push_back("!per_channel");
-    p.cells.push_back(cell);
+    if (transposed) p.cells.push_back(cell);
   }
   std::erase_if(p.cells, [](const Cell& c) { return c.ops == std::vector<std::string>{"conv_dynamic"}; });
   cells::append(p.cells, cells::dynamic_convolutions(p.cells));

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lib/error.hpp"
+#include "lib/rules/onednn_pairs.hpp"
 #include "lib/rules/unordered_sum.hpp"
 
 namespace lastbit {
@@ -43,7 +44,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   // The end padding that makes this output size: torch pads both sides alike.
   if (g.in_channels == 1) f.insert("one_channel");
   if (g.groups > 1 && (g.in_channels % 4 || g.out_channels % 4) && (dims == 3 || g.in_channels > 1 || g.out_channels > 1)) f.insert("onednn_reference");
-  if (dims == 3 && g.groups > 1 && g.in_channels == 1 && g.out_channels == 1) f.insert("onednn_gemm");
+  if (g.groups > 1 && onednn_falls_to_gemm(layer, g)) f.insert("onednn_gemm");
   if (g.in_channels == 1 && g.out_channels == 1) f.insert("one_by_one");
   if (is_gemv(g)) f.insert("gemv");
   if (!g.transposed && all([&](std::size_t a) { return g.kernel[a] == 1 && g.stride[a] == 1 && g.begin[a] == 0 && g.out[a] == g.in[a]; })) f.insert("pointwise");
@@ -52,6 +53,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   if (!g.transposed && g.in_channels == 1 && (axes.empty() ? g.groups > 1 : axes[0] == dims + 1)) f.insert("tflite_depthwise");
   const bool same = all([&](std::size_t a) { return g.begin[a] == (g.kernel[a] - 1) / 2; });
   const bool unit_dilation = all([&](std::size_t a) { return g.dilation[a] == 1; });
+  if (g.groups > 1 && g.in_channels == 1 && g.out_channels == 1 && unit_dilation) f.insert("onednn_depthwise");
   const bool small_stride = all([&](std::size_t a) { return g.stride[a] == 1 || g.stride[a] == 2; });
   const bool odd_kernel = all([&](std::size_t a) { return g.kernel[a] == 3 || g.kernel[a] == 5 || g.kernel[a] == 7; });
   if (!g.transposed && dims >= 2 && g.in_channels == 1 && (g.out_channels == 1 || g.out_channels == 2) && g.groups % 8 == 0 && small_stride &&

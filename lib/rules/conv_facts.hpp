@@ -11,7 +11,8 @@ void expect_conv_output(const Layer&, const Shape&);
 
 /// "fbgemm_depthwise": the condition of FBGEMM's depthwise kernel (FbgemmConv.cc takeDepthWiseFastPath); "fbgemm_direct":
 /// of its direct transposed convolution; "output_padding"; "onednn_reference": groups that oneDNN's generated kernels do not
-/// take below AVX-512; "onednn_gemm": 3-d depthwise; "onednn_col2im": transposed convolutions that oneDNN gives to
+/// take below AVX-512; "onednn_gemm": what falls to its matrix product on AVX-512 (onednn_pairs.hpp); "onednn_depthwise": undilated depthwise, which
+/// with VNNI has a kernel of its own; "onednn_col2im": transposed convolutions that oneDNN gives to
 /// its matrix product and col2im; "one_channel" (one input channel a group); "one_by_one" (one output
 /// channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes; "gemv"; "pointwise": one tap, without stride or
 /// padding.

@@ -155,6 +155,8 @@ std::vector<Segment> onednn_segments(const Layer& layer, const Geometry& g, cons
   return segments;
 }
 
+bool onednn_falls_to_gemm(const Layer& layer, const Geometry& g) { return !g.transposed && choose(layer, g, "avx512").plan == Plan::flat; }
+
 std::vector<bool> onednn_broken(const Layer& layer, const Geometry& g, const std::string& kernels) {
   if (kernels != "avx512" || layer.op.rfind("conv", 0) != 0 || (g.groups > 1 && g.in_channels == 1 && g.out_channels == 1)) return {};
   const auto [plan, dims] = choose(layer, g, kernels);

@@ -11,6 +11,10 @@ namespace lastbit {
 /// "avx" (AVX and SSE4.1). Padding holds raw zeros in all of them. Measured on PyTorch 2.13.0 with ONEDNN_MAX_CPU_ISA.
 std::vector<Segment> onednn_segments(const Layer&, const Geometry&, const std::string& kernels);
 
+/// Whether a forward convolution falls to gemm_s8u8s32 on AVX-512, with VNNI or without: where brgconv gives up its copying forms, and groups keep
+/// the generated kernels away. (3-d depthwise: without VNNI, or dilated.)
+bool onednn_falls_to_gemm(const Layer&, const Geometry&);
+
 /// Outputs that oneDNN 3.12's brgconv computes wrongly on AVX-512 (VNNI or not), by position; empty: none.
 ///   D1 a window that lies wholly in the padding; D2 "wi" with one output column, stride_h 1, stride_w > 1: every row but the
 ///   first; D3 "wi" in 3-d with kernel depth > 1: everything.
