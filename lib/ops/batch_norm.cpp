@@ -84,7 +84,7 @@ Real real(const Layer& layer, const Result&) {
   const std::int64_t channels = x.dim(1), inner = channels ? x.size() / std::max<std::int64_t>(x.dim(0) * channels, 1) : 1;
   return pointwise(x.size(), [=, &x, &mean, &var]<class T>(std::int64_t i) -> T {
     const std::int64_t c = i / inner % channels;
-    T v = (dequantized<T>(x, i) - T(mean.value(c))) / sqrt(T(var.value(c)) + T(eps));
+    T v = std::isinf(var.value(c)) ? T(0) : (dequantized<T>(x, i) - T(mean.value(c))) / sqrt(T(var.value(c)) + T(eps));
     if (weight) v = v * T(weight->value(c));
     if (bias) v = v + T(bias->value(c));
     return v;

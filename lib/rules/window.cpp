@@ -74,7 +74,7 @@ Windows pool_windows(const Layer& layer, int dims) {
   for (std::size_t i = 0; i < n; ++i) {
     const std::size_t a = 3 - n + i;
     const std::int64_t begin = padding[i], end = padding[n + i], reach = dilation[i] * (kernel[i] - 1) + 1, slack = w.in[a] + begin + end - reach;
-    if (slack < 0)
+    if (slack < 0 && !(ceil_mode && -slack < stride[i]))  // PyTorch rounds the negative quotient up, too: one window, of which the end is cut
       throw Error(layer.place + ": attribute \"kernel_size\"", "found a window of " + std::to_string(reach) + " over " + std::to_string(w.in[a]) + " padded by " + std::to_string(begin) + " and " + std::to_string(end) + ", expected one that fits");
     out[a] = (ceil_mode ? ceil_divide(slack, stride[i]) : slack / stride[i]) + 1;
     if (ceil_mode && (out[a] - 1) * stride[i] >= w.in[a] + begin) --out[a];  // a window must start inside the input or its begin padding
