@@ -174,8 +174,8 @@ void Dump::State::load_qparams(Tensor& t, const TensorEntry& e, const std::strin
       if (a.shape != expected) refuse(at, "the shape " + to_string(a.shape), to_string(expected) + (e.group_size ? " (channel, group)" : " (one a channel)"));
     });
     q.scale = scale.f64();
-    const bool zero_too = manifest.zero_scales.count(e.name) > 0;
-    const auto bad = std::find_if_not(q.scale.begin(), q.scale.end(), [&](double v) { return is_scale(v) || (v == 0 && zero_too); });
+    const bool negative_too = manifest.signed_scales.count(e.name) > 0, zero_too = negative_too || manifest.zero_scales.count(e.name) > 0;
+    const auto bad = std::find_if_not(q.scale.begin(), q.scale.end(), [&](double v) { return is_scale(v) || (v == 0 && zero_too) || (negative_too && is_scale(-v)); });
     if (bad != q.scale.end()) refuse(at, "the scale " + std::to_string(*bad) + " at " + std::to_string(bad - q.scale.begin()), "positive finite numbers that float32 can hold");
   } else if (e.scale) {
     q.scale = {*e.scale};

@@ -232,6 +232,14 @@ std::set<std::string> zero_scales(const Manifest& m) {
   return names;
 }
 
+/// ONNX Runtime's symmetric blockwise quantizer divides by what lies farthest from 0, sign included, and a block of zeros has scale 0.
+std::set<std::string> signed_scales(const Manifest& m) {
+  std::set<std::string> names;
+  for (const auto& l : m.layers)
+    if (const auto it = l.inputs.find("weight"); l.op == "linear_weight_only" && it != l.inputs.end()) names.insert(it->second);
+  return names;
+}
+
 }  // namespace
 
 Manifest parse_manifest(std::string_view text, const std::string& place) {
@@ -260,6 +268,7 @@ Manifest parse_manifest(std::string_view text, const std::string& place) {
 
   check_links(m);
   m.zero_scales = zero_scales(m);
+  m.signed_scales = signed_scales(m);
   for (const auto& l : m.layers) check_activation(l, m.tensors);
   for (const auto& [name, t] : m.tensors)
     if (t.scale && *t.scale == 0 && !m.zero_scales.count(name)) refuse(place + ": tensor " + one_line(name) + ": \"scale\"", "0", "a positive finite number");

@@ -20,6 +20,7 @@ struct Manifest {
   std::map<std::string, TensorEntry> tensors;
   std::vector<LayerEntry> layers;
   std::set<std::string> zero_scales;      // tensors whose rows may have scale 0: embedding weights, quantize_rowwise
+  std::set<std::string> signed_scales;    // tensors whose arrays of scales may hold any finite number: weights of linear_weight_only
 };
 
 /// `place`: the manifest's path as messages name it. Throws Error.

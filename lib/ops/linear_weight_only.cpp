@@ -45,19 +45,25 @@ float bfloat16(float v) {
 }
 
 /// rule float: every float32 step in an unknown order. A weight passes through two roundings (product, weight_bias) before its
-/// K products and sums.
+/// K products and sums. A zero point in floating point is multiplied by the scale and then taken off (MLAS, sqnbitgemm.cpp).
 UnorderedSum float_row(const std::vector<double>& x, const Tensor& w, const Tensor* shift, std::int64_t row, std::int64_t o) {
   const std::int64_t K = w.dim(1), size = group_of(w), groups = groups_of(w);
   UnorderedSum sum;
   for (std::int64_t k = 0; k < K; ++k) {
     const std::int64_t at = o * K + k;
-    const double a = x[static_cast<std::size_t>(row * K + k)], v = (static_cast<double>(w.integer(at)) - w.zero_point_at(at)) * static_cast<double>(static_cast<float>(w.scale_at(at)));
-    sum.multiply_add(a, v);
+    const double a = x[static_cast<std::size_t>(row * K + k)], scale = static_cast<double>(static_cast<float>(w.scale_at(at))), code = static_cast<double>(w.integer(at));
+    if (w.q.float_zero_point) {
+      sum.multiply_add(a, code * scale);
+      sum.multiply_add(a, -w.zero_point_at(at) * scale);
+      --sum.roundings;
+    } else {
+      sum.multiply_add(a, (code - w.zero_point_at(at)) * scale);
+    }
     if (!shift) continue;
     sum.multiply_add(a, shift->value(o * groups + k / size));
     --sum.roundings;  // one term in the sum; its own addition is counted below
   }
-  sum.roundings += shift ? 2 : 1;
+  sum.roundings += (shift ? 2 : 1) + (w.q.float_zero_point ? 1 : 0);
   return sum;
 }
 
@@ -82,7 +88,7 @@ UnorderedSum block_row(const std::vector<double>& x, const Tensor& w, std::int64
     }
     const double unit = static_cast<double>(scale) * static_cast<double>(static_cast<float>(w.scale_at(o * K + from)));
     sum.value += unit * dot;
-    sum.magnitude += unit * size_of_dot;
+    sum.magnitude += std::fabs(unit) * size_of_dot;
   }
   sum.roundings = 2 * groups + 20;
   return sum;
@@ -129,6 +135,7 @@ Real real(const Layer& layer, const Result&) {
 
 void facts(const Layer& layer, std::set<std::string>& f) {
   if (layer.attributes.has("accuracy_level")) f.insert("accuracy_level:" + std::to_string(layer.attributes.integer("accuracy_level")));
+  if (const Tensor* w = layer.find("weight"); w && w->q.float_zero_point) f.insert("float_zero_point");
   // MLAS multiplies 2-bit weights by an int8 x only in blocks of these sizes.
   if (const Tensor* w = layer.find("weight"); w && info(w->dtype).bits == 2 && (w->q.group_size < 32 || w->q.group_size > 128)) f.insert("float_blocks");
 }

@@ -91,4 +91,6 @@ def bias_dtype(graph, operator, bias):
     chosen = option(operator, "quantizedBiasType", 0)
     if chosen == TensorType.INT32 or chosen == TensorType.INT64:
         return {"bias_dtype": "int32" if chosen == TensorType.INT32 else "int64"}
-    return {"bias_dtype": graph.run.tensors[bias].dtype if bias is not None else "int64"}
+    if bias is not None:
+        return {"bias_dtype": graph.run.tensors[bias].dtype}
+    return {"bias_dtype": "int32" if operator.kind == "FULLY_CONNECTED" else "int64"}  # a type that nobody chose
