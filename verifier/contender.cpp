@@ -89,12 +89,12 @@ double doubt_of(const Requantizer& stages, const ContenderCase& c) {
 bool same_arithmetic(const ContenderCase& c, const RivalCell& rival) {
   const Cell& r = rival.cell;
   if (same_rule(r, c.cell)) return true;
-  return r.rule == "accumulate" && same_sums(c, r) && r.get("bounds").empty() && r.stages == c.cell.stages;
+  return r.rule == "accumulate" && same_sums(c, r) && r.get("bounds").empty() && r.get("tail_rule").empty() && r.stages == c.cell.stages;
 }
 
 std::unique_ptr<Contender> staged_contender(const ContenderCase& c, const RivalCell& rival, StageBinder& bind) {
   const Cell& r = rival.cell;
-  if (!same_sums(c, r) || !r.get("register").empty()) return nullptr;
+  if (!same_sums(c, r) || !r.get("register").empty() || !r.get("tail_rule").empty()) return nullptr;
   if (r.rule == "either_order") return std::make_unique<Staged>(c, Ways{r.stages, with_product(r).stages}, bind);
   if (r.get("bounds") == "tosa_inexact") return std::make_unique<Inexact>(c, Ways{r.stages}, bind);
   if (!r.get("bounds").empty()) return nullptr;

@@ -88,7 +88,7 @@ class Paired : public Contender {
 
 std::unique_ptr<Contender> paired_contender(const ContenderCase& c, const RivalCell& rival, StageBinder& bind) {
   const Cell& r = rival.cell;
-  if (r.rule != "accumulate" || r.get("pairs") != "int16" || r.get("accumulator", "int32") != "int32" || !r.get("register").empty() || !r.get("bounds").empty()) return nullptr;
+  if (r.rule != "accumulate" || r.get("pairs") != "int16" || r.get("accumulator", "int32") != "int32" || !r.get("register").empty() || !r.get("tail_rule").empty() || !r.get("bounds").empty()) return nullptr;
   if (r.get("bound") != c.cell.get("bound") && c.layer.is("activation:relu6")) return nullptr;
   return std::make_unique<Paired>(c, rival, bind);
 }

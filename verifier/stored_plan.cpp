@@ -66,7 +66,7 @@ std::int64_t taps_inside(const Geometry& g, int axis, std::int64_t o) {
 }
 
 bool plain_register(const Cell& cell) {
-  return cell.rule == "accumulate" && cell.get("pairs", "none") == "none" && cell.get("accumulator", "int32") == "int32" && cell.get("register").empty() && cell.get("bounds").empty();
+  return cell.rule == "accumulate" && cell.get("pairs", "none") == "none" && cell.get("accumulator", "int32") == "int32" && cell.get("register").empty() && cell.get("bounds").empty() && cell.get("tail_rule").empty();
 }
 
 std::optional<StoredPlan> plan_of(const StoredLayer& stored, const Cell& cell) {

@@ -42,6 +42,8 @@ std::vector<Cell> tflite_reference_accumulate(const std::string& rule) {
 }
 
 std::vector<Cell> tflite_ruy_accumulate(const std::string& rule) {
+  auto flat_blocks = int32_sum;  // Quantize of one multiplier runs over the whole output
+  flat_blocks.insert({{"tail_block", "16"}, {"tail_rule", "double_away"}});
   const std::string channels = "double_up/8/double_away", elements = "double_up/16/double_away";
   std::vector<Cell> cells{
       {{"conv"}, {"!grouped", "!tflite_depthwise", "!x:int16"}, "accumulate", fixed(rule, in_double), int32_sum},
@@ -49,6 +51,7 @@ std::vector<Cell> tflite_ruy_accumulate(const std::string& rule) {
       {{"conv"}, {"!grouped", "!tflite_depthwise", "x:int16", "bias_dtype:int32"}, "accumulate", fixed(rule, in_double), int32_sum},
       {{"conv"}, {"tflite_depthwise", "x:int8"}, "accumulate", fixed(channels, in_double), int32_sum},
       {{"conv_transpose"}, {"x:int8"}, "accumulate", fixed(channels, in_double), int32_sum},
+      {{"conv_transpose"}, {"x:uint8"}, "accumulate", fixed("double_up", in_single), flat_blocks},
       {{"linear"}, {"!x:int16"}, "accumulate", fixed(rule, in_single), int32_sum},
       {{"linear"}, {"!x:int16", "several_scales"}, "accumulate", fixed(rule, in_double), int32_sum},
       {{"linear"}, {"x:int16", "!bias_dtype:int64"}, "accumulate", fixed(rule, in_single), int32_sum},

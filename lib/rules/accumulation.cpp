@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "lib/error.hpp"
 #include "lib/num/int.hpp"
@@ -255,6 +256,20 @@ RequantizeContext requantize_context(const Layer& layer, const Cell& cell, const
   return c;
 }
 
+namespace {
+
+/// The stages of the elements that no whole block of the output, as it lies in memory, holds: tail_block, tail_rule.
+std::optional<Requantizer> tail_of(const Layer& layer, const Cell& cell, const AccumulationInput& in, std::int64_t channels) {
+  const std::string rule = cell.get("tail_rule");
+  if (rule.empty()) return std::nullopt;
+  auto stages = cell.stages;
+  for (auto& s : stages)
+    if (s.starts_with("fixed ")) s = "fixed " + rule + s.substr(s.find(' ', 6));
+  return Requantizer(stages, requantize_context(layer, cell, in, channels), layer.place);
+}
+
+}  // namespace
+
 Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g, const AccumulationInput& in, const Shape& out_shape) {
   Accumulated a = accumulate_layer(layer, cell, g, in);
   const std::int64_t channels = g.groups * g.out_channels, P = g.positions();
@@ -274,6 +289,8 @@ Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g,
     }
   }
   const Requantizer requantize(cell.stages, requantize_context(layer, cell, in, channels), layer.place);
+  const auto tail = tail_of(layer, cell, in, channels);
+  const std::int64_t whole = tail ? std::stoll(cell.get("tail_block")) : 1, tail_from = static_cast<std::int64_t>(a.acc.size()) / whole * whole;
   Computed& y = result.outputs["y"];
   y.shape = out_shape;
   y.acc.resize(a.acc.size());
@@ -286,8 +303,9 @@ Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g,
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(a.acc.size()); ++i) {
     const auto at = static_cast<std::size_t>(i);
     const std::int64_t channel = i / P % channels;
+    const bool last = tail && (i / (P * channels) * P + i % P) * channels + channel >= tail_from;
     if (to_float) y.f[at] = requantize.to_float(a.acc[at], channel, y.events[at]);
-    else y.q[at] = static_cast<std::int32_t>(requantize(a.acc[at], channel, y.events[at]));
+    else y.q[at] = static_cast<std::int32_t>((last ? *tail : requantize)(a.acc[at], channel, y.events[at]));
     y.acc[at] = requantize.with_bias(a.acc[at], channel);
     if (inexact) {
       const auto& c = requantize.context();
