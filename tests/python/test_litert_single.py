@@ -139,3 +139,24 @@ def test_a_constant_that_the_delegate_unpacks_aside_is_not_dumped(tmp_path):
     assert "w.real" not in top["tensors"]
     top, values = dump(model, np.ones((2, 8), np.float32), tmp_path / "ref", "ref")
     assert top["layers"][0]["op"] == "dequantize" and "w.real" in values
+
+
+def test_slices_of_one_tensor_along_two_axes(tmp_path):
+    """Each has a step of its own between its two cuts, even one that keeps the size: a step of 2 over an axis of 1."""
+    b = models.Builder()
+    x = b.tensor("x", [1, 8, 8, 3], scale=0.1, zero=3)
+    w = b.tensor("w", [1, 8, 1, 3], scale=0.1, zero=3)
+    outs = []
+    for k, (t, begin, end, step) in enumerate((
+            (x, [0, 0, 0, 0], [1, 8, 8, 3], [1, 2, 2, 1]), (x, [0, 1, 0, 0], [1, 8, 8, 3], [1, 2, 2, 1]),
+            (w, [0, 2, 0, 0], [1, 8, 1, 3], [1, 1, 2, 1]))):
+        y = b.tensor(f"y{k}", [len(range(*cut)) for cut in zip(begin, end, step)], scale=0.1, zero=3)
+        b.op("STRIDED_SLICE", [t, *(b.const(f"{n}{k}", np.array(v, np.int32)) for n, v in (
+            ("begin", begin), ("end", end), ("step", step)))], y, "StridedSliceOptions")
+        outs.append(y)
+    random = np.random.default_rng(0)
+    inputs = {"x": random.integers(-128, 128, (1, 8, 8, 3)).astype(np.int8), "w": random.integers(-128, 128, (1, 8, 1, 3)).astype(np.int8)}
+    top, _ = dump(b.model([x, w], outs), inputs, tmp_path, "ref")
+    assert [layer["op"] for layer in top["layers"]] == ["slice"] * 6
+    need_program()
+    assert engine.verify(tmp_path).identical

@@ -97,6 +97,20 @@ def test_a_tensor_read_with_two_scales_is_written_twice(tmp_path):
     assert recompute.check(tmp_path, recompute_onnx.rules) == {"q": (9, 0), "y": (9, 0), "z": (9, 0)}
 
 
+def test_slices_of_one_tensor_along_two_axes(tmp_path):
+    """The four quarters that YOLO's Focus takes: each has a step of its own between its two cuts."""
+    b = models.Builder()
+    q = b.node("QuantizeLinear", ["x", b.const("s", np.float32(0.1)), b.const("z", np.uint8(3))], "q")
+    outs = [b.node("Slice", [q, *(b.const(f"{n}{k}", np.array(v)) for n, v in (
+        ("from", start), ("to", [99, 99]), ("axes", [2, 3]), ("by", [2, 2])))], f"y{k}")
+        for k, start in enumerate(([0, 0], [1, 0], [0, 1], [1, 1]))]
+    model = b.model([("x", models.FLOAT, [1, 3, 8, 8])], [(o, TensorProto.UINT8, None) for o in outs], check=False)
+    top = dump(model, np.random.default_rng(6).normal(size=(1, 3, 8, 8)).astype(np.float32) * 9, tmp_path)
+    assert [layer["op"] for layer in top["layers"]] == ["quantize"] + ["slice"] * 8
+    need_program()
+    assert engine.verify(tmp_path).identical
+
+
 def test_quantize_per_channel_and_moves(tmp_path):
     """Per-axis QuantizeLinear; Split, Slice, Reshape, Transpose and Pad of integers."""
     b = models.Builder()

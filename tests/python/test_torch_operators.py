@@ -203,6 +203,18 @@ def test_lastbit_verifies_an_operator(name, tmp_path):
     assert report.verdict == "identical", f"{report}"
 
 
+@pytest.mark.parametrize("dim", [[2, 3], [-2, -1], [3, 2], [2, -1]])
+def test_qnnpacks_mean_answers_to_2_and_3_as_written(dim, tmp_path, monkeypatch):
+    """Zero point 1, means of 1.5: 2 by QNNPACK, 1 by the kernel that is asked for any other spelling."""
+    need_program()
+    monkeypatch.setattr(torch.backends.quantized, "engine", "qnnpack")
+    codes = torch.tensor([[1, 2], [1, 2]] * 8).reshape(2, 4, 2, 2)
+    x = (codes - 1) * 0.5
+    folder, top = dumped(lambda v: torch.quantize_per_tensor(v, 0.5, 1, torch.quint8).mean(dim), x, tmp_path / "run")
+    assert top["layers"][-1]["attributes"]["dim"] == dim
+    assert lastbit.verify(folder).verdict == "identical"
+
+
 def test_pieces_of_a_split_are_slices(tmp_path):
     folder, top = dumped(lambda x: Q.add(*torch.chunk(q(x), 2, 1), 0.1, 0), X, tmp_path)
     assert [(layer["name"], layer["op"]) for layer in top["layers"]] == [

@@ -48,7 +48,7 @@ class Graph:
     def by_xnnpack(self, operator):
         return self.run.resolver == "xnnpack" and operator.delegated
 
-    def tensor(self, index, layout=None, value=None):
+    def tensor(self, index, layout=None, value=None, between=None):
         """Writes a tensor once for each layout and shape; returns its name in the dump, or None."""
         t = self.run.tensors[index]
         given = value is not None
@@ -61,7 +61,7 @@ class Graph:
         if value.dtype == np.bool_:
             value = value.astype(np.int32)
         layout = layout or ("NHWC" if index in self.nhwc and value.ndim == 4 else None)
-        key = index, layout, value.shape
+        key = index, layout, value.shape, between
         if key not in self._written:
             self._written[key] = self.writer.tensor(self.writer.unique(t.name), value, dtype=dtype, layout=layout,
                                                     constant=t.constant, **self._quantization(t))

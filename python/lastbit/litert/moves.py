@@ -89,7 +89,7 @@ def _slices(graph, operator, begins, ends, steps):
         start, end, step = int(begins[dim]), int(ends[dim]), int(steps[dim])
         seen = seen[(slice(None),) * dim + (slice(start, end, step),)]
         last = dim == cut[-1]
-        made = names[1]["y"] if last else graph.tensor(x, value=seen)
+        made = names[1]["y"] if last else graph.tensor(x, value=seen, between=(y, dim))
         graph.layer(operator, "slice", {"x": name}, {"y": made},
                     {"dim": dim, "start": start, "end": end, "step": step}, name=base if last else f"{base}.axis{dim}")
         name = made

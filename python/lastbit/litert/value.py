@@ -21,7 +21,7 @@ def linear(graph, operator):
     x_name = graph.tensor(x)
     if given.shape[-1] != weight.shape[1] or given.shape[:-1] != made.shape[:-1]:
         rows = given.reshape(*made.shape[:-1], weight.shape[1])
-        flat = graph.tensor(x, value=rows)
+        flat = graph.tensor(x, value=rows, between=y)
         graph.layer(operator, "reshape", {"x": x_name}, {"y": flat}, {"shape": list(rows.shape)},
                     name=graph.run.tensors[y].name + ".rows")
         x_name = flat

@@ -93,8 +93,8 @@ class Graph:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def tensor(self, name, quantization=None, value=None, dtype=None, **keys):
-        """Writes a tensor of the graph once for each meaning; returns its name in the dump, or None."""
+    def tensor(self, name, quantization=None, value=None, dtype=None, between=None, **keys):
+        """Writes a tensor of the graph once for each meaning; returns its name in the dump, or None. `between`: whose own step made the value."""
         given = value is not None
         value = value if given else self.value(name)
         if value is None or not isinstance(value, np.ndarray):
@@ -106,7 +106,7 @@ class Graph:
         if quantization is None and dtype in INTEGERS:
             quantization = self.quantization.get(name, Quantization(1.0, 0))
         keys.setdefault("layout", self.layout.get(name) if not given else None)
-        meaning = (name, quantization, dtype, value.shape if given else None, tuple(sorted(keys.items(), key=str)))
+        meaning = (name, quantization, dtype, value.shape if given else None, between, tuple(sorted(keys.items(), key=str)))
         if meaning not in self._written:
             q = quantization.arrays() if quantization else {}
             self._written[meaning] = self.writer.tensor(

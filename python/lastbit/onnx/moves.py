@@ -43,7 +43,7 @@ def slice_(graph, node):
         dim, last = axis % seen.ndim, i == axes.size - 1
         start, end, step = slice(int(starts[i]), int(ends[i]), int(steps[i])).indices(seen.shape[dim])
         seen = seen[(slice(None),) * dim + (slice(start, end, step),)]
-        made = names[1] if last else graph.tensor(node.input[0], value=seen)
+        made = names[1] if last else graph.tensor(node.input[0], value=seen, between=(node.output[0], i))
         graph.layer(node, "slice", {"x": name}, {"y": made},
                     {"dim": dim, "start": start, "end": max(start, end), "step": step},
                     part=None if last else f"axis{dim}")

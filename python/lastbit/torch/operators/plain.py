@@ -132,8 +132,9 @@ def reduction(call):
     dim = call.get("dim")
     dim = list(range(call.x.dim())) if dim is None or dim == [] else [dim] if isinstance(dim, int) else list(dim)
     from_front = [d + call.x.dim() if d < 0 else d for d in dim]
-    # QNNPACK's own mean is asked for [2, 3] as written, and for no other spelling of it.
-    attributes = {"dim": dim if from_front == [2, 3] else from_front, "keepdim": bool(call.get("keepdim", default=False))}
+    if torch.backends.quantized.engine == "qnnpack" and from_front == [2, 3]:
+        from_front = dim                             # its own kernel answers to these numbers, and to no other spelling of them
+    attributes = {"dim": from_front, "keepdim": bool(call.get("keepdim", default=False))}
     if call.base == "std":
         correction = call.get("correction", default=call.get("unbiased", default=True))
         attributes["correction"] = 1 if correction is None else int(correction)
