@@ -2,6 +2,7 @@
 #include "lib/rules/accumulation.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <optional>
 
@@ -268,6 +269,14 @@ std::optional<Requantizer> tail_of(const Layer& layer, const Cell& cell, const A
   return Requantizer(stages, requantize_context(layer, cell, in, channels), layer.place);
 }
 
+std::int64_t tail_block(const Layer& layer, const Cell& cell) {
+  const std::string text = cell.get("tail_block");
+  std::int64_t n = 0;
+  const auto r = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (r.ec != std::errc() || r.ptr != text.data() + text.size() || n < 1) throw Error(layer.place, "found the tail_block \"" + text + "\", expected a block of at least one element");
+  return n;
+}
+
 }  // namespace
 
 Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g, const AccumulationInput& in, const Shape& out_shape) {
@@ -290,7 +299,7 @@ Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g,
   }
   const Requantizer requantize(cell.stages, requantize_context(layer, cell, in, channels), layer.place);
   const auto tail = tail_of(layer, cell, in, channels);
-  const std::int64_t whole = tail ? std::stoll(cell.get("tail_block")) : 1, tail_from = static_cast<std::int64_t>(a.acc.size()) / whole * whole;
+  const std::int64_t whole = tail ? tail_block(layer, cell) : 1, tail_from = static_cast<std::int64_t>(a.acc.size()) / whole * whole;
   Computed& y = result.outputs["y"];
   y.shape = out_shape;
   y.acc.resize(a.acc.size());
