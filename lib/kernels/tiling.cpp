@@ -19,7 +19,7 @@ Memory& thread_memory() {
 }
 
 /// The taps of a forward convolution's window that lie in a range of each axis.
-std::vector<AxisTap> taps_inside(const WindowPlan& plan, const std::vector<AxisTap>& all, const std::array<InsideTaps::Range, 3>& range) {
+std::vector<AxisTap> taps_within(const WindowPlan& plan, const std::vector<AxisTap>& all, const std::array<AxisInside::Range, 3>& range) {
   std::vector<AxisTap> kept;
   for (const auto& t : all) {
     const std::array<std::int64_t, 3> at{t.tap / (plan.kernel[1] * plan.kernel[2]), t.tap / plan.kernel[2] % plan.kernel[1], t.tap % plan.kernel[2]};
@@ -31,7 +31,7 @@ std::vector<AxisTap> taps_inside(const WindowPlan& plan, const std::vector<AxisT
 }
 
 /// `inside`: of each axis, or null: positions are not told apart by it.
-Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes, const std::array<InsideTaps, 3>* inside) {
+Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_bytes, const std::array<AxisInside, 3>* inside) {
   Blocks b;
   const std::int64_t P = g.positions(), n = std::max<std::int64_t>(1, (P + block_pixels / 2) / block_pixels);  // the last has 48 to 143
   const bool phased = plan.phase_count > 1, sorted = phased || inside;
@@ -132,20 +132,20 @@ Tiling::Tiling(const StreamRequest& r, Kind k, std::int64_t padded, bool may_sta
   image_bytes = plan.padded_positions() * pixel_bytes;
   x_zero = kind == Kind::bytes ? in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0) : 0;
   for (std::int64_t p = 0; p < plan.phase_count; ++p) taps.push_back(plan.taps(p));
-  std::array<InsideTaps, 3> axes;
+  std::array<AxisInside, 3> axes;
   apart = apart && !g.transposed && plan.is_padded();
   std::int64_t beside = 1;  // positions that share an axis' place and lie one after the other
   for (std::size_t a = 3; a-- > 0 && apart; beside *= g.out[a]) {
     // Weights are read once more for each kind of position in a block: a position or two are not worth it.
     const bool few = beside * std::max<std::int64_t>(1, block_pixels / std::max<std::int64_t>(1, beside * g.out[a])) < 3;
-    axes[a] = inside_taps(g, a, !few);
+    axes[a] = axis_inside(g, a, !few);
   }
   apart = apart && axes[0].kinds.size() * axes[1].kinds.size() * axes[2].kinds.size() > 1;
   blocks = blocks_of(g, plan, pixel_bytes, apart ? &axes : nullptr);
   if (!apart) return;
   for (const auto& d : axes[0].kinds)
     for (const auto& h : axes[1].kinds)
-      for (const auto& w : axes[2].kinds) inside.push_back(taps_inside(plan, taps[0], {d, h, w}));
+      for (const auto& w : axes[2].kinds) inside.push_back(taps_within(plan, taps[0], {d, h, w}));
 }
 
 void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {

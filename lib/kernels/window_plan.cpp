@@ -59,16 +59,16 @@ std::vector<AxisTap> WindowPlan::taps(std::int64_t phase) const {
   return all;
 }
 
-InsideTaps inside_taps(const Geometry& g, std::size_t a, bool apart) {
+AxisInside axis_inside(const Geometry& g, std::size_t a, bool apart) {
   constexpr std::size_t many = 8;
-  const std::int64_t kernel = g.kernel[a], dilation = g.dilation[a], out = g.out[a], in = g.in[a];
-  InsideTaps t{{{0, kernel}}, std::vector<std::int32_t>(static_cast<std::size_t>(out))};
+  const std::int64_t kernel = g.kernel[a], out = g.out[a];
+  const auto reads = [&](std::int64_t o, std::int64_t tap) { return g.source(static_cast<int>(a), o, tap) >= 0; };
+  AxisInside t{{{0, kernel}}, std::vector<std::int32_t>(static_cast<std::size_t>(out))};
   std::int64_t outside = 0;
   for (std::int64_t o = 0; o < out && apart; ++o) {
-    const std::int64_t at = o * g.stride[a] - g.begin[a];  // of the first tap
-    InsideTaps::Range inside{0, kernel};
-    while (inside.first < kernel && at + inside.first * dilation < 0) ++inside.first;
-    while (inside.end > inside.first && at + (inside.end - 1) * dilation >= in) --inside.end;
+    AxisInside::Range inside{0, kernel};
+    while (inside.first < kernel && !reads(o, inside.first)) ++inside.first;
+    while (inside.end > inside.first && !reads(o, inside.end - 1)) --inside.end;
     if (inside.first == inside.end) inside = {0, 0};
     const auto it = std::find(t.kinds.begin(), t.kinds.end(), inside);
     t.kind[static_cast<std::size_t>(o)] = static_cast<std::int32_t>(it - t.kinds.begin());

@@ -22,7 +22,7 @@ struct AxisPlan {
 };
 
 /// Which taps of an axis read the input, and not padding: kind 0 is all of them.
-struct InsideTaps {
+struct AxisInside {
   struct Range {
     std::int64_t first, end;
     bool operator==(const Range&) const = default;
@@ -43,7 +43,7 @@ struct WindowPlan {
 };
 
 /// Of a forward convolution's axis. One kind where they are not told apart, where there are many, or where less than one tap of a hundred reads padding.
-InsideTaps inside_taps(const Geometry&, std::size_t axis, bool apart);
+AxisInside axis_inside(const Geometry&, std::size_t axis, bool apart);
 
 /// The plan, with every output's base position and phase per axis.
 WindowPlan window_plan(const Geometry&);

@@ -16,7 +16,7 @@ TEST_CASE("which taps read the input, and not padding, is told of every output o
     const Geometry g = window(1, 1, 4, 4, {1, 1, in}, {1, 1, kernel}, {1, 1, r.between(1, 3)}, {1, 1, dilation}, {0, 0, padding}, false);
     if (g.out[2] < 1) continue;
     INFO("in " << in << ", kernel " << kernel << ", dilation " << dilation << ", padding " << padding << ", stride " << g.stride[2]);
-    std::vector<InsideTaps::Range> right;
+    std::vector<AxisInside::Range> right;
     std::int64_t outside = 0;
     std::size_t kinds = 1;
     for (std::int64_t o = 0; o < g.out[2]; ++o) {
@@ -24,13 +24,13 @@ TEST_CASE("which taps read the input, and not padding, is told of every output o
       for (std::int64_t t = 0; t < kernel; ++t)
         if (const std::int64_t at = o * g.stride[2] - padding + t * dilation; at >= 0 && at < in) taps.push_back(t);
       outside += kernel - static_cast<std::int64_t>(taps.size());
-      right.push_back(taps.empty() ? InsideTaps::Range{0, 0} : InsideTaps::Range{taps.front(), taps.back() + 1});
-      if (right.back() != InsideTaps::Range{0, kernel} && std::find(right.begin(), right.end() - 1, right.back()) == right.end() - 1) ++kinds;
+      right.push_back(taps.empty() ? AxisInside::Range{0, 0} : AxisInside::Range{taps.front(), taps.back() + 1});
+      if (right.back() != AxisInside::Range{0, kernel} && std::find(right.begin(), right.end() - 1, right.back()) == right.end() - 1) ++kinds;
     }
-    const InsideTaps t = inside_taps(g, 2, true);
+    const AxisInside t = axis_inside(g, 2, true);
     REQUIRE(t.kind.size() == right.size());
-    CHECK(t.kinds[0] == InsideTaps::Range{0, kernel});
-    CHECK(inside_taps(g, 2, false).kinds.size() == 1);
+    CHECK(t.kinds[0] == AxisInside::Range{0, kernel});
+    CHECK(axis_inside(g, 2, false).kinds.size() == 1);
     if (t.kinds.size() == 1) {
       (kinds > 8 ? too_many : too_few) += kinds > 1;
       CHECK((kinds == 1 || kinds > 8 || outside * 100 < g.out[2] * kernel));
