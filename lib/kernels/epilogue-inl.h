@@ -108,12 +108,30 @@ HWY_ATTR HWY_INLINE void add_counts(EpilogueResult& r, V32 tied, V32 cut) {
   r.clamped -= hn::GetLane(hn::SumOfLanes(D32(), cut));
 }
 
-/// Whether float32 holds every sum so far: what a calm epilogue asks for.
-HWY_ATTR inline bool is_calm(const Running& r) {
+/// What a calm epilogue's `compare(after)` finds counts where float32 held every sum; else nothing was done, and it is false.
+template <class Compare>
+HWY_ATTR HWY_INLINE bool if_small(EpilogueResult& r, Running& running, Compare compare) {
   const D32 d;
+  const std::int64_t tie = r.tie, clamped = r.clamped;
+  const std::size_t differ = r.differ.size();
+  Running after = running;
+  compare(after);
   const V32 small = hn::Set(d, 1 << 24);
-  return hn::AllFalse(d, hn::Or(hn::Gt(r.high, small), hn::Lt(r.low, hn::Neg(small))));
+  if (hn::AllFalse(d, hn::Or(hn::Gt(after.high, small), hn::Lt(after.low, hn::Neg(small))))) {
+    running = after;
+    return true;
+  }
+  r.tie = tie, r.clamped = clamped;
+  r.differ.resize(differ);
+  return false;
 }
+
+/// Of a line of 64 elements those whose bits are set.
+inline void note_line(EpilogueResult& r, std::int64_t element, std::uint64_t differ) {
+  for (; HWY_UNLIKELY(differ != 0); differ &= differ - 1) r.differ.push_back(element + std::countr_zero(differ));
+}
+
+inline bool is_negative(const Epilogue& e) { return info(e.y).min < 0; }
 
 /// Below a multiplier of 1 no product of an int32 reaches 2^31.
 inline bool is_small(const Epilogue& e, std::int64_t channel, std::int64_t count) {

@@ -46,8 +46,7 @@ HWY_ATTR void compare_planes(const EpilogueRuns& q, const Sources& sources, std:
       const __mmask64 wanted = ~std::uint64_t{0} >> (line - count);
       for (std::int64_t k = skip; k < width; ++k) {
         const std::int64_t element = q.first + (first + k) * q.step + from;
-        auto differ = static_cast<std::uint64_t>(_mm512_mask_cmpneq_epi8_mask(wanted, _mm512_load_si512(by_plane + k * width), _mm512_maskz_loadu_epi8(wanted, q.observed + element)));
-        for (; HWY_UNLIKELY(differ != 0); differ &= differ - 1) q.result->differ.push_back(element + std::countr_zero(differ));
+        note_line(*q.result, element, _mm512_mask_cmpneq_epi8_mask(wanted, _mm512_load_si512(by_plane + k * width), _mm512_maskz_loadu_epi8(wanted, q.observed + element)));
       }
     }
   }
@@ -63,20 +62,17 @@ HWY_ATTR bool compare(const EpilogueRuns& q, std::int64_t channel) {
   EpilogueResult& r = *q.result;
   const Sources sources(e);
   Running running{hn::Set(d, r.acc_min), hn::Set(d, r.acc_max)};
-  const std::int64_t tie = r.tie, clamped = r.clamped;
-  const std::size_t differ = r.differ.size();
-  const bool negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
-  const auto with = [&]<bool Negative, Way How>() HWY_ATTR {
-    if (Events || !packs_clamp(e) || !is_small(e, channel, q.runs)) compare_planes<Negative, How, Events, true>(q, sources, channel, running);
-    else compare_planes<Negative, How, Events, Events>(q, sources, channel, running);
+  const auto compare_all = [&](Running& after) HWY_ATTR {
+    const auto with = [&]<bool Negative, Way How>() HWY_ATTR {
+      if constexpr (!Events)
+        if (packs_clamp(e) && is_small(e, channel, q.runs)) return compare_planes<Negative, How, false, false>(q, sources, channel, after);
+      compare_planes<Negative, How, Events, true>(q, sources, channel, after);
+    };
+    if (e.range) is_negative(e) ? with.template operator()<true, Way::ranged>() : with.template operator()<false, Way::ranged>();
+    else is_negative(e) ? with.template operator()<true, Way::plain>() : with.template operator()<false, Way::plain>();
   };
-  if (e.range) negative ? with.template operator()<true, Way::ranged>() : with.template operator()<false, Way::ranged>();
-  else negative ? with.template operator()<true, Way::plain>() : with.template operator()<false, Way::plain>();
-  if (Events && !is_calm(running)) {
-    r.tie = tie, r.clamped = clamped;
-    r.differ.resize(differ);
-    return false;
-  }
+  if constexpr (!Events) compare_all(running);
+  else if (!if_small(r, running, compare_all)) return false;
   r.acc_min = hn::GetLane(hn::MinOfLanes(d, running.low));
   r.acc_max = hn::GetLane(hn::MaxOfLanes(d, running.high));
   return true;

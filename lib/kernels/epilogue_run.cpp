@@ -147,15 +147,15 @@ HWY_INLINE void vector(const EpilogueRuns& q, FixedRule rule, const Constants& c
   const auto chosen = [&](M32 m) HWY_ATTR {
     return part ? hn::And(m, hn::And(hn::Gt(lane, hn::Set(d, static_cast<std::int32_t>(skip - 1))), hn::Lt(lane, hn::Set(d, static_cast<std::int32_t>(valid))))) : m;
   };
-  const bool is_negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
+  const bool negative = is_negative(e);
   const hn::Rebind<std::uint8_t, D32> du8;
   const hn::Rebind<std::int8_t, D32> di8;
   if (stored) {
-    if (is_negative) hn::StoreU(hn::DemoteTo(di8, y), di8, reinterpret_cast<std::int8_t*>(stored));
+    if (negative) hn::StoreU(hn::DemoteTo(di8, y), di8, reinterpret_cast<std::int8_t*>(stored));
     else hn::StoreU(hn::DemoteTo(du8, y), du8, reinterpret_cast<std::uint8_t*>(stored));
   }
   if (observed) {
-    const V32 was = is_negative ? hn::PromoteTo(d, hn::LoadU(di8, reinterpret_cast<const std::int8_t*>(observed))) : hn::PromoteTo(d, hn::LoadU(du8, reinterpret_cast<const std::uint8_t*>(observed)));
+    const V32 was = negative ? hn::PromoteTo(d, hn::LoadU(di8, reinterpret_cast<const std::int8_t*>(observed))) : hn::PromoteTo(d, hn::LoadU(du8, reinterpret_cast<const std::uint8_t*>(observed)));
     const auto differ = hn::Ne(was, y);
     if (HWY_UNLIKELY(!hn::AllFalse(d, differ))) {
       std::uint8_t bits[8] = {};
@@ -233,8 +233,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
     const __m512i first = _mm512_add_epi16(_mm512_packs_epi32(y[0].raw, y[1].raw), z), second = _mm512_add_epi16(_mm512_packs_epi32(y[2].raw, y[3].raw), z);
     const __m512i packed = Negative ? _mm512_packs_epi16(first, second) : _mm512_packus_epi16(first, second);
     const __m512i turns = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);  // packs leave dwords of the four vectors by turns
-    auto differ = static_cast<std::uint64_t>(_mm512_cmpneq_epi8_mask(_mm512_permutexvar_epi32(turns, packed), _mm512_loadu_si512(q.observed + element)));
-    for (; HWY_UNLIKELY(differ != 0); differ &= differ - 1) q.result->differ.push_back(element + std::countr_zero(differ));
+    note_line(*q.result, element, _mm512_cmpneq_epi8_mask(_mm512_permutexvar_epi32(turns, packed), _mm512_loadu_si512(q.observed + element)));
   };
 #endif
   const auto note = [&](V32 a, std::int64_t element, std::int64_t skip) HWY_ATTR {
@@ -329,31 +328,13 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
 template <bool Across, bool Events>
 HWY_ATTR void compare(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   const Epilogue& e = *q.e;
-  const bool negative = e.y == DType::int8 || e.y == DType::int4 || e.y == DType::int2;
   const bool plain = channels.still ? is_plain(e, channels.first, Across ? q.length : 1) : channels.ascending && is_plain(e, channels.first, q.runs);
   const auto with = [&]<bool Negative>() HWY_ATTR {
     if (!plain) compare_float32<Across, Negative, Way::any, Events>(q, sources, channels, running);
     else if (e.range) compare_float32<Across, Negative, Way::ranged, Events>(q, sources, channels, running);
     else compare_float32<Across, Negative, Way::plain, Events>(q, sources, channels, running);
   };
-  negative ? with.template operator()<true>() : with.template operator()<false>();
-}
-
-/// compare() with events; false when a sum was not small after all, and nothing was done.
-template <bool Across>
-HWY_ATTR bool compare_calm(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
-  EpilogueResult& r = *q.result;
-  const std::int64_t tie = r.tie, clamped = r.clamped;
-  const std::size_t differ = r.differ.size();
-  Running after = running;
-  compare<Across, true>(q, sources, channels, after);
-  if (is_calm(after)) {
-    running = after;
-    return true;
-  }
-  r.tie = tie, r.clamped = clamped;
-  r.differ.resize(differ);
-  return false;
+  is_negative(e) ? with.template operator()<true>() : with.template operator()<false>();
 }
 
 /// Consecutive sums under one rule. The last vector overlaps the one before; fewer sums than a vector go through buffers.
@@ -407,7 +388,7 @@ HWY_ATTR void runs(const EpilogueRuns& q) {
   if constexpr (!Fixed && !Events) {
     if (commonest) compare<Across, false>(q, sources, channels, running), done = true;
   } else if constexpr (!Fixed) {
-    if (commonest && e.calm) done = compare_calm<Across>(q, sources, channels, running);
+    if (commonest && e.calm) done = if_small(*q.result, running, [&](Running& after) HWY_ATTR { compare<Across, true>(q, sources, channels, after); });
   }
   if (!done) {
     for (std::int64_t k = 0; k < q.runs; ++k) {
