@@ -220,24 +220,14 @@ void check_links(const Manifest& m) {
         refuse(m.layers[i].attributes.place + ": input " + one_line(port), "the output of " + (by->second == i ? std::string("the layer itself") : "the later layer " + one_line(m.layers[by->second].name)) + " (a cycle, or layers out of order)", "an earlier layer's");
 }
 
-/// Where the format allows a scale of 0: a row of an embedding's weight, a row that quantize_rowwise found constant.
-std::set<std::string> zero_scales(const Manifest& m) {
-  std::set<std::string> names;
+/// Where a scale may be 0: a row of an embedding's weight, a row that quantize_rowwise found constant. Where it may be any number: ONNX Runtime's
+/// symmetric blockwise quantizer divides by what lies farthest from 0, sign included, and a block of zeros has scale 0.
+void find_loose_scales(Manifest& m) {
   for (const auto& l : m.layers) {
-    if (l.op == "embedding" || l.op == "embedding_bag")
-      if (const auto it = l.inputs.find("weight"); it != l.inputs.end()) names.insert(it->second);
-    if (l.op == "quantize_rowwise")
-      if (const auto it = l.outputs.find("y"); it != l.outputs.end()) names.insert(it->second);
+    const bool table = l.op == "embedding" || l.op == "embedding_bag", blocks = l.op == "linear_weight_only";
+    if (const auto it = l.inputs.find("weight"); (table || blocks) && it != l.inputs.end()) (table ? m.zero_scales : m.signed_scales).insert(it->second);
+    if (const auto it = l.outputs.find("y"); l.op == "quantize_rowwise" && it != l.outputs.end()) m.zero_scales.insert(it->second);
   }
-  return names;
-}
-
-/// ONNX Runtime's symmetric blockwise quantizer divides by what lies farthest from 0, sign included, and a block of zeros has scale 0.
-std::set<std::string> signed_scales(const Manifest& m) {
-  std::set<std::string> names;
-  for (const auto& l : m.layers)
-    if (const auto it = l.inputs.find("weight"); l.op == "linear_weight_only" && it != l.inputs.end()) names.insert(it->second);
-  return names;
 }
 
 }  // namespace
@@ -267,8 +257,7 @@ Manifest parse_manifest(std::string_view text, const std::string& place) {
   for (const auto& entry : layers) m.layers.push_back(layer(entry, place, m.layers.size()));
 
   check_links(m);
-  m.zero_scales = zero_scales(m);
-  m.signed_scales = signed_scales(m);
+  find_loose_scales(m);
   for (const auto& l : m.layers) check_activation(l, m.tensors);
   for (const auto& [name, t] : m.tensors)
     if (t.scale && *t.scale == 0 && !m.zero_scales.count(name)) refuse(place + ": tensor " + one_line(name) + ": \"scale\"", "0", "a positive finite number");
