@@ -43,7 +43,7 @@ std::vector<Cell> tflite_reference_accumulate(const std::string& rule) {
 
 std::vector<Cell> tflite_ruy_accumulate(const std::string& rule) {
   auto flat_blocks = int32_sum;  // Quantize of one multiplier runs over the whole output
-  flat_blocks.insert({{"tail_block", "16"}, {"tail_rule", "double_away"}});
+  flat_blocks.insert({{"vector", "16"}, {"tail_rule", "double_away"}});
   const std::string channels = "double_up/8/double_away", elements = "double_up/16/double_away";
   std::vector<Cell> cells{
       {{"conv"}, {"!grouped", "!tflite_depthwise", "!x:int16"}, "accumulate", fixed(rule, in_double), int32_sum},

@@ -2,7 +2,6 @@
 #include "lib/rules/accumulation.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 
@@ -12,6 +11,7 @@
 #include "lib/rules/inexact.hpp"
 #include "lib/rules/onednn_pairs.hpp"
 #include "lib/rules/pairs.hpp"
+#include "lib/rules/vector_width.hpp"
 #include "lib/rules/worst_case.hpp"
 
 namespace lastbit {
@@ -259,22 +259,15 @@ RequantizeContext requantize_context(const Layer& layer, const Cell& cell, const
 
 namespace {
 
-/// The stages of the elements that no whole block of the output, as it lies in memory, holds: tail_block, tail_rule.
+/// The stages of the elements that no whole vector of the output, as it lies in memory, holds.
 std::optional<Requantizer> tail_of(const Layer& layer, const Cell& cell, const AccumulationInput& in, std::int64_t channels) {
   const std::string rule = cell.get("tail_rule");
   if (rule.empty()) return std::nullopt;
+  if (!cell.with.count("vector")) throw Error(layer.place + ": profile: parameter \"tail_rule\"", "found it alone, expected \"vector\" beside it");
   auto stages = cell.stages;
   for (auto& s : stages)
     if (s.starts_with("fixed ")) s = "fixed " + rule + s.substr(s.find(' ', 6));
   return Requantizer(stages, requantize_context(layer, cell, in, channels), layer.place);
-}
-
-std::int64_t tail_block(const Layer& layer, const Cell& cell) {
-  const std::string text = cell.get("tail_block");
-  std::int64_t n = 0;
-  const auto r = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (r.ec != std::errc() || r.ptr != text.data() + text.size() || n < 1) throw Error(layer.place, "found the tail_block \"" + text + "\", expected a block of at least one element");
-  return n;
 }
 
 }  // namespace
@@ -299,7 +292,7 @@ Result run_accumulation(const Layer& layer, const Cell& cell, const Geometry& g,
   }
   const Requantizer requantize(cell.stages, requantize_context(layer, cell, in, channels), layer.place);
   const auto tail = tail_of(layer, cell, in, channels);
-  const std::int64_t whole = tail ? tail_block(layer, cell) : 1, tail_from = static_cast<std::int64_t>(a.acc.size()) / whole * whole;
+  const auto elements = static_cast<std::int64_t>(a.acc.size()), tail_from = tail ? elements - elements % vector_width(layer, cell, 1) : elements;
   Computed& y = result.outputs["y"];
   y.shape = out_shape;
   y.acc.resize(a.acc.size());

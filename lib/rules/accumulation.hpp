@@ -36,8 +36,8 @@ struct Accumulated {
 ///   pairs         none, int16: consecutive products share a 16-bit register
 ///   pair_order    flat (taps ascending, channel fastest), channels_first, onednn (lib/rules/onednn_pairs.hpp)
 ///   pair_outside  zero_point, zero: what a tap outside the input holds
-///   tail_block    elements of the output, channels last, beyond whole blocks of so many are rounded by tail_rule
-///   tail_rule     a rule of "fixed"
+///   tail_rule     a rule of "fixed", by which elements of the output, channels last, are rounded that no whole vector holds
+///   vector        how many elements a vector holds; with tail_rule
 ///   pair_offset   what the runtime adds to int8 inputs to make them uint8 (0): 128
 ///   bounds        tosa_inexact: every result that TOSA's INEXACT_ROUND allows (lib/rules/inexact.hpp)
 ///   bound         half_even, half_away, half_even_with_zero_point: how a fused relu6's 6 becomes an integer
