@@ -32,6 +32,29 @@ def test_a_dump_reads_back_as_it_was_given(tmp_path):
     assert got["layers"][0]["attributes"] == {"stride": [1, 2]}
 
 
+@pytest.mark.parametrize("zero_points, written", [(np.zeros(3, np.int64), 0), (np.full(3, -7, np.int8), -7)])
+def test_a_zero_point_that_all_channels_share_is_a_number(tmp_path, zero_points, written):
+    with DumpWriter(tmp_path, PRODUCER) as dump:
+        dump.tensor("w", np.zeros((3, 2), np.int8), scale=np.ones(3), zero_point=zero_points, axis=0)
+    assert manifest(tmp_path)["tensors"]["w"]["zero_point"] == written
+
+
+@pytest.mark.parametrize("zero_points", [np.array([0, 1, 0]), np.full(3, 0.5, np.float32), np.zeros((3, 2), np.int64)])
+def test_zero_points_that_differ_by_channel_are_float_or_by_group_are_an_array(tmp_path, zero_points):
+    with DumpWriter(tmp_path, PRODUCER) as dump:
+        dump.tensor("w", np.zeros((3, 2), np.int8), scale=np.ones(zero_points.shape), zero_point=zero_points, axis=0)
+    assert np.load(tmp_path / manifest(tmp_path)["tensors"]["w"]["zero_point"]["file"]).tolist() == zero_points.tolist()
+
+
+def test_a_tensor_and_a_layer_are_a_line_of_the_manifest_each(tmp_path):
+    with DumpWriter(tmp_path, PRODUCER) as dump:
+        for name in "xy":
+            dump.tensor(name, np.zeros(1, np.uint8), scale=0.5, zero_point=3)
+        dump.layer("copy", "reshape", {"x": "x"}, {"y": "y"})
+    lines = (tmp_path / "manifest.json").read_text().splitlines()
+    assert [sum(text in line for line in lines) for text in ('"file"', '"op"')] == [2, 1]
+
+
 def test_a_float32_scale_is_written_exactly(tmp_path):
     with DumpWriter(tmp_path, PRODUCER) as dump:
         dump.tensor("y", np.zeros(1, np.int8), scale=np.float32(0.1))
