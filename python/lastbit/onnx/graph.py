@@ -60,6 +60,10 @@ class Quantization:
                 "axis": self.axis, "group_size": self.group_size}
 
 
+#: In place of a Quantization: the tensor's is not written, and what the format says of such a tensor holds (a bias: input x weight).
+UNSTATED = ()
+
+
 class Graph:
     """The nodes of a run beside the dump that they are written to."""
 

@@ -7,7 +7,7 @@ unknown one, is dumped under its own name.
 
 import numpy as np
 
-from lastbit.onnx.graph import INTEGERS, Quantization, make
+from lastbit.onnx.graph import INTEGERS, UNSTATED, Quantization, make
 
 HANDLERS = {}
 
@@ -46,9 +46,11 @@ def input_of(graph, node, index, scale, zero, axis=None):
 
 
 def bias_of(graph, node, name, x_scale, w_scale, factor=1):
-    """int32, its scale input x weight: ONNX knows no other, whatever the model said before fusion."""
-    scale = np.float32(factor) * graph.argument(node, x_scale) * graph.argument(node, w_scale)
+    """int32, its scale input x weight: ONNX knows no other, whatever the model said before fusion. That is what no scale means, too."""
     bias = graph.value(name).reshape(-1)
+    if factor == 1:
+        return graph.tensor(name, UNSTATED, bias)
+    scale = np.float32(factor) * graph.argument(node, x_scale) * graph.argument(node, w_scale)
     if scale.size > 1:
         quantization = Quantization(tuple(scale.reshape(-1).tolist()), (0,) * scale.size, 0)
     else:
