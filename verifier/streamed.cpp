@@ -39,7 +39,7 @@ class Judge {
       : plan_(plan), own_(own), epilogue_(epilogue), rivals_(options.rivals), open_(options.open), result_(result), real_(options.exact || options.float_form || !rivals_.empty() || !epilogue ? real_lines(layer, plan.context) : RealLines{}), case_{layer, op, cell, plan, real_} {
     if (!epilogue_) nearest_ = NearestBlocks::of(case_, own);
     totals_.differ.reserve(64);
-    request_.events = true;
+    request_.events = options.events;
     request_.observed = plan.observed;
     if (options.float_form && real_.known) float_ = std::make_unique<FloatBlocks>(layer, plan, real_);
     if ((options.exact || float_) && real_.known) exact_ = std::make_unique<ExactBlocks>(layer, plan.context, real_, plan.order.channels);  // it finds what is near, too

@@ -30,6 +30,7 @@ struct StreamOptions {
   bool exact = false, float_form = false;
   std::span<const RivalCell> rivals;          // judged on the same sums; those that need more than the sums come back open
   std::vector<bool>* open = nullptr;          // by rival: not decided here
+  bool events = true;                         // count them where that takes time
 };
 
 /// None when the layer or its cell is not of the kind: linear or a convolution, 8-bit operands, an int32 accumulator whose sum nothing but

@@ -258,8 +258,8 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   const auto loaded = clock::now();
   const bool wants_exact = options.forms.count("exact") > 0, wants_float = options.forms.count("float") > 0;
   const auto rivals = others ? std::span(*others) : std::span<const RivalCell>();
-  const StreamOptions stream{wants_exact, wants_float, rivals, &open};
-  auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, wants_float && same_float_form(stored.layer), rivals, &open})
+  const StreamOptions stream{wants_exact, wants_float, rivals, &open, options.events};
+  auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, wants_float && same_float_form(stored.layer), rivals, &open, options.events})
                          : stream_layer(stored, *op, *cell, stream);
   if (linear && streamed) rule_out_products_without_bias(*linear, rivals, open);
   if (!streamed) streamed = judge_byte_sums(stored, *op, *cell, stream);
@@ -298,6 +298,7 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
         if (comparison.mismatches) attribute(Case(*job.dump, *job.entry, e.layer, *op, *chosen.profile, *cell, e.result.outputs.at(port), port, comparison), r);
     if (options.chained) run.differences = differences_of(e);
   }
+  if (!options.events && !r.mismatches) r.events = {.undefined = r.events.undefined};
   if (bounds) {
     r.accumulator.worst_case_min = bounds->min;
     r.accumulator.worst_case_max = bounds->max;
@@ -376,6 +377,7 @@ std::vector<std::string> verify_command(const VerifyOptions& options) {
   if (options.chained) command.push_back("--chained");
   if (!options.causes) command.push_back("--no-causes");
   if (!options.evidence) command.push_back("--no-evidence");
+  if (!options.events) command.push_back("--no-events");
   if (options.timings) command.push_back("--timings");
   return command;
 }

@@ -29,6 +29,7 @@ struct VerifyOptions {
   bool chained = false;
   bool causes = true;                     // why a layer differs
   bool evidence = true;                   // which other profiles would have given the same, of a layer that agrees
+  bool events = true;                     // ties, clamps, ... of layers that agree
   bool timings = false;
   std::optional<Producer> as_producer;    // judge by this producer's version, build and instruction set instead of the dump's
   unsigned jobs = 0;                      // 0: all cores

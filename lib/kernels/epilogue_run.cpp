@@ -206,8 +206,8 @@ struct RunChannel {
 };
 
 /// The commonest case: float32, nothing to be stored, at least a vector of sums a run. A run's last vector overlaps the one before. Events: ties and
-/// clamps are counted; of a calm epilogue there are no others.
-template <bool Across, bool Negative, Way How, bool Events>
+/// clamps are counted; of a calm epilogue there are no others. Clamped: false where packing to bytes does it.
+template <bool Across, bool Negative, Way How, bool Events, bool Clamped>
 HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   constexpr auto n = static_cast<std::int64_t>(lanes);
   const D32 d;
@@ -227,10 +227,10 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
     }
   };
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
-  /// 64 values against a line of bytes.
+  /// 64 values against a line of bytes. Both additions to words saturate: what leaves int16 leaves the byte, too.
   const auto compare_line = [&](const V32 (&y)[4], std::int64_t element) HWY_ATTR {
     const __m512i z = _mm512_set1_epi16(static_cast<std::int16_t>(e.zero_point));
-    const __m512i first = _mm512_add_epi16(_mm512_packs_epi32(y[0].raw, y[1].raw), z), second = _mm512_add_epi16(_mm512_packs_epi32(y[2].raw, y[3].raw), z);
+    const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(y[0].raw, y[1].raw), z), second = _mm512_adds_epi16(_mm512_packs_epi32(y[2].raw, y[3].raw), z);
     const __m512i packed = Negative ? _mm512_packs_epi16(first, second) : _mm512_packus_epi16(first, second);
     const __m512i turns = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);  // packs leave dwords of the four vectors by turns
     note_line(*q.result, element, _mm512_cmpneq_epi8_mask(_mm512_permutexvar_epi32(turns, packed), _mm512_loadu_si512(q.observed + element)));
@@ -250,7 +250,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
       const Constants c[2] = {sources.at<false, true>(channels.first), sources.at<false, true>(channels.first + n)};
       for (; done + 2 <= q.runs; done += 2) {
         V32 y[4];
-        value.template of_four<true>([&](int k) HWY_ATTR -> const Constants& { return c[k & 1]; }, n, q.acc + done * q.acc_step, y, least, most, tied, cut);
+        value.template of_four<Clamped>([&](int k) HWY_ATTR -> const Constants& { return c[k & 1]; }, n, q.acc + done * q.acc_step, y, least, most, tied, cut);
         compare_line(y, q.first + done * q.step);
       }
     }
@@ -267,7 +267,7 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
         if constexpr (V == 4) {
           V32 y[V];
-          value.template of_four<true>([&](int k) HWY_ATTR -> const Constants& { return c[k]; }, n, acc, y, least, most, tied, cut);
+          value.template of_four<Clamped>([&](int k) HWY_ATTR -> const Constants& { return c[k]; }, n, acc, y, least, most, tied, cut);
           compare_line(y, element);
           continue;
         }
@@ -305,8 +305,8 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
       for (; i + 4 * n <= q.length; i += 4 * n) {
         V32 y[4];
-        if constexpr (Across) value.template of_four<true>([&](int k) HWY_ATTR { return sources.at<false, true>(channel + i + k * n); }, n, acc + i, y, least, most, tied, cut);
-        else value.template of_four<true>([&](int) HWY_ATTR -> const Constants& { return c; }, n, acc + i, y, least, most, tied, cut);
+        if constexpr (Across) value.template of_four<Clamped>([&](int k) HWY_ATTR { return sources.at<false, true>(channel + i + k * n); }, n, acc + i, y, least, most, tied, cut);
+        else value.template of_four<Clamped>([&](int) HWY_ATTR -> const Constants& { return c; }, n, acc + i, y, least, most, tied, cut);
         compare_line(y, element + i);
       }
 #endif
@@ -328,11 +328,16 @@ HWY_NOINLINE HWY_ATTR void compare_float32(const EpilogueRuns& q, const Sources&
 template <bool Across, bool Events>
 HWY_ATTR void compare(const EpilogueRuns& q, const Sources& sources, RunChannel channels, Running& running) {
   const Epilogue& e = *q.e;
-  const bool plain = channels.still ? is_plain(e, channels.first, Across ? q.length : 1) : channels.ascending && is_plain(e, channels.first, q.runs);
+  const std::int64_t count = !channels.still ? q.runs : Across ? q.length : 1;  // of channels, where they follow each other
+  const bool known = channels.still || channels.ascending, plain = known && is_plain(e, channels.first, count);
   const auto with = [&]<bool Negative>() HWY_ATTR {
-    if (!plain) compare_float32<Across, Negative, Way::any, Events>(q, sources, channels, running);
-    else if (e.range) compare_float32<Across, Negative, Way::ranged, Events>(q, sources, channels, running);
-    else compare_float32<Across, Negative, Way::plain, Events>(q, sources, channels, running);
+    const auto by = [&]<Way How>() HWY_ATTR {
+      if constexpr (!Events)
+        if (packs_clamp(e) && is_small(e, channels.first, count)) return compare_float32<Across, Negative, How, false, false>(q, sources, channels, running);
+      compare_float32<Across, Negative, How, Events, true>(q, sources, channels, running);
+    };
+    if (!plain) compare_float32<Across, Negative, Way::any, Events, true>(q, sources, channels, running);
+    else e.range ? by.template operator()<Way::ranged>() : by.template operator()<Way::plain>();
   };
   is_negative(e) ? with.template operator()<true>() : with.template operator()<false>();
 }

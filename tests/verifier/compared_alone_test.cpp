@@ -30,5 +30,8 @@ TEST_CASE("without causes a layer that differs is compared alone, and nothing of
   CHECK(r.causes.empty());
   CHECK(verify_command(options) == std::vector<std::string>{"verify", options.dumps[0], "--no-causes"});
   options.causes = true;
+  options.events = false;
+  CHECK(verify_command(options).back() == "--no-events");
+  options.events = true;
   CHECK(verify_command(options).size() == 2);
 }

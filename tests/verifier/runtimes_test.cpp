@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <tuple>
 
 #include "verifier/verify.hpp"
 
@@ -19,8 +20,9 @@ std::vector<std::string> dumps_under(const std::string& folder) {
   return all;
 }
 
-Report verify(const std::string& dump, std::set<std::string> forms = {"integer"}, bool chained = false) {
+Report verify(const std::string& dump, std::set<std::string> forms = {"integer"}, bool chained = false, bool events = true) {
   VerifyOptions o;
+  o.events = events;
   o.dumps = {dump};
   o.forms = std::move(forms);
   o.chained = chained;
@@ -57,6 +59,30 @@ TEST_CASE("every layer of every runtime is reproduced to the last bit", "[verifi
   CHECK(reached.clamped > 1000);
   CHECK(reached.pair_saturated > 100);
   CHECK(reached.undefined * 20 < elements);
+}
+
+TEST_CASE("without events the verdicts and the accumulators of real runtimes are the same, and only layers that differ are counted", "[verifier][runtimes]") {
+  std::int64_t counted = 0, undefined = 0, differ = 0;
+  for (const auto& dump : dumps_under("runtimes")) {
+    const Report with = verify(dump), without = verify(dump, {"integer"}, false, false);
+    REQUIRE(with.layers.size() == without.layers.size());
+    for (std::size_t i = 0; i < with.layers.size(); ++i) {
+      const LayerReport &a = with.layers[i], &b = without.layers[i];
+      CAPTURE(dump, a.name, a.op);
+      CHECK(a.elements == b.elements);
+      CHECK(a.mismatches == b.mismatches);
+      CHECK(a.verdict == b.verdict);
+      CHECK(std::tie(a.accumulator.min, a.accumulator.max, a.accumulator.worst_case_min, a.accumulator.worst_case_max) ==
+            std::tie(b.accumulator.min, b.accumulator.max, b.accumulator.worst_case_min, b.accumulator.worst_case_max));
+      CHECK(a.events.undefined == b.events.undefined);
+      const auto sum = [](const EventCounts& e) { return e.tie + e.clamped + e.saturated + e.wrapped + e.pair_saturated + e.inexact_float; };
+      CHECK(sum(b.events) == (a.mismatches ? sum(a.events) : 0));
+      counted += sum(a.events), undefined += a.events.undefined, differ += a.mismatches && sum(b.events);
+    }
+  }
+  CHECK(counted > 10000);
+  CHECK(undefined > 0);
+  CHECK(differ > 0);
 }
 
 TEST_CASE("layers in which a released runtime erred are reported as different, and explained wholly", "[verifier][bugs]") {

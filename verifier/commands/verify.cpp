@@ -38,6 +38,7 @@ std::function<int()> set_up(CLI::App& app, const Invocation& invocation) {
   app.add_flag("--chained", o->verify.chained, "also run the network through the reference's own tensors");
   app.add_flag("!--no-causes", o->verify.causes, "only compare: name no cause of what differs (it counts as unexplained), look for no other profiles");
   app.add_flag("!--no-evidence", o->verify.evidence, "do not look which other profiles an identical layer would fit, too");
+  app.add_flag("!--no-events", o->verify.events, "do not count ties, clamps and their like in layers that agree");
   app.add_flag("--timings", o->verify.timings, "times and kernels, a line per layer");
   app.add_option("-j,--jobs", o->verify.jobs, "threads (default: all cores)");
   add_output_options(app, o->output);
