@@ -7,15 +7,19 @@ Networks of the shape of ResNet-50 and MobileNet-V1, quantized (QLinearConv and 
 random weights, are run by ONNX Runtime, dumped by lastbit.onnx, and verified. Every round times each contender once; medians, the fastest and
 ratios are printed, nothing is asserted on time, but a mismatch is an error.
 
-  integer      sum of the layers' time_ms under --forms integer: accumulate, requantize, compare; tensors mapped, weights packed. Of the second
-               of two passes of one process: inference is timed warm, too
-  first pass   the same of the first, in memory and code that nothing has touched yet
-  one shot     the process from start to end under --forms integer --no-evidence --format json: mapping, packing, report; causes armed
+  integer      sum of the layers' time_ms under --forms integer --no-events: accumulate, requantize, compare; tensors mapped, weights packed. Of the
+               second of two passes of one process: inference is timed warm, too
+  events       the same with ties and clamps counted
+  three forms  the same with the float and the exact form, too
+  first pass   integer of the first pass, in memory and code that nothing has touched yet
+  one shot     the process from start to end under --forms integer --no-evidence --no-events --format json: mapping, packing, report; causes armed
   start        of it, what a process takes that does nothing (--version): loading, linking
-  evidence     one shot and, for every layer, which other profiles would have given it, too
-  three forms  one shot with the float and the exact form
-  all forms    the same with evidence
-  two threads  one shot with -j 2
+  a further    what each further dump adds to that process: four dumps less one, by three
+  shot forms   one shot with events, the float and the exact form
+  further f.   what each further dump adds to that
+  shot evid.   one shot with events and, for every layer, which other profiles would have given it, too
+  all          one shot with everything: three forms, events, evidence
+  -j 2, ...    the same with two threads
   by hand      the convolutions alone, again in float32 PyTorch (by_hand.py), where PyTorch is installed; without imports
 """
 import argparse
@@ -179,21 +183,40 @@ def main():
             def note(key, ms):
                 times.setdefault(key, []).append(ms)
 
+            def shot(*how, threads=1, dumps=1):
+                return verify(pathlib.Path(temporary), options.lastbit, dump, "-j", str(threads), *[str(dump)] * (dumps - 1), *how)
+
+            def passes(*how):
+                """The layers of two passes of one process."""
+                layers = shot(*how, "--no-evidence", "--timings", dumps=2)[1]["layers"]
+                return layers[:len(layers) // 2], layers[len(layers) // 2:]
+
+            def total(layers, key="time_ms"):
+                return sum(layer[key] for layer in layers)
+
+            lean, forms = ("--forms", "integer", "--no-evidence", "--no-events"), ("--no-evidence",)
             for _ in range(options.rounds):
                 session.run(None, {"x": x})
                 note("inference", statistics.median(milliseconds(lambda: session.run(None, {"x": x}))[0] for _ in range(5)))
-                ms, report = verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1", "--forms", "integer", "--no-evidence", "--timings")
-                note("first pass", sum(layer["time_ms"] for layer in report["layers"]))
-                note("load", sum(layer["load_ms"] for layer in report["layers"]))
-                note("pack", sum(layer["pack_ms"] for layer in report["layers"]))
-                both = verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1", str(dump), "--forms", "integer", "--no-evidence", "--timings")[1]["layers"]
-                note("integer", sum(layer["time_ms"] for layer in both[len(both) // 2:]))
-                note("one shot", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1", "--forms", "integer", "--no-evidence")[0])
-                note("two threads", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "2", "--forms", "integer", "--no-evidence")[0])
+                first, second = passes("--forms", "integer", "--no-events")
+                note("integer", total(second))
+                note("events", total(passes("--forms", "integer")[1]))
+                note("three forms", total(passes()[1]))
+                note("first pass", total(first))
+                note("load", total(first, "load_ms"))
+                note("pack", total(first, "pack_ms"))
+                ms, report = shot(*lean)
+                note("one shot", ms)
                 note("start", process(pathlib.Path(temporary), options.lastbit, "--version")[0])
-                note("evidence", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1", "--forms", "integer")[0])
-                note("three forms", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1", "--no-evidence")[0])
-                note("all forms", verify(pathlib.Path(temporary), options.lastbit, dump, "-j", "1")[0])
+                note("a further", (shot(*lean, dumps=4)[0] - ms) / 3)
+                note("-j 2", shot(*lean, threads=2)[0])
+                ms = shot(*forms)[0]
+                note("shot forms", ms)
+                note("further f.", (shot(*forms, dumps=4)[0] - ms) / 3)
+                note("-j 2, forms", shot(*forms, threads=2)[0])
+                note("shot evid.", shot("--forms", "integer")[0])
+                note("all", shot()[0])
+                note("-j 2, all", shot(threads=2)[0])
                 if by_hand:
                     note("by hand", milliseconds(lambda: by_hand.check(dump))[0])
             median = {key: statistics.median(v) for key, v in times.items()}
@@ -202,9 +225,9 @@ def main():
             print("%s: %d layers, %d elements, %d mismatches" % (name, len(report["layers"]), sum(layer["elements"] for layer in report["layers"]), wrong))
             for key, ms in median.items():
                 print("  %-12s %9.2f ms  %6.2f x inference    fastest %9.2f ms  %6.2f x" % (key, ms, ms / median["inference"], best[key], best[key] / best["inference"]))
-            started = {key: ms - median["start"] for key, ms in median.items()}
-            print("  once started, one shot %.2f x inference; two threads are %.2f x faster than one, once started %.2f x" %
-                  (started["one shot"] / median["inference"], median["one shot"] / median["two threads"], started["one shot"] / started["two threads"]))
+            for one, two in (("one shot", "-j 2"), ("shot forms", "-j 2, forms"), ("all", "-j 2, all")):
+                print("  %s: two threads %.2f x faster than one (fastest %.2f), once started %.2f x" %
+                      (one, median[one] / median[two], best[one] / best[two], (median[one] - median["start"]) / (median[two] - median["start"])))
             status |= wrong != 0
     return status
 

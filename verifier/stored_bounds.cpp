@@ -100,6 +100,13 @@ class InsideTaps {
 std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const Cell& cell) {
   const Layer& layer = stored.layer;
   if (cell.rule != "accumulate" || !reads_bytes(layer)) return std::nullopt;
+  const Geometry g = *accumulation_geometry(layer);
+  const std::int64_t channels = g.groups * g.out_channels;
+  return stored_bounds(stored, integer_biases(cell.stages, requantize_context(layer, cell, numbers_of(layer, g), channels), channels, layer.place));
+}
+
+std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const std::vector<std::int64_t>& bias) {
+  const Layer& layer = stored.layer;
   const Tensor &x = layer.in("x"), &weight = layer.in("weight");
   const Geometry g = *accumulation_geometry(layer);
   const AccumulationInput in = numbers_of(layer, g);
@@ -109,7 +116,6 @@ std::optional<AccumulatorBounds> stored_bounds(const StoredLayer& stored, const 
   if (!rows || !reach) return std::nullopt;
   const std::byte* bytes = weight.data ? weight.data : stored.inputs.at("weight");
   const auto zero_point = [&](std::int64_t o) { return in.w_zero_point[in.w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(o)]; };
-  const auto bias = integer_biases(cell.stages, requantize_context(layer, cell, in, channels), channels, layer.place);
   const auto all_terms = [&](std::int64_t o) {
     const std::byte* w = bytes + o * terms;
     return terms < few ? strided_sums(w, terms, 1, info(weight.dtype).min < 0, zero_point(o)) : signed_sums(weight.dtype, w, terms, static_cast<std::int32_t>(zero_point(o)));

@@ -22,7 +22,7 @@ struct Streamed {
   std::int64_t acc_min = 0, acc_max = 0;
   ExactSummary exact;                         // when asked for
   std::optional<FloatSummary> float_form;     // when asked for, where it can be told from the sums; of a layer that agrees
-  std::optional<AccumulatorBounds> bounds;    // accumulator_bounds(), where packing the weights told it
+  std::optional<AccumulatorBounds> bounds;    // accumulator_bounds(), where the stored weights tell it
   std::vector<bool> alike;                    // by rival: whether it, too, gives the observed value everywhere; of a layer that agrees
 };
 

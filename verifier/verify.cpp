@@ -273,9 +273,10 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
     pack_ms = streamed->pack_ms;
     time_ms = ms(clock::now() - loaded) - pack_ms;
   }
+  const bool has_weights = !linear || stored.layer.in("b").q.axis >= 0;
   std::optional<AccumulatorBounds> bounds;
-  if (linear) bounds = stored_matmul_bounds(stored.layer, *linear, *cell);
-  else bounds = streamed && streamed->bounds ? streamed->bounds : stored_bounds(stored, *cell);
+  if (has_weights && streamed) bounds = streamed->bounds;
+  if (!bounds) bounds = linear ? stored_matmul_bounds(stored.layer, *linear, *cell) : stored_bounds(stored, *cell);
   if (streamed && !streamed->mismatches) {
     summarise(*streamed, r);
     const bool needs_float = wants_float && !streamed->float_form;
