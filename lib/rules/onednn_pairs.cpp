@@ -157,20 +157,4 @@ std::vector<Segment> onednn_segments(const Layer& layer, const Geometry& g, cons
 
 bool onednn_falls_to_gemm(const Layer& layer, const Geometry& g) { return !g.transposed && choose(layer, g, "avx512").plan == Plan::flat; }
 
-std::vector<bool> onednn_broken(const Layer& layer, const Geometry& g, const std::string& kernels) {
-  if (kernels != "avx512" || layer.op.rfind("conv", 0) != 0 || (g.groups > 1 && g.in_channels == 1 && g.out_channels == 1)) return {};
-  const auto [plan, dims] = choose(layer, g, kernels);
-  const auto source = sources(g);
-  std::vector<bool> broken(static_cast<std::size_t>(g.positions()));
-  for (i64 p = 0; p < g.positions(); ++p) {
-    const auto first = source.begin() + p * g.taps();
-    const bool padding_only = std::all_of(first, first + g.taps(), [](std::int32_t s) { return s < 0; });
-    const i64 row = p / g.out[2] % g.out[1];
-    const bool d2 = plan == Plan::wi && dims > 1 && g.out[2] == 1 && g.stride[1] == 1 && g.stride[2] > 1 && row > 0;
-    const bool d3 = plan == Plan::wi && dims == 3 && g.kernel[0] > 1;
-    broken[static_cast<std::size_t>(p)] = padding_only || d2 || d3;
-  }
-  return broken;
-}
-
 }  // namespace lastbit

@@ -15,9 +15,4 @@ std::vector<Segment> onednn_segments(const Layer&, const Geometry&, const std::s
 /// the generated kernels away. (3-d depthwise: without VNNI, or dilated.)
 bool onednn_falls_to_gemm(const Layer&, const Geometry&);
 
-/// Outputs that oneDNN 3.12's brgconv computes wrongly on AVX-512 (VNNI or not), by position; empty: none.
-///   D1 a window that lies wholly in the padding; D2 "wi" with one output column, stride_h 1, stride_w > 1: every row but the
-///   first; D3 "wi" in 3-d with kernel depth > 1: everything.
-std::vector<bool> onednn_broken(const Layer&, const Geometry&, const std::string& kernels);
-
 }  // namespace lastbit
