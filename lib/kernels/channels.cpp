@@ -51,7 +51,7 @@ void channel_sums(const StreamRequest& original, const std::function<void(const 
       auto* sums = t.memory.sums.get<std::int32_t>(pixels * padded);
       for (std::int64_t part = t.blocks.part_begin[b]; part < t.blocks.part_begin[b + 1]; ++part) {
         const auto& run = t.blocks.parts[static_cast<std::size_t>(part)];
-        const auto p = static_cast<std::size_t>(run.phase);
+        const auto p = static_cast<std::size_t>(run.kind);
         ChannelJob job;
         job.x = x;
         job.pixels = &t.blocks.offsets[static_cast<std::size_t>(run.begin)];

@@ -43,22 +43,25 @@ std::vector<TermSegment> segments_of(const std::vector<AxisTap>& taps, std::int6
 
 struct Tiles : Tiling {
   std::int64_t x_size, chunk;                        // dwords of raw products that int32 holds whatever they are
-  std::vector<std::vector<TermSegment>> segments;    // of each phase
-  std::vector<std::vector<TermSegment>> of_inside;   // of each Part::inside
-  std::vector<TermSegment> marked;                   // where blocks say where their terms lie: none longer than between_marks
-  std::vector<std::vector<TermSegment>> marked_inside;  // of each Part::inside
+  std::vector<std::vector<TermSegment>> segments;    // of each kind
+  std::vector<std::vector<TermSegment>> marked;      // where blocks say where their terms lie: none longer than between_marks
   std::vector<double> norms;                         // [images][blocks]: BlockTerms::x_norm
   StreamNotes& notes;
 
   Tiles(const StreamRequest& r, const OperandRange& range, Kind k, std::int64_t padded, const std::function<void(const SumBlock&)>& s, StreamNotes& n) : Tiling(r, k, padded, true, true, s), x_size(range.x_size), notes(n) {
     constexpr std::int64_t int32_holds = std::int64_t{1} << 22;  // sums of bytes less a byte
-    if (taps.size() == 1 && stored_bytes(in.w_dtype) == 1 && g.terms() <= int32_holds) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
+    if (plan.phase_count == 1 && stored_bytes(in.w_dtype) == 1 && g.terms() <= int32_holds) notes.w_sum.resize(static_cast<std::size_t>(g.groups * g.out_channels)), notes.w_size = notes.w_sum;
     chunk = kind == Kind::bytes ? 65792 / 4 : std::max<std::int64_t>(1, int32_max / std::max<std::int64_t>(1, range.x_size * range.w_size) / 2);
-    for (const auto& phase : taps) segments.push_back(segments_of(phase, pixel_bytes, tap_dwords(), chunk, phase));
-    for (const auto& some : inside) of_inside.push_back(segments_of(some, pixel_bytes, tap_dwords(), chunk, taps[0]));
-    if (request.terms && kind == Kind::bytes && taps.size() == 1) marked = segments_of(taps[0], pixel_bytes, tap_dwords(), between_marks, taps[0]);
-    if (!marked.empty())
-      for (const auto& some : inside) marked_inside.push_back(segments_of(some, pixel_bytes, tap_dwords(), between_marks, taps[0]));
+    const auto cut = [&](std::int64_t longest) {
+      std::vector<std::vector<TermSegment>> of_kinds;
+      for (const auto& some : taps) {
+        const auto phase = static_cast<std::size_t>(phase_of(static_cast<std::int64_t>(of_kinds.size())));
+        of_kinds.push_back(segments_of(some, pixel_bytes, tap_dwords(), longest, taps[phase]));
+      }
+      return of_kinds;
+    };
+    segments = cut(chunk);
+    if (request.terms && kind == Kind::bytes && plan.phase_count == 1) marked = cut(between_marks);
   }
   std::int64_t tap_dwords() const { return padded_channels * element_bytes / 4; }
   std::vector<std::int64_t> tap_sums(const std::byte* w, std::int64_t width) const;
@@ -114,9 +117,9 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   pack.zero_point = in.w_zero_point;
   pack.width = width;
   pack.squares = !marked.empty();
-  for (const auto& phase : taps) {
+  for (std::int64_t p = 0; p < plan.phase_count; ++p) {
     pack.phases.emplace_back();
-    for (const auto& t : phase) pack.phases.back().push_back(t.tap);
+    for (const auto& t : taps[static_cast<std::size_t>(p)]) pack.phases.back().push_back(t.tap);
   }
   auto* w = memory.w.get<std::byte>(packed_bytes(pack));
   const auto packed = pack_weights(pack, w, memory.rows);
@@ -125,7 +128,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   const std::int64_t flip = kind == Kind::bytes && !is_signed(in.w_dtype) ? 128 : 0;
   const auto wz = [&](std::int64_t c) { return kind == Kind::words ? 0 : in.w_zero_point_of(channel + c) - flip; };
   bool narrow = true, corrected = false;
-  std::vector<std::vector<std::int32_t>> start(packed.size(), std::vector<std::int32_t>(static_cast<std::size_t>(width)));
+  std::vector<std::vector<std::int32_t>> start(taps.size(), std::vector<std::int32_t>(static_cast<std::size_t>(width)));  // of each kind
   const auto start_of = [&](std::int64_t c, std::int64_t terms, std::int64_t sum) {
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint64_t>(kind == Kind::words ? 0 : terms * x_zero * wz(c) - x_zero * sum)));
   };
@@ -144,14 +147,13 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
     }
   }
   // Padding holds x's zero point and contributes nothing: where taps read it, neither they nor what takes them off again.
-  std::vector<std::vector<std::int32_t>> start_inside(inside.size(), start[0]);
-  if (x_zero && !inside.empty() && narrow) {
+  if (x_zero && taps.size() > packed.size() && narrow) {
     const auto sums = tap_sums(w + packed[0].begin, width);
-    for (std::size_t k = 1; k < inside.size(); ++k)
+    for (std::size_t k = packed.size(); k < taps.size(); ++k)
       for (std::int64_t c = 0; c < count; ++c) {
         std::int64_t sum = 0;
-        for (const auto& t : inside[k]) sum += sums[static_cast<std::size_t>(t.tap * width + c)];
-        start_inside[k][static_cast<std::size_t>(c)] = start_of(c, static_cast<std::int64_t>(inside[k].size()) * g.in_channels, sum);
+        for (const auto& t : taps[k]) sum += sums[static_cast<std::size_t>(t.tap * width + c)];
+        start[k][static_cast<std::size_t>(c)] = start_of(c, static_cast<std::int64_t>(taps[k].size()) * g.in_channels, sum);
       }
   }
   notes.pack_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -159,14 +161,11 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
   const std::vector<std::int32_t> none(static_cast<std::size_t>(width));
   std::optional<BlockTerms> terms;
   std::vector<double> w_norm;
-  std::vector<std::vector<std::int32_t>> marks;  // of all taps, or of each Part::inside: after each segment the zero point's part of the sums so far
+  std::vector<std::vector<std::int32_t>> marks;  // of each kind: after each segment the zero point's part of the sums so far
   if (!marked.empty() && narrow && !corrected) {
     for (const auto v : packed[0].squares) w_norm.push_back(std::sqrt(static_cast<double>(v)));
-    terms = BlockTerms{static_cast<std::int32_t>(x_zero), nullptr, nullptr, marked.data(), static_cast<std::int64_t>(marked.size()), packed[0].rows, packed[0].dwords * 4, w_norm.data(), 0, between_marks * 4};
-    if (packed[0].dwords > between_marks) {
-      if (inside.empty()) marks.push_back(marks_of(packed[0], marked, start[0], width));
-      for (std::size_t k = 0; k < inside.size(); ++k) marks.push_back(marks_of(packed[0], marked_inside[k], start_inside[k], width));
-    }
+    terms = BlockTerms{static_cast<std::int32_t>(x_zero), nullptr, nullptr, marked[0].data(), static_cast<std::int64_t>(marked[0].size()), packed[0].rows, packed[0].dwords * 4, w_norm.data(), 0, between_marks * 4};
+    for (std::size_t k = 0; k < taps.size() && packed[0].dwords > between_marks; ++k) marks.push_back(marks_of(packed[0], marked[k], start[k], width));
   }
   for (std::int64_t n = 0; n < images; ++n)
     for (std::size_t b = 0; b + 1 < blocks.first.size(); ++b) {
@@ -176,28 +175,21 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
       if (wide) std::fill_n(wide, pixels * width, 0);
       for (std::int64_t part = blocks.part_begin[b]; part < blocks.part_begin[b + 1]; ++part) {
         const auto& run = blocks.parts[static_cast<std::size_t>(part)];
-        const auto p = static_cast<std::size_t>(run.phase);
+        const auto p = static_cast<std::size_t>(phase_of(run.kind)), k = narrow ? static_cast<std::size_t>(run.kind) : p;
+        const auto& terms_here = marks.empty() ? segments[k] : marked[k];
         TileJob job;
         job.kind = kind;
         job.x = x + n * image_bytes;
         job.pixels = &blocks.offsets[static_cast<std::size_t>(run.begin)];
         job.rows = &blocks.rows[static_cast<std::size_t>(run.begin)];
         job.count = run.count;
-        job.segments = segments[p].data();
-        job.segment_count = static_cast<std::int64_t>(segments[p].size());
+        job.segments = terms_here.data();
+        job.segment_count = static_cast<std::int64_t>(terms_here.size());
         job.w = w + packed[p].begin;
         job.channels = width;
         job.out = sums;
-        if (!inside.empty() && narrow) {
-          const auto& some = of_inside[static_cast<std::size_t>(run.inside)];
-          job.segments = some.data();
-          job.segment_count = static_cast<std::int64_t>(some.size());
-        }
         if (!marks.empty()) {
-          const auto& segments_here = inside.empty() ? marked : marked_inside[static_cast<std::size_t>(run.inside)];
-          job.segments = segments_here.data();
-          job.segment_count = static_cast<std::int64_t>(segments_here.size());
-          job.marks = marks[static_cast<std::size_t>(run.inside)].data();
+          job.marks = marks[k].data();
           job.peaks = memory.peaks.get<std::int32_t>(pixels * width);
         }
         if (corrected) {
@@ -206,7 +198,7 @@ void Tiles::tile(std::int64_t group, std::int64_t first, std::int64_t count, std
           job.row_sums = row_sums;
         }
         if (narrow) {
-          job.start = inside.empty() ? start[p].data() : start_inside[static_cast<std::size_t>(run.inside)].data();
+          job.start = start[k].data();
           if (corrected) job.w_zero_point = zero.data();
           tile_products(job);
           continue;

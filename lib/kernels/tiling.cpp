@@ -61,14 +61,14 @@ Blocks blocks_of(const Geometry& g, const WindowPlan& plan, std::int64_t pixel_b
     const std::int32_t* kinds_here = sorted ? kind.data() + first : nullptr;
     if (!sorted || std::all_of(kinds_here, kinds_here + count, [&](std::int32_t v) { return v == *kinds_here; })) {
       const std::int64_t of_block = kind_of(0);
-      b.parts.push_back({phased ? of_block : 0, phased ? 0 : of_block, first, count});
+      b.parts.push_back({of_block, first, count});
       if (sorted) b.offsets.insert(b.offsets.end(), at.begin() + first, at.begin() + first + count);
       continue;
     }
     std::stable_sort(rows, rows + count, [&](std::int32_t a, std::int32_t c) { return kind_of(a) < kind_of(c); });
     for (std::int64_t p = 0; p < count; ++p) {
       const std::int64_t of_row = kind_of(rows[p]);
-      if (p == 0 || of_row != kind_of(rows[p - 1])) b.parts.push_back({phased ? of_row : 0, phased ? 0 : of_row, first + p, 0});
+      if (p == 0 || of_row != kind_of(rows[p - 1])) b.parts.push_back({of_row, first + p, 0});
       ++b.parts.back().count;
       b.offsets.push_back(at[static_cast<std::size_t>(first + rows[p])]);
     }
@@ -143,9 +143,11 @@ Tiling::Tiling(const StreamRequest& r, Kind k, std::int64_t padded, bool may_sta
   apart = apart && axes[0].kinds.size() * axes[1].kinds.size() * axes[2].kinds.size() > 1;
   blocks = blocks_of(g, plan, pixel_bytes, apart ? &axes : nullptr);
   if (!apart) return;
+  const auto all = std::move(taps[0]);
+  taps.clear();
   for (const auto& d : axes[0].kinds)
     for (const auto& h : axes[1].kinds)
-      for (const auto& w : axes[2].kinds) inside.push_back(taps_within(plan, taps[0], {d, h, w}));
+      for (const auto& w : axes[2].kinds) taps.push_back(taps_within(plan, all, {d, h, w}));  // the first are all
 }
 
 void Tiling::lay(std::int64_t n, std::int64_t group, std::byte* to) const {

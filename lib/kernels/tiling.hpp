@@ -20,10 +20,10 @@ struct Memory {
   Scratch x, w, rows, sums, turned, wide, wide_turned, peaks, peaks_turned;
 };
 
-/// Positions of one image in the order in which blocks take them: pixel offsets sorted by phase, or by which taps read padding, inside each block.
+/// Positions of one image in the order in which blocks take them: pixel offsets sorted by kind inside each block.
 struct Blocks {
   struct Part {
-    std::int64_t phase, inside, begin, count;
+    std::int64_t kind, begin, count;
   };
   std::vector<std::int64_t> first;          // first position of each block, and the end
   std::vector<std::int64_t> part_begin;     // of each block in parts, and the end
@@ -52,8 +52,9 @@ struct Tiling {
   bool in_place = false;     // x is read where it lies
   std::int64_t x_zero = 0;   // as laid out
   Blocks blocks;
-  std::vector<std::vector<AxisTap>> taps;    // of each phase
-  std::vector<std::vector<AxisTap>> inside;  // of each Part::inside: the taps of the only phase that do not read padding; the first are all
+  /// Of each kind of positions: the phases, and after them, of the only phase, what is left of its taps where some read padding.
+  std::vector<std::vector<AxisTap>> taps;
+  std::int64_t phase_of(std::int64_t kind) const { return kind < plan.phase_count ? kind : 0; }
 
   /// One image's channels of one group.
   void lay(std::int64_t n, std::int64_t group, std::byte* to) const;
