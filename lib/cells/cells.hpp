@@ -34,6 +34,7 @@ std::vector<Cell> pytorch_images();
 std::vector<Cell> onnxruntime_accumulate();
 std::vector<Cell> tflite_reference_accumulate(const std::string& rule);
 std::vector<Cell> tflite_ruy_accumulate(const std::string& rule);
+std::vector<Cell> tflite_ruy_portable_accumulate();
 std::vector<Cell> xnnpack_accumulate();
 std::vector<Cell> tflm_accumulate(const std::string& rule);
 /// `bounds`: "tosa_inexact" for what INEXACT_ROUND allows, else empty.

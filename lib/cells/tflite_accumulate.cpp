@@ -10,7 +10,9 @@
 //   tflite/kernels/conv.cc                   EvalQuantized, EvalQuantizedPerChannel, EvalQuantizedPerChannel16x8
 //   tflite/kernels/cpu_backend_gemm_custom_gemv.h       CustomGemvImpl: vqrdmulh, vrshl
 //   tflite/kernels/internal/optimized/optimized_ops.h   Quantize: blocks of 8 channels, then a loop
-//   ruy/kernel_avx2_fma.cc, kernel_avx512.cc, kernel_arm64.cc
+//   tflite/kernels/cpu_backend_context.cc    PreferGemmlowpOnX86
+//   ruy/kernel_avx2_fma.cc, kernel_avx512.cc, kernel_arm64.cc, apply_multiplier.cc
+//   gemmlowp/internal/output.h               OutputStageScaleInt32ByFixedPointAndExponent
 #include "lib/cells/cells.hpp"
 
 namespace lastbit::cells {
@@ -65,6 +67,26 @@ std::vector<Cell> tflite_ruy_accumulate(const std::string& rule) {
   for (const std::string x : {"x:int8", "x:uint8"})
     for (const std::string y : {"y:int8", "y:uint8"})
       cells.push_back({{"requantize"}, {x, y}, "stages", {"fixed " + elements + " si / so", "zero_point", "clamp"}, {}});
+  return cells;
+}
+
+std::vector<Cell> tflite_ruy_portable_accumulate() {
+  // Below AVX ruy's portable kernel runs, which rounds once; with int16 below AVX2, too. uint8 is gemmlowp's there.
+  std::vector<Cell> cells;
+  for (const std::string op : {"conv", "linear"}) {
+    std::vector<std::string> any{"!gemv", "isa:sse4.1"}, wide{"no_avx2", "x:int16", op == "conv" ? "bias_dtype:int32" : "!bias_dtype:int64"};
+    if (op == "conv")
+      for (auto* when : {&any, &wide}) when->insert(when->begin(), {"!grouped", "!tflite_depthwise"});
+    const auto add = [&](std::vector<std::string> when, const std::string& last, const std::string& rule, const std::string& multiplier) {
+      if (!last.empty()) when.push_back(last);
+      cells.push_back({{op}, when, "accumulate", fixed(rule, multiplier), int32_sum});
+    };
+    add(any, "x:int8", "single", op == "conv" ? in_double : in_single);
+    add(any, "x:uint8", "double_away_saturating", in_single);
+    add(wide, "", "single", op == "conv" ? in_double : in_single);
+    if (op == "linear")
+      for (auto* when : {&any, &wide}) when->push_back("several_scales"), add(*when, when == &any ? "x:int8" : "", "single", in_double);
+  }
   return cells;
 }
 
