@@ -114,7 +114,7 @@ std::int64_t fixed(const std::string& rule, std::int64_t x, const Multiplier& by
   if (rule == "single" || rule == "scale16") return whole(Exact(x) * Exact(m) * power(shift - (rule == "single" ? 31 : 15)), Ties::up);
   if (rule == "reduced") {
     const std::int64_t m15 = m < 0x7FFF0000 ? whole(Exact(m) / power(16), Ties::up) : 0x7FFF;
-    return whole(Exact(x) * Exact(m15) * power(shift - 15), Ties::up);
+    return wrapped(whole(Exact(x) * Exact(m15) * power(shift - 15), Ties::up), 32);
   }
   const Exact wanted = Exact(x) * power(std::max(shift, 0));
   const std::int64_t moved = rule == "double_away_saturating" ? saturated(wanted, 32) : wrapped(wanted, 32);

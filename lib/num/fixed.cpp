@@ -42,7 +42,10 @@ std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, 
   if (rule == FixedRule::single) return static_cast<std::int64_t>(once(Wide{x} * by.m, 31 - by.shift, Rounding::half_up));
   if (rule == FixedRule::reduced) {
     const std::int64_t m15 = by.m < 0x7FFF0000 ? (by.m + 0x8000) >> 16 : 0x7FFF;
-    return static_cast<std::int64_t>(once(Wide{x} * m15, 15 - by.shift, Rounding::half_up));
+    const Wide wanted = once(Wide{x} * m15, 15 - by.shift, Rounding::half_up);
+    const std::int64_t kept = wrap(wanted, 32);                    // returned as int32
+    wrapped |= kept != wanted;
+    return kept;
   }
   if (rule == FixedRule::scale16) return static_cast<std::int64_t>(once(Wide{x} * (by.m >> 16), 15 - by.shift, Rounding::half_up));
   const Wide wanted = Wide{x} << left;
