@@ -248,7 +248,7 @@ Extraction extract(const ExtractOptions& options) {
   Extraction x;
   x.steps = s.steps;
   for (const auto& [port, c] : e.compared) x.elements += c.elements, x.mismatches += c.mismatches;
-  ensure((x.mismatches > 0) == s.differs(), "an extracted layer differs otherwise than the layer it came from");
+  ensure(!s.layer().has_out("y") || (x.mismatches > 0) == s.differs(), "an extracted layer differs otherwise than the layer it came from");
   x.command = words::shell({"lastbit", "verify", options.out});
   return x;
 }

@@ -141,6 +141,33 @@ TEST_CASE("an extract has the cause of its layer", "[verifier][extract]") {
   cause_of_extract(s.output([](double v) { return std::ceil(v); }), "round:ceil");
 }
 
+TEST_CASE("a product that ends in its accumulator is attributed and extracted like any other", "[verifier][causes][extract]") {
+  const auto layer = [](const Integers& sums) {  // MatMulInteger
+    Layer l;
+    l.name = "product", l.op = "matmul";
+    l.inputs.emplace("a", Tensor::of_integers("a", DType::uint8, {2, 3}, qparams(1, 3, DType::uint8), Integers{1, 2, 3, 4, 5, 6}));
+    l.inputs.emplace("b", Tensor::of_integers("b", DType::int8, {3, 2}, qparams(1, 0, DType::int8), Integers{1, -2, 3, 4, 5, -6}));
+    l.outputs.emplace("accumulator", Tensor::of_integers("accumulator", DType::int32, {2, 2}, {}, sums));
+    return l;
+  };
+  const auto negated = [](Integers sums) {
+    for (auto& s : sums) s = -s;
+    return sums;
+  };
+  const Integers right{-5, 0, 22, -12};
+  TemporaryFolder same, one, all, out;
+  CHECK(verified(written(same, layer(right), "onnxruntime")).verdict == Verdict::identical);
+  const LayerReport element = verified(written(one, layer({-5, 0, 23, -12}), "onnxruntime")), sign = verified(written(all, layer(negated(right)), "onnxruntime"));
+  CHECK(element.mismatches == 1);
+  REQUIRE(!element.causes.empty());
+  CHECK(element.causes[0].name == "position:element");
+  CHECK(sign.mismatches == 3);
+
+  ExtractOptions o;
+  o.dump = (one.path / "dump").string(), o.layer = "product", o.out = (out.path / "less").string();
+  CHECK(extract(o).mismatches == 1);
+}
+
 TEST_CASE("a stale zero point is found where an activation leaves nothing but its bound", "[verifier][causes]") {
   const Sums s;
   const Integers y(s.acc.size(), 211);  // relu at 205 + 6, every sum below it

@@ -98,7 +98,7 @@ std::vector<Suspect> suspects(const Case& c) {
   std::vector<Suspect> all;
   if (FloatSums::applies(c)) return of_float_sums(c);
   if (c.layer.op == "requantize" && c.port == "y" && !is_float(c.observed.dtype) && !is_float(c.layer.in("x").dtype)) all = of_ratio(c);
-  if (!staged(c)) return all;
+  if (!staged(c) || c.port == "accumulator") return all;
   if (is_float(c.base().out().dtype)) return of_floats(c);  // not of a dynamic convolution, which dequantizes what it stored
   const auto& stages = c.cell.stages;
   const auto multiplications = std::count_if(stages.begin(), stages.end(), [](const std::string& s) { return s.rfind("multiply ", 0) == 0; });
