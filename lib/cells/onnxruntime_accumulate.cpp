@@ -6,7 +6,8 @@
 // then the matrix product runs.
 //
 // In QDQ models int8 activations become uint8, 128 higher, before anything is fused (QDQS8ToU8): such layers saturate although
-// the dump shows int8. One that was not fused runs in float and is exact; then a float Conv is among the kernels.
+// the dump shows int8. One that was not fused runs in float and is exact; then a float Conv is among the kernels. A dump of the
+// optimized graph (the producer's "graph") shows the uint8; what is int8 there was never rewritten.
 //
 //   onnxruntime/core/mlas/lib/quantize.cpp                           MlasRequantizeOutput
 //   onnxruntime/core/providers/cpu/quantization/qlinearconv.cc       ComputeOutputScale, Compute
@@ -29,7 +30,7 @@ std::vector<Cell> onnxruntime_accumulate() {
   return {
       {layers, {}, "accumulate", stages, exact},
       {layers, {"u8s8_saturates", "x:uint8", "weight:int8"}, "accumulate", stages, pairs("flat")},
-      {{"conv"}, {"u8s8_saturates", "x:int8", "weight:int8", "kernel:DequantizeLinear", "kernel:QLinearConv", "!kernel:Conv"}, "accumulate", stages, rewritten},
+      {{"conv"}, {"u8s8_saturates", "x:int8", "weight:int8", "kernel:DequantizeLinear", "kernel:QLinearConv", "!kernel:Conv", "!graph:optimized"}, "accumulate", stages, rewritten},
       {layers, {"one_by_one", "!weight_zero_points_differ"}, "accumulate", stages, exact},
       {{"linear"}, {"y:float32"}, "accumulate", floats, exact},
       {{"linear"}, {"y:float32", "u8s8_saturates", "x:uint8", "weight:int8"}, "accumulate", floats, pairs("flat")},

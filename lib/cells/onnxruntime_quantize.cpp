@@ -24,7 +24,7 @@ std::vector<Cell> onnxruntime_quantize() {
       integer_bias{"bias bias", "float", "multiply " + scale, "activation"}, stored{"bias bias", "float", "multiply " + scale + " / f32(so)", "range", "round half_even int_min", "zero_point", "clamp"};
   std::vector<Cell> cells;
   const std::vector<std::pair<std::vector<std::string>, std::map<std::string, std::string>>> accumulators{
-      {{}, exact}, {{"u8s8_saturates", "a:uint8", "b:int8"}, pairs}, {{"u8s8_saturates", "a:int8", "b:int8", "kernel:DequantizeLinear", "kernel:QLinearMatMul", "!kernel:MatMul"}, rewritten}};
+      {{}, exact}, {{"u8s8_saturates", "a:uint8", "b:int8"}, pairs}, {{"u8s8_saturates", "a:int8", "b:int8", "kernel:DequantizeLinear", "kernel:QLinearMatMul", "!kernel:MatMul", "!graph:optimized"}, rewritten}};
   const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> endings{{{}, stored}, {{"y:float32"}, separate}, {{"y:float32", "arm", "bias"}, fused}, {{"y:float32", "bias:int32"}, integer_bias}};
   for (const auto& [when, with] : accumulators)
     for (const auto& [ending, stages] : endings) {

@@ -31,7 +31,7 @@ def dump(model, inputs, out, *, options=None):
     isa_name = isa.detect()
     producer = {"framework": "onnxruntime", "version": done.version, "engine": "cpu", "isa": isa_name,
                 "u8s8_pairs": "saturate" if isa_name in isa.SATURATING_PAIRS else "exact", "kernels": counts,
-                "model": Path(model).stem if isinstance(model, (str, os.PathLike)) else None}
+                "graph": "optimized", "model": Path(model).stem if isinstance(model, (str, os.PathLike)) else None}
     with DumpWriter(out, producer, PROFILE) as writer:
         graph = Graph(done, writer)
         for node in done.nodes:
