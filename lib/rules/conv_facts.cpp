@@ -34,6 +34,37 @@ void expect_conv_output(const Layer& layer, const Shape& shape) {
   expect_shape(layer, "accumulator", shape);
 }
 
+namespace {
+
+/// jit_uni_x8s8s32x_deconvolution.cpp init_conf, channels in blocks of 8 (AVX2) or 4 (SSE4.1): it computes a run of output columns at
+/// once, as many as there are registers for beside the channels, and takes a layer where such a run, a multiple of the stride,
+/// holds every column from which the kernel reaches over the left or the right end.
+bool deconvolution_fits(const Geometry& g, int dims, std::int64_t block) {
+  constexpr std::int64_t registers = 12;
+  std::int64_t blocks = 1;
+  if (g.groups > 1 && g.in_channels == 1 && g.out_channels == 1) {
+    if (dims == 3) return false;
+  } else {
+    if (g.groups > 1 && (g.in_channels % block || g.out_channels % block)) block = 4;
+    if (g.groups > 1 && (g.in_channels % block || g.out_channels % block)) return false;
+    blocks = (g.out_channels + block - 1) / block;
+  }
+  for (std::size_t a = 3 - static_cast<std::size_t>(dims); a < 3; ++a)
+    if ((g.stride[a] > 1 && g.dilation[a] > 1) || g.begin[a] > g.dilation[a] * (g.kernel[a] - 1)) return false;
+  const std::int64_t stride = g.stride[2], reach = g.dilation[2] * (g.kernel[2] - 1), begin = g.begin[2];
+  const std::int64_t end = (g.in[2] - 1) * stride + reach + 1 - g.out[2] - begin;
+  std::int64_t together = std::min<std::int64_t>(4, blocks);
+  while (together > 1 && (blocks % together || begin > registers / (together + 1))) --together;
+  std::int64_t run = registers / (together + 1);
+  if (g.out[2] < run) return true;
+  const auto reaches = [&](std::int64_t over) { return std::max<std::int64_t>(0, over / stride) * stride; };
+  for (; run >= 1; --run)
+    if (run % stride == 0 && run >= reaches(reach - begin) && run >= reaches(reach - std::max<std::int64_t>(0, end) - g.out[2] % run)) return true;
+  return false;
+}
+
+}  // namespace
+
 void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::string>& f) {
   const std::size_t first = 3 - static_cast<std::size_t>(dims);
   const auto all = [&](auto condition) {
@@ -66,7 +97,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
       extra |= g.out[a] != plain;
     }
     if (extra) f.insert("output_padding");
-    // brg_deconv takes strides that divide the output, undilated, but no small groups; the other generated kernels take no axis
+    // With AVX-512: brg_deconv takes strides that divide the output, undilated, but no small groups; the other generated kernels take no axis
     // that is both strided and dilated, no window that can lie in the padding, and groups only with channels in fours, or
     // depthwise in 1-d and 2-d, or without stride.
     const bool both = !all([&](std::size_t a) { return g.stride[a] == 1 || g.dilation[a] == 1; }), unit_stride = all([&](std::size_t a) { return g.stride[a] == 1; });
@@ -74,6 +105,10 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
     const bool divides = all([&](std::size_t a) { return g.out[a] % g.stride[a] == 0; }), inside = all([&](std::size_t a) { return g.begin[a] <= g.dilation[a] * (g.kernel[a] - 1); });
     const bool strided = unit_dilation && !unit_stride && divides && !(g.groups > 1 && fours && g.in_channels <= 16);
     if (both || (!strided && (!inside || (g.groups > 1 && !fours && (depthwise ? dims == 3 : !unit_stride))))) f.insert("onednn_col2im");
+    if (!deconvolution_fits(g, dims, 4)) {
+      f.insert("onednn_col2im_sse41");
+      if (!deconvolution_fits(g, dims, 8)) f.insert("onednn_col2im_avx2");
+    }
     if (dims == 2 && g.groups == 1 && g.in_channels % 8 == 0 && g.out_channels % 8 == 0 && g.kernel[1] == 2 && g.kernel[2] <= 6 && small_stride &&
         g.begin[1] == 0 && g.begin[2] == 0 && unit_dilation)
       f.insert("fbgemm_direct");

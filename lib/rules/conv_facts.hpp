@@ -12,10 +12,10 @@ void expect_conv_output(const Layer&, const Shape&);
 /// "fbgemm_depthwise": the condition of FBGEMM's depthwise kernel (FbgemmConv.cc takeDepthWiseFastPath); "fbgemm_direct":
 /// of its direct transposed convolution; "output_padding"; "onednn_reference": groups that oneDNN's generated kernels do not
 /// take below AVX-512; "onednn_gemm": what falls to its matrix product on AVX-512 (onednn_pairs.hpp); "onednn_depthwise": undilated depthwise, which
-/// with VNNI has a kernel of its own; "onednn_col2im": transposed convolutions that oneDNN gives to
-/// its matrix product and col2im; "one_channel" (one input channel a group); "one_by_one" (one output
-/// channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes; "gemv"; "pointwise": one tap, without stride or
-/// padding.
+/// with VNNI has a kernel of its own; "onednn_col2im": transposed convolutions that oneDNN gives to its matrix product and
+/// col2im on AVX-512; "onednn_col2im_avx2", "onednn_col2im_sse41": on AVX2, and below it; "one_channel" (one input channel a
+/// group); "one_by_one" (one output channel too); "tflite_depthwise": what DEPTHWISE_CONV_2D computes; "gemv"; "pointwise": one
+/// tap, without stride or padding.
 void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&);
 
 /// A matrix times one vector, as TFLite's own kernel takes it (cpu_backend_gemm_custom_gemv.h): one output position, at least 4
