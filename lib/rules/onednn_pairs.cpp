@@ -49,6 +49,7 @@ bool trans_fits(const Shape3& c, Plan kind, bool trans, i64 batch, bool x_zero_p
   const i64 kd = deep ? c.k[0] : 1, sd = deep ? c.s[0] : 1, fp = deep ? c.p[0] : 0, id = deep ? c.in[0] : 1, dd = deep && c.k[0] > 1 ? c.d[0] : 1;
   const i64 ekd = (kd - 1) * dd + 1, ekh = (kh - 1) * dh + 1, ekw = kw;
   const i64 od = (id + 2 * fp - ekd) / sd + 1, oh = (ih + 2 * tp - ekh) / sh + 1, ow = (iw + 2 * lp - ekw) / sw + 1;
+  if (od < 1 || oh < 1 || ow < 1) return true;  // padded unevenly: another runtime's
   const auto end = [](i64 p, i64 o, i64 i, i64 s, i64 ek) { return (o - 1) * s + ek - (i + p); };
   const i64 bk = end(fp, od, id, sd, ekd), bp = end(tp, oh, ih, sh, ekh), rp = end(lp, ow, iw, sw, ekw);
   const auto extent = [&](i64 most, i64 o, i64 k, i64 s, i64 ek) { return std::min(most, end(0, o, 0, std::min(k, s), ek)); };
