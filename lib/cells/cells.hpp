@@ -10,6 +10,8 @@ inline void append(std::vector<Cell>& to, std::vector<Cell> cells) { to.insert(t
 
 /// ATen's quantize, dequantize, requantize, and every moved bit. Later cells win.
 std::vector<Cell> pytorch_common();
+/// Behind every cell of FBGEMM's vectors one of its scalar code: the producer's "fbgemm" is "scalar" where the processor has no AVX2.
+std::vector<Cell> with_scalar_fbgemm(const std::vector<Cell>& profile);
 /// ATen's pools, means, standard deviations; and those that QNNPACK computes itself.
 std::vector<Cell> pytorch_windows();
 std::vector<Cell> qnnpack_windows();

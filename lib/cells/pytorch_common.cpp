@@ -1,11 +1,13 @@
 // pytorch_common.cpp: what ATen computes whatever the engine.
 //
 // PyTorch 2.13.0 alone adds the zero point inside the rounding (FBGEMM's Quantize<T, true>): fused for whole arrays, not
-// fused element by element. 2.12 and before, 2.14 and after add it to the rounded value. Builds without FBGEMM go through
+// fused element by element, nor anywhere on a processor without AVX2 and FMA. 2.12 and before, 2.14 and after add it to the rounded value. Builds without FBGEMM go through
 // int64.
 //
 //   aten/src/ATen/native/quantized/AffineQuantizerBase.cpp       quantize_val, dequantize_val
 //   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   quantize_tensor_per_channel_affine_cpu, dequantize_per_channel_affine_kernel
+#include <algorithm>
+
 #include "lib/cells/cells.hpp"
 
 namespace lastbit::cells {
@@ -42,6 +44,21 @@ std::vector<Cell> pytorch_common() {
       {{"move"}, {}, "copy", {}, {}},
   });
   return cells;
+}
+
+std::vector<Cell> with_scalar_fbgemm(const std::vector<Cell>& profile) {
+  std::vector<Cell> all;
+  for (const Cell& c : profile) {
+    all.push_back(c);
+    Cell scalar = c;
+    bool fused = false;
+    for (auto& [key, value] : scalar.with)
+      if (value == "inside_fused") value = "inside", fused = true;
+    if (!fused || std::find(c.when.begin(), c.when.end(), "arm") != c.when.end()) continue;
+    scalar.when.push_back("fbgemm:scalar");
+    all.push_back(std::move(scalar));
+  }
+  return all;
 }
 
 }  // namespace lastbit::cells

@@ -124,6 +124,7 @@ Profile pytorch_onednn() {
   cells::append(p.cells, cells::pytorch_elementwise());
   cells::append(p.cells, cells::pytorch_norms());
   cells::append(p.cells, cells::pytorch_images());
+  p.cells = cells::with_scalar_fbgemm(p.cells);
   return p;
 }
 

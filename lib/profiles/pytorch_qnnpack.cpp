@@ -52,6 +52,7 @@ Profile pytorch_qnnpack() {
   cells::append(p.cells, cells::qnnpack_windows());
   cells::append(p.cells, cells::pytorch_elementwise());
   cells::append(p.cells, cells::pytorch_qnnpack_elementwise());
+  p.cells = cells::with_scalar_fbgemm(p.cells);
   return p;
 }
 

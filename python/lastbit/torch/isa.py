@@ -76,5 +76,8 @@ class Platform:
         version = torch.__version__.split("+")[0]
         producer = {"framework": "pytorch", "version": version, "engine": self.engine, "isa": self.isa}
         if self.isa in ORDER and "fbgemm" not in torch.backends.quantized.supported_engines:
-            producer["build"] = "debian"  # an x86 build without FBGEMM quantizes by other code
+            if "USE_FBGEMM" in torch.__config__.show():
+                producer["fbgemm"] = "scalar"  # the processor has no AVX2: the engine refuses, but ATen quantizes by FBGEMM all the same
+            else:
+                producer["build"] = "debian"   # an x86 build without FBGEMM quantizes by other code
         return producer
