@@ -27,8 +27,10 @@ void kernel(std::vector<Cell>& cells, const std::vector<std::string>& ops, const
       if (!isa.empty()) conditions.push_back(isa);
       With with{{"vector", isa.empty() ? vector : "0"}, {"dequantize", "fma"}, {"inverse", inverse}, {"tail", v.tail}};
       for (const auto& [key, value] : functions) with[key] = value;
-      if (isa == "no_avx2" && v.tail == "inside" && functions.empty() && (ops[0] == "add" || ops[0] == "cat" || ops[0] == "leaky_relu" || ops[0] == "hardswish"))
+      if (isa == "no_avx2" && v.tail == "inside" && (ops[0] == "add" || ops[0] == "cat" || ops[0] == "leaky_relu" || ops[0] == "hardswish" || ops[0] == "elu_like")) {
         with["vector"] = vector, with["dequantize"] = "plain", with["vector_rule"] = "inside_fused";
+        if (functions.count("body")) with["body"] = with["function"];  // the C library's, a value at a time
+      }
       cells.push_back({ops, conditions, rule, {}, std::move(with)});
     }
 }
