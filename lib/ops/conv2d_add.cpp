@@ -79,7 +79,10 @@ Real real(const Layer& layer, const Result& result) {
   return r;
 }
 
-void facts(const Layer& layer, std::set<std::string>& f) { conv_facts(layer, conv_geometry(layer, dims, false), dims, f); }
+void facts(const Layer& layer, std::set<std::string>& f) {
+  conv_facts(layer, conv_geometry(layer, dims, false), dims, f);
+  if (const auto& q = layer.in("a").q; q.quantized() && q.integer_zero_point() == 0) f.insert("a_zero_point:0");
+}
 
 }  // namespace
 

@@ -117,6 +117,14 @@ Profile pytorch_onednn() {
     if (!generated) c.with["divisor"] = "1 / f32(1 / so)";
     c.with.insert({{"sum_scale", "1 / f32(1 / f64(f32(sa)))"}, {"inverse", "1 / (1 / f32(1 / so))"}});
     p.cells.push_back(c);
+    if (std::find(c.when.begin(), c.when.end(), "onednn_gemm") == c.when.end()) continue;
+    // gemm_s8u8s32 takes no sum with a zero point: such a layer is the reference's.
+    c.when.push_back("!a_zero_point:0");
+    c.stages = reference;
+    c.stages.erase(std::find(c.stages.begin(), c.stages.end(), "activation"), c.stages.end());
+    c.with.insert_or_assign("pairs", "none"), c.with.erase("kernels"), c.with.erase("pair_order"), c.with.erase("pair_outside");
+    c.with.insert({{"sum", "separate"}, {"divisor", "1 / f32(1 / so)"}});
+    p.cells.push_back(c);
   }
   cells::append(p.cells, cells::dynamic_convolutions(p.cells));
   cells::append(p.cells, cells::pytorch_common());
