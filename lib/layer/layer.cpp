@@ -31,15 +31,9 @@ std::string describe(const Attribute& a) {
   throw Error(a.place + ": attribute \"" + key + "\"", "found " + (it == a.values.end() ? "nothing" : describe(it->second)) + ", expected " + expected);
 }
 
-/// What the getters read: null is as good as nothing.
-const Attribute* given(const Attributes& a, const std::string& key) {
-  const auto it = a.values.find(key);
-  return it == a.values.end() || std::holds_alternative<std::monostate>(it->second) ? nullptr : &it->second;
-}
-
 template <class T, class Get>
 T get(const Attributes& a, const std::string& key, const std::optional<T>& otherwise, const char* expected, Get read) {
-  const Attribute* value = given(a, key);
+  const Attribute* value = a.find(key);
   if (!value) {
     if (otherwise) return *otherwise;
     wrong(a, key, expected);
@@ -77,21 +71,21 @@ std::string Attributes::text(const std::string& key, std::optional<std::string> 
   });
 }
 std::vector<std::int64_t> Attributes::integers(const std::string& key, std::size_t n, std::optional<std::int64_t> otherwise) const {
-  if (otherwise && !given(*this, key)) return std::vector<std::int64_t>(n, *otherwise);
+  if (otherwise && !has(key)) return std::vector<std::int64_t>(n, *otherwise);
   auto v = list(key);
   if (v.size() == 1) v.resize(n, v[0]);
   if (v.size() != n) wrong(*this, key, std::to_string(n) + " integers");
   return v;
 }
 std::vector<std::int64_t> Attributes::list(const std::string& key) const {
-  if (const Attribute* v = given(*this, key)) {
+  if (const Attribute* v = find(key)) {
     if (const auto* i = std::get_if<std::int64_t>(v)) return {*i};
     if (const auto* l = std::get_if<std::vector<std::int64_t>>(v)) return *l;
   }
   wrong(*this, key, "a list of integers");
 }
 std::vector<double> Attributes::numbers(const std::string& key) const {
-  if (const Attribute* v = given(*this, key)) {
+  if (const Attribute* v = find(key)) {
     if (const auto* i = std::get_if<std::int64_t>(v)) return {static_cast<double>(*i)};
     if (const auto* d = std::get_if<double>(v)) return {*d};
     if (const auto* l = std::get_if<std::vector<std::int64_t>>(v)) return {l->begin(), l->end()};

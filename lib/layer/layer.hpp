@@ -33,7 +33,12 @@ struct Attributes {
   std::string place;
   std::map<std::string, Attribute> values;
 
-  bool has(const std::string& key) const { return values.count(key) && !std::holds_alternative<std::monostate>(values.at(key)); }
+  /// What the getters read; null where there is none: a null attribute is as good as nothing.
+  const Attribute* find(const std::string& key) const {
+    const auto it = values.find(key);
+    return it == values.end() || std::holds_alternative<std::monostate>(it->second) ? nullptr : &it->second;
+  }
+  bool has(const std::string& key) const { return find(key) != nullptr; }
   bool boolean(const std::string& key, std::optional<bool> otherwise = {}) const;
   std::int64_t integer(const std::string& key, std::optional<std::int64_t> otherwise = {}) const;
   double number(const std::string& key, std::optional<double> otherwise = {}) const;
