@@ -23,7 +23,7 @@ std::vector<Cell> onnxruntime_elementwise() {
       {{"sigmoid"}, {}, "lut", {}, {{"function", "mlas_fma"}, {"rounding", "divide_even"}}},
       {{"sigmoid"}, {"no_avx2"}, "lut", {}, {{"function", "mlas"}, {"rounding", "divide_even"}}},
       {{"softmax"}, {}, "mlas", {}, {{"order", "known"}}},
-      {{"softmax"}, {"arm"}, "mlas", {}, {{"order", "unknown"}}},
+      {{"softmax"}, {"arm"}, "mlas", {}, {{"order", "unknown"}, {"conversion", "saturate"}}},
   };
 }
 
