@@ -20,6 +20,7 @@ std::vector<Cell> tflite_elementwise(const std::string& rule) {
       {{"mul"}, {}, "stages", {"fixed " + rule + " f32(si) * f32(sw) / f32(so)", "zero_point", "clamp"}, {{"bound", "half_away"}}},
       {{"cat"}, {}, "copy", {}, {}},
       {{"cat"}, {"y:uint8"}, "scale_bias", {}, {}},
+      {{"cat"}, {"y:uint8", "arm"}, "scale_bias", {}, {{"product", "fused"}}},
       {{"limits"}, {}, "stages", {"fixed " + rule + " " + ratio, "zero_point", "clamp"}, {{"bound", "divide_away"}}},
       {{"prelu"}, {}, "fixed", {}, {{"fixed", rule}, {"positive", ratio}, {"negative", "f32(si) * f32(sw) / f32(so)"}}},
       {{"leaky_relu"}, {}, "fixed", {}, {{"fixed", rule}, {"positive", ratio}, {"negative", "f32(si) * f32(alpha) / f32(so)"}}},

@@ -24,10 +24,11 @@ std::vector<Cell> tflite_reference_quantize() {
 std::vector<Cell> tflite_optimized_quantize() {
   std::vector<Cell> cells = tflite_reference_quantize();
   const std::map<std::string, std::string> vectors{{"rounding", "outside"}, {"vector", "8"}, {"tail", "divide_away_f64"}};
-  const std::map<std::string, std::string> split{{"multiply", "split"}, {"vector", "8"}};
+  const std::map<std::string, std::string> split{{"multiply", "split"}, {"vector", "8"}}, fused{{"multiply", "split_fused"}, {"vector", "8"}};
   append(cells, {
       {{"quantize"}, {}, "quantize", {}, vectors},
       {{"dequantize"}, {}, "dequantize", {}, split},
+      {{"dequantize"}, {"arm"}, "dequantize", {}, fused},
   });
   return cells;
 }

@@ -70,7 +70,8 @@ bool alike(const Tensor& x, const Tensor& y) {
 // What a rule does to the stored value q of part x that lies at `along` of `extent`:
 //   aten_nhwc          AtenKernel: channels below floor(C / vector) * vector are the body; relu on the float
 //   dequantize_quantize   y = quantize(f32(s * (q - z))) by "rounding"; relu on the integer
-//   scale_bias         y = half_away(f32(q * f32(s * (1 / so)) + f32(-z * f32(s * (1 / so))))) + zo    TFLite uint8
+//   scale_bias         y = half_away(f32(q * f32(s * (1 / so)) + f32(-z * f32(s * (1 / so))))) + zo    TFLite uint8;
+//                      with "product": fused as one step, as compiled for ARM
 //   copy               the bits, whatever the qparams say
 // A part whose qparams are the output's is copied, unless the profile says with "equal": convert.
 Result run(const Layer& layer, const Cell& cell) {
@@ -89,7 +90,7 @@ Result run(const Layer& layer, const Cell& cell) {
   const std::size_t dim = axis(layer);
   const AtenKernel kernel(layer, cell, out);
   const QuantizeRule rounding = quantize_rule(cell.get("rounding", "outside"), layer.place);
-  const bool nhwc = cell.rule == "aten_nhwc", bits = cell.rule == "copy", scale_bias = cell.rule == "scale_bias", convert_equal = cell.get("equal", "copy") == "convert";
+  const bool nhwc = cell.rule == "aten_nhwc", bits = cell.rule == "copy", scale_bias = cell.rule == "scale_bias", convert_equal = cell.get("equal", "copy") == "convert", fuses = cell.get("product") == "fused";
   const double zo = out.q.zero_point_of(0);
   for (std::size_t i = 0; i < from.size(); ++i) {
     const Tensor& x = *all[static_cast<std::size_t>(from[i].tensor)];
@@ -105,8 +106,8 @@ Result run(const Layer& layer, const Cell& cell) {
     } else if (scale_bias && !alike(x, out)) {
       const float inverse_scale = inverse(static_cast<float>(out.q.scale_of(0)));
       const float scale = static_cast<float>(x.q.scale_of(0)) * inverse_scale, bias = -static_cast<float>(x.q.zero_point_of(0)) * scale;
-      const float product = static_cast<float>(q) * scale;
-      const RoundedInteger rounded = to_integer(static_cast<double>(product + bias), Rounding::half_away);
+      const float product = static_cast<float>(q) * scale, sum = fuses ? fused(static_cast<float>(q), scale, bias) : product + bias;
+      const RoundedInteger rounded = to_integer(static_cast<double>(sum), Rounding::half_away);
       if (rounded.lost == Lost::half) events |= event::tie;
       v = rounded.value + static_cast<std::int64_t>(zo);
       if (v < range.min || v > range.max) events |= event::clamped;

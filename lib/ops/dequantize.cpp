@@ -1,5 +1,6 @@
 // dequantize: y = (x - zero_point) * scale
 #include "lib/error.hpp"
+#include "lib/num/float.hpp"
 #include "lib/num/int.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/vector_width.hpp"
@@ -16,18 +17,21 @@ void check(const Layer& layer) {
 ///   float32   f32(f32(scale) * f32(wrap32(q - zp)))
 ///   float64   f32(f64(q - zp) * scale)                           PyTorch per channel
 ///   split     f32(f32(q * s) + f32(-zp * s)), not fused           TFLite's vectors of 8 (cell parameter vector); the rest: float64
+///   split_fused   fma(q, s, f32(-zp * s))                         the same on ARM (vfmaq_f32)
 /// A float zero point is taken off in float32 first: f32(f32(q) - zp).
-enum class Multiply { single, wide, split };
+enum class Multiply { single, wide, split, split_fused };
 
 Multiply multiply_rule(const std::string& name, const std::string& place) {
   if (name == "float32") return Multiply::single;
   if (name == "float64") return Multiply::wide;
   if (name == "split") return Multiply::split;
-  throw Error(place, "found the dequantize rule \"" + name + "\", expected float32, float64 or split");
+  if (name == "split_fused") return Multiply::split_fused;
+  throw Error(place, "found the dequantize rule \"" + name + "\", expected float32, float64, split or split_fused");
 }
 
 float dequantize_value(Multiply rule, std::int64_t q, double scale, double zero_point, bool float_zero_point) {
   const float s = static_cast<float>(scale), zf = static_cast<float>(zero_point);
+  if (rule == Multiply::split_fused) return fused(static_cast<float>(q), s, -zf * s);
   if (rule == Multiply::split) {
     const float product = static_cast<float>(q) * s, shift = -zf * s;
     return product + shift;
