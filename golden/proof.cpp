@@ -126,7 +126,7 @@ Form form_of(const Case& c, const Reach& reach, const RuleValues* rule, std::siz
   if (cell.get("pairs", "none") == "int16") {
     if (pairs_fit(c, pair_offset(cell))) f.because = "no reachable pair of products leaves 16 bits";
     else {  // which products meet, and what stands outside the input
-      f.sums += "pairs" + std::string(cell.get("pair_offset") == "128" ? " of codes made unsigned" : "") + (cell.get("pair_outside", "zero_point") == "zero" ? ", 0 outside:" : ":");
+      f.sums += "pairs" + std::string(cell.get("pair_offset") == "128" ? " of codes made unsigned" : cell.get("pair_offset") == "-128" ? " of codes made signed" : "") + (pairs_wrap(cell) ? " that wrap" : "") + (cell.get("pair_outside", "zero_point") == "zero" ? ", 0 outside:" : ":");
       for (const auto& segment : pair_segments(c.base(), cell, c.geometry())) {
         for (const auto term : segment) f.sums += std::to_string(term) + " ";
         f.sums += segment.size() % 2 ? "." : "";

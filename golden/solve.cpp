@@ -116,7 +116,7 @@ Solver::Solver(const Workshop& w, const Layer& layer) : layer_(layer) {
   const Cell& cell = cell_of(w, layer);
   if (cell.get("pairs", "none") != "int16") return;
   pairs_ = pair_segments(layer, cell, geometry_);
-  pair_offset_ = pair_offset(cell);
+  pair_offset_ = pair_offset(cell), pair_factor_ = pair_factor(cell);
   pair_outside_ = pair_outside(cell, in_.x_zero_point);
   std::int64_t largest = 1;
   for (const auto v : in_.w) largest = std::max<std::int64_t>(largest, std::abs(v));
@@ -233,7 +233,7 @@ std::int64_t Solver::lost_in_pairs(std::int64_t element) const {
   for (const auto& s : pairs_)
     for (std::size_t k = 0; k < s.size(); k += 2) {
       const std::int64_t two = product[static_cast<std::size_t>(s[k])] + (k + 1 < s.size() ? product[static_cast<std::size_t>(s[k + 1])] : 0);
-      lost += two - std::clamp<std::int64_t>(two, -32768, 32767);
+      lost += (two - std::clamp<std::int64_t>(two, -32768, 32767)) * pair_factor_;
     }
   return lost;
 }

@@ -89,7 +89,7 @@ class Solver {
   AccumulationInput in_;
   std::vector<char> taken_;
   std::vector<Segment> pairs_;           // products that share a 16-bit register; none: sums are exact
-  std::int64_t pair_offset_ = 0, pair_outside_ = 0, pair_limit_ = 0;  // limit: no code up to it saturates a pair
+  std::int64_t pair_offset_ = 0, pair_outside_ = 0, pair_limit_ = 0, pair_factor_ = 1;  // limit: no code up to it saturates a pair
   std::int64_t elements_ = 0, lo_ = 0, hi_ = 0;
 };
 

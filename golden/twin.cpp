@@ -210,11 +210,19 @@ std::vector<std::int64_t> sums(const Layer& layer, const Cell& cell, const Geome
   if (pairs && cell.get("pair_order", "flat") == "onednn") segments = onednn_segments(layer, g, cell.get("kernels"));
   else if (pairs) {
     Segment all;
-    if (cell.get("pair_order") == "channels_first") for (std::int64_t c = 0; c < C; ++c) for (std::int64_t t = 0; t < T; ++t) all.push_back(static_cast<std::int32_t>(t * C + c));
+    const std::string order = cell.get("pair_order");
+    if (order == "nine_taps") all = {0, 2, 1, 3, 4, 6, 5, 7};
+    else if (order.starts_with("eights")) {
+      const std::int64_t run = order == "eights_of_tap" ? C : T * C;
+      for (std::int64_t k = 0; k < T * C; ++k)
+        if (k % run % 16 < 8 && k % run + 8 < run)
+          for (const std::int64_t term : {k, k + 8}) all.push_back(static_cast<std::int32_t>(order == "eights_channels_first" ? term % T * C + term / T : term));
+    } else if (order == "channels_first") for (std::int64_t c = 0; c < C; ++c) for (std::int64_t t = 0; t < T; ++t) all.push_back(static_cast<std::int32_t>(t * C + c));
     else for (std::int64_t k = 0; k < T * C; ++k) all.push_back(static_cast<std::int32_t>(k));
     segments.push_back(all);
   }
-  const std::int64_t offset = cell.get("pair_offset") == "128" ? 128 : 0;
+  const std::int64_t offset = cell.get("pair_offset") == "128" ? 128 : cell.get("pair_offset") == "-128" ? -128 : 0;
+  const bool wraps = cell.get("pair_beyond") == "wrap";
   const std::int64_t outside = cell.get("pair_outside", "zero_point") == "zero" ? 0 : in.x_zero_point + offset;
   std::vector<std::int64_t> all;
   for (std::int64_t n = 0; n < g.batch; ++n)
@@ -251,7 +259,7 @@ std::vector<std::int64_t> sums(const Layer& layer, const Cell& cell, const Geome
           for (std::size_t k = 0; k < s.size(); k += 2) {
             std::int64_t two = raw[static_cast<std::size_t>(s[k])] * w[static_cast<std::size_t>(s[k])];
             if (k + 1 < s.size()) two += raw[static_cast<std::size_t>(s[k + 1])] * w[static_cast<std::size_t>(s[k + 1])];
-            sum += std::clamp<std::int64_t>(two, -32768, 32767) - two;
+            sum += (wraps ? wrapped(two, 16) : std::clamp<std::int64_t>(two, -32768, 32767)) - two;
           }
         all.push_back(cell.get("accumulator", "int32") == "int32" ? wrapped(sum, 32) : sum);
       }

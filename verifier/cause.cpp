@@ -121,11 +121,12 @@ std::vector<std::pair<std::int32_t, std::int32_t>> pairs_of(const std::vector<Se
 
 struct PairRule {
   std::int32_t offset, outside;
+  std::int64_t factor;
   PairRule(const Cell& rule, std::int64_t x_zero_point)
-      : offset(pair_offset(rule)), outside(pair_outside(rule, x_zero_point)) {}
+      : offset(pair_offset(rule)), outside(pair_outside(rule, x_zero_point)), factor(pair_factor(rule)) {}
 };
 
-std::string pair_offset_text(const Cell& rule) { return rule.get("pair_offset") == "128" ? "/128" : "/0"; }
+std::string pair_offset_text(const Cell& rule) { return "/" + std::to_string(pair_offset(rule)) + (pairs_wrap(rule) ? "/wrap" : ""); }
 
 bool wraps(const Cell& rule) { return rule.get("accumulator", "int32") == "int32"; }
 
@@ -273,7 +274,7 @@ std::vector<std::int64_t> Case::sums_by(const Cell& rule, const std::vector<std:
     const PairRule pairs(rule, a.numbers.x_zero_point);
     const std::int64_t channels = g.groups * g.out_channels;
     visit_pair_excess(request, segments, pairs.outside, pairs.offset, [&](const PairExcess& e) {
-      acc[static_cast<std::size_t>((e.n * channels + e.channel) * g.positions() + e.position)] += e.excess;
+      acc[static_cast<std::size_t>((e.n * channels + e.channel) * g.positions() + e.position)] += e.excess * pairs.factor;
       return true;
     }, borders);
   }
@@ -385,7 +386,7 @@ std::int64_t Case::sum_at(const Cell& rule, const OtherOperands& other, const st
   for (const auto& s : segments)
     for (std::size_t k = 0; k + 1 < s.size(); k += 2) {
       const std::int64_t p = product(s[k]) + product(s[k + 1]);
-      sum += saturate(p, 16) - p;
+      sum += (saturate(p, 16) - p) * pairs.factor;
     }
   return wraps(rule) ? wrap32(sum) : sum;
 }

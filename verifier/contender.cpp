@@ -16,7 +16,7 @@ constexpr double widest_doubt = 0x1p-5;   // LSB: a rival that may lie farther f
 /// Keys of a cell that choose the sum.
 bool same_sums(const ContenderCase& c, const Cell& other) {
   if (other.rule != "accumulate" && other.rule != "either_order") return false;
-  for (const char* key : {"accumulator", "pairs", "pair_order", "kernels"})
+  for (const char* key : {"accumulator", "pairs", "pair_order", "pair_offset", "pair_beyond", "kernels"})
     if (other.get(key, "none") != c.cell.get(key, "none")) return false;
   return other.get("bound") == c.cell.get("bound") || !c.layer.is("activation:relu6");  // the bound of a relu6 is a constant of its own
 }

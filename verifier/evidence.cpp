@@ -25,7 +25,7 @@ bool identical(const Case& c, const RivalCell& rival) {
     return true;
   };
   const auto same = [&](const char* key) { return rival.cell.get(key, "none") == c.cell.get(key, "none"); };
-  if (c.is_plain() && rival.cell.rule == "accumulate" && rival.cell.get("bounds").empty() && same("accumulator") && same("pairs") && same("pair_order") && same("kernels") && same("bound")) {
+  if (c.is_plain() && rival.cell.rule == "accumulate" && rival.cell.get("bounds").empty() && same("accumulator") && same("pairs") && same("pair_order") && same("pair_offset") && same("pair_beyond") && same("kernels") && same("bound")) {
     for (std::int64_t from = 0; from < c.size(); from += chunk) {
       std::vector<std::int64_t> elements;
       for (std::int64_t i = from; i < std::min(c.size(), from + chunk); ++i) elements.push_back(i);

@@ -183,7 +183,7 @@ Explanation explain(const ExplainOptions& options) {
     std::string value;
     try {
       const auto same = [&](const char* key) { return rival.cell.get(key, "none") == cell->get(key, "none"); };
-      const bool stages_alone = c.is_plain() && rival.cell.rule == "accumulate" && same("accumulator") && same("bound"), sum_alike = same("pairs") && same("pair_order") && same("kernels");
+      const bool stages_alone = c.is_plain() && rival.cell.rule == "accumulate" && same("accumulator") && same("bound"), sum_alike = same("pairs") && same("pair_order") && same("pair_offset") && same("pair_beyond") && same("kernels");
       Values v;
       if (stages_alone && (sum_alike || (same("register") && same("bounds")))) {
         Change change{.stages = rival.cell.stages};

@@ -19,6 +19,7 @@ class Paired : public Contender {
     // Only oneDNN's choice of a kernel asks for the instruction set.
     segments_ = pair_segments(rival.cell.get("pair_order") == "onednn" ? as_rival(c.layer, c.op, rival) : c.layer, rival.cell, g_);
     offset_ = pair_offset(rival.cell);
+    factor_ = pair_factor(rival.cell);
     outside_ = pair_outside(rival.cell, in_.x_zero_point);
   }
 
@@ -67,7 +68,7 @@ class Paired : public Contender {
       for (std::size_t i = 0; i + 1 < s.size(); i += 2) {
         const auto a = static_cast<std::size_t>(s[i]), b = static_cast<std::size_t>(s[i + 1]);
         const std::int64_t product = x_[a] * w_[a] + x_[b] * w_[b];
-        sum += saturate(product, 16) - product;
+        sum += factor_ * (saturate(product, 16) - product);
       }
     return wrap32(sum);
   }
@@ -81,6 +82,7 @@ class Paired : public Contender {
   double doubt_;
   std::vector<Segment> segments_;
   std::int32_t offset_ = 0, outside_ = 0;
+  std::int64_t factor_ = 1;
   mutable std::vector<std::int64_t> x_, w_;  // of the element looked at
 };
 

@@ -287,7 +287,7 @@ namespace {
 
 /// The cell without what it says of pairs.
 Cell without_pairs(Cell cell) {
-  for (const char* key : {"pairs", "pair_order", "pair_outside", "pair_offset", "kernels"}) cell.with.erase(key);
+  for (const char* key : {"pairs", "pair_order", "pair_outside", "pair_offset", "pair_beyond", "kernels"}) cell.with.erase(key);
   return cell;
 }
 

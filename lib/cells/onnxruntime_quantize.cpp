@@ -19,12 +19,17 @@ std::vector<Cell> onnxruntime_quantize() {
   auto pairs = exact, rewritten = exact;
   for (auto* with : {&pairs, &rewritten}) (*with)["pairs"] = "int16", (*with)["pair_order"] = "flat", (*with)["pair_outside"] = "zero_point";
   rewritten["pair_offset"] = "128";
+  auto signed_codes = pairs;  // plain NEON, as in onnxruntime_accumulate.cpp
+  signed_codes["pair_order"] = "eights", signed_codes["pair_beyond"] = "wrap";
+  auto made_signed = signed_codes;
+  made_signed["pair_offset"] = "-128";
   const std::string scale = "f32(alpha) * f32(si) * f32(sw)";
   const std::vector<std::string> separate{"float", "multiply " + scale, "add f32(bias)", "activation"}, fused{"float", "muladd " + scale + " ; f32(bias)", "activation"},
       integer_bias{"bias bias", "float", "multiply " + scale, "activation"}, stored{"bias bias", "float", "multiply " + scale + " / f32(so)", "range", "round half_even int_min", "zero_point", "clamp"};
   std::vector<Cell> cells;
   const std::vector<std::pair<std::vector<std::string>, std::map<std::string, std::string>>> accumulators{
-      {{}, exact}, {{"u8s8_saturates", "a:uint8", "b:int8"}, pairs}, {{"u8s8_saturates", "a:int8", "b:int8", "kernel:DequantizeLinear", "kernel:QLinearMatMul", "!kernel:MatMul", "!graph:optimized"}, rewritten}};
+      {{}, exact}, {{"u8s8_saturates", "a:uint8", "b:int8"}, pairs}, {{"u8s8_saturates", "a:int8", "b:int8", "kernel:DequantizeLinear", "kernel:QLinearMatMul", "!kernel:MatMul", "!graph:optimized"}, rewritten},
+      {{"isa:neon", "a:int8", "b:int8"}, signed_codes}, {{"isa:neon", "a:uint8", "b:int8"}, made_signed}};
   const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> endings{{{}, stored}, {{"y:float32"}, separate}, {{"y:float32", "arm", "bias"}, fused}, {{"y:float32", "bias:int32"}, integer_bias}};
   for (const auto& [when, with] : accumulators)
     for (const auto& [ending, stages] : endings) {
@@ -38,6 +43,8 @@ std::vector<Cell> onnxruntime_quantize() {
       {{"linear_dynamic"}, {}, "accumulate", separate, exact},
       {{"linear_dynamic"}, {"u8s8_saturates", "weight:int8"}, "accumulate", separate, pairs},
       {{"linear_dynamic"}, {"arm", "bias"}, "accumulate", fused, exact},
+      {{"linear_dynamic"}, {"isa:neon", "weight:int8"}, "accumulate", separate, made_signed},
+      {{"linear_dynamic"}, {"isa:neon", "weight:int8", "bias"}, "accumulate", fused, made_signed},
       {{"quantize"}, {}, "quantize", {}, plain},
       {{"quantize"}, {"y:uint4"}, "quantize", {}, nibbles},
       {{"quantize"}, {"y:int4"}, "quantize", {}, nibbles},

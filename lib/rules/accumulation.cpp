@@ -186,7 +186,21 @@ std::vector<Segment> pair_segments(const Layer& layer, const Cell& cell, const G
   const std::int64_t T = g.taps(), C = g.in_channels;
   Segment all;
   all.reserve(static_cast<std::size_t>(T * C));
-  for (std::int64_t k = 0; k < T * C; ++k) all.push_back(static_cast<std::int32_t>(order == "channels_first" ? k % T * C + k / T : k));
+  const auto apart = [&](std::int64_t from, std::int64_t to, std::int64_t by) {  // in every 2 * by terms: i with i + by
+    for (std::int64_t at = from; at + by < to; at += 2 * by)
+      for (std::int64_t i = at; i < at + by && i + by < to; ++i) all.push_back(static_cast<std::int32_t>(i)), all.push_back(static_cast<std::int32_t>(i + by));
+  };
+  if (order == "nine_taps") {
+    apart(0, 8, 2);
+  } else if (order == "eights" || order == "eights_channels_first") {
+    apart(0, T * C, 8);
+  } else if (order == "eights_of_tap") {
+    for (std::int64_t t = 0; t < T; ++t) apart(t * C, (t + 1) * C, 8);
+  } else {
+    for (std::int64_t k = 0; k < T * C; ++k) all.push_back(static_cast<std::int32_t>(k));
+  }
+  if (order == "channels_first" || order == "eights_channels_first")
+    for (auto& k : all) k = static_cast<std::int32_t>(k % T * C + k / T);
   return {std::move(all)};
 }
 
@@ -197,6 +211,7 @@ Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometr
   if (cell.get("pairs", "none") == "int16") {
     const auto segments = pair_segments(layer, cell, g);
     const std::int32_t offset = pair_offset(cell);
+    const std::int64_t factor = pair_factor(cell);
     std::vector<std::int32_t> moved;
     Operands raw = operands;
     if (offset) {
@@ -209,8 +224,8 @@ Accumulated accumulate_layer(const Layer& layer, const Cell& cell, const Geometr
     for (std::size_t i = 0; i < excess.size(); ++i)
       if (excess[i]) {
         if (r.events.empty()) r.events.resize(r.acc.size());
-        r.acc[i] += excess[i];
-        r.events[i] |= event::pair_saturated;
+        r.acc[i] += excess[i] * factor;
+        r.events[i] |= factor == 1 ? event::pair_saturated : event::wrapped;
         r.exact = false;
       }
   }

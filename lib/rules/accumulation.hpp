@@ -34,11 +34,14 @@ struct Accumulated {
 /// By the cell's parameters:
 ///   accumulator   int32 (wraps; the default), int64
 ///   pairs         none, int16: consecutive products share a 16-bit register
-///   pair_order    flat (taps ascending, channel fastest), channels_first, onednn (lib/rules/onednn_pairs.hpp)
+///   pair_order    flat (taps ascending, channel fastest), channels_first, onednn (lib/rules/onednn_pairs.hpp), nine_taps (of four taps
+///                 the first with the third), eights (of sixteen terms the first with the ninth), eights_channels_first,
+///                 eights_of_tap (of sixteen channels of a tap)
 ///   pair_outside  zero_point, zero: what a tap outside the input holds
 ///   tail_rule     a rule of "fixed", by which elements of the output, channels last, are rounded that no whole vector holds
 ///   vector        how many elements a vector holds; with tail_rule
-///   pair_offset   what the runtime adds to int8 inputs to make them uint8 (0): 128
+///   pair_offset   what the runtime adds to int8 inputs to make them uint8 (0): 128; to uint8 inputs to make them int8: -128
+///   pair_beyond   saturate, wrap: what becomes of a pair that int16 does not hold; wrap for int8 codes alone
 ///   bounds        tosa_inexact: every result that TOSA's INEXACT_ROUND allows (lib/rules/inexact.hpp)
 ///   bound         half_even, half_away, half_even_with_zero_point: how a fused relu6's 6 becomes an integer
 Accumulated accumulate_layer(const Layer&, const Cell&, const Geometry&, const AccumulationInput&);

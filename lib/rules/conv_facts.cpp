@@ -78,6 +78,9 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   if (g.groups > 1 && onednn_falls_to_gemm(layer, g)) f.insert("onednn_gemm");
   if (g.in_channels == 1 && g.out_channels == 1) f.insert("one_by_one");
   if (is_gemv(g)) f.insert("gemv");
+  if (g.groups > 1 && g.groups % 8 == 0 && g.in_channels == 1 && g.out_channels == 1) f.insert("mlas_depthwise");
+  if (g.taps() == 9 && g.groups % 16 == 0) f.insert("mlas_nine_taps");
+  if (g.groups == 1 && g.taps() > 1 && g.in_channels >= 64 && g.in_channels % 8 == 0 && g.out_channels % 8 == 0) f.insert("mlas_indirect");
   if (!g.transposed && all([&](std::size_t a) { return g.kernel[a] == 1 && g.stride[a] == 1 && g.begin[a] == 0 && g.out[a] == g.in[a]; })) f.insert("pointwise");
   // TFLite has two operators: DEPTHWISE_CONV_2D stores [1, H, W, C * multiplier], CONV_2D [O, H, W, I / groups].
   const auto& axes = layer.in("weight").stored_axes;

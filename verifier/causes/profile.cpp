@@ -122,7 +122,7 @@ std::vector<Suspect> suspects(const Case& c) {
     const std::string sentence = "Computed as " + rival.label + " computes it: " + rival.profile->title + ".";
     if (c.is_plain() && rival.cell.rule == "accumulate" && rival.cell.get("accumulator", "int32") == c.cell.get("accumulator", "int32")) {
       Change change{.stages = rival.cell.stages};
-      if (!same(rival.cell, c.cell, {"pairs", "pair_order", "kernels", "pair_outside", "pair_offset", "bound"})) change.cell = rival.cell;
+      if (!same(rival.cell, c.cell, {"pairs", "pair_order", "kernels", "pair_outside", "pair_offset", "pair_beyond", "bound"})) change.cell = rival.cell;
       all.push_back(suspect(c, "profile:" + rival.label, sentence, change, 50));
     } else {
       all.push_back({"profile:" + rival.label, sentence, 50, values_of(c, rival.layer, rival.cell), true, {}, true});
