@@ -1,7 +1,8 @@
 // xnnpack_accumulate.cpp: convolutions, fully connected layers and requantization of XNNPACK.
 //
 // The float32 product of accumulator and scale is clamped, then rounded to nearest even (a magic bias or cvtps2dq). On ARM
-// uint8 layers are fixed point: 24 bits of the scale with dot product instructions, 15 bits on plain NEON. An activation's
+// uint8 layers are fixed point: 24 bits of the scale with dot product instructions, 15 bits on plain NEON, but for depthwise kernels of
+// up to 25 taps. An activation's
 // bound is rounded with the zero point in it.
 //
 //   XNNPACK/src/operators/convolution-nhwc.c, fully-connected-nc.c   requantization_scale
@@ -22,6 +23,7 @@ std::vector<Cell> xnnpack_accumulate() {
       {layers, {}, "accumulate", fp32, exact},
       {layers, {"arm", "x:uint8"}, "accumulate", fixed("rndnu"), exact},
       {layers, {"isa:neon", "x:uint8"}, "accumulate", fixed("rndnu16"), exact},
+      {{"conv"}, {"isa:neon", "x:uint8", "grouped", "one_by_one", "taps_to_25"}, "accumulate", fixed("rndnu"), exact},
       {{"requantize"}, {}, "stages", {"fixed q8 f32(si) / f32(so)", "zero_point", "clamp"}, {}},
   };
 }

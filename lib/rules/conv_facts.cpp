@@ -78,6 +78,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   if (g.groups > 1 && onednn_falls_to_gemm(layer, g)) f.insert("onednn_gemm");
   if (g.in_channels == 1 && g.out_channels == 1) f.insert("one_by_one");
   if (is_gemv(g)) f.insert("gemv");
+  if (g.taps() <= 25) f.insert("taps_to_25");
   if (g.groups > 1 && g.groups % 8 == 0 && g.in_channels == 1 && g.out_channels == 1) f.insert("mlas_depthwise");
   if (g.taps() == 9 && g.groups % 16 == 0) f.insert("mlas_nine_taps");
   if (g.groups == 1 && g.taps() > 1 && g.in_channels >= 64 && g.in_channels % 8 == 0 && g.out_channels % 8 == 0) f.insert("mlas_indirect");

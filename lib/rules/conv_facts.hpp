@@ -14,9 +14,10 @@ void expect_conv_output(const Layer&, const Shape&);
 /// take below AVX-512; "onednn_gemm": what falls to its matrix product on AVX-512 (onednn_pairs.hpp); "onednn_depthwise": undilated depthwise, which
 /// with VNNI has a kernel of its own; "onednn_col2im": transposed convolutions that oneDNN gives to its matrix product and
 /// col2im on AVX-512; "onednn_col2im_avx2", "onednn_col2im_sse41": on AVX2, and below it; "one_channel" (one input channel a
-/// group); "one_by_one" (one output channel too); "mlas_depthwise", "mlas_nine_taps", "mlas_indirect": what MLAS's symmetric
-/// kernels take on ARM (convsym.cpp MlasConvSymPackWSize), the depthwise one, its form for nine taps, the indirect one without
-/// dot products; "tflite_depthwise": what DEPTHWISE_CONV_2D computes; "gemv"; "pointwise": one tap, without stride or padding.
+/// group); "one_by_one" (one output channel too); "taps_to_25": up to XNNPACK's largest depthwise kernel; "mlas_depthwise",
+/// "mlas_nine_taps", "mlas_indirect": what MLAS's symmetric kernels take on ARM (convsym.cpp MlasConvSymPackWSize), the depthwise
+/// one, its form for nine taps, the indirect one without dot products; "tflite_depthwise": what DEPTHWISE_CONV_2D computes;
+/// "gemv"; "pointwise": one tap, without stride or padding.
 void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&);
 
 /// A matrix times one vector, as TFLite's own kernel takes it (cpu_backend_gemm_custom_gemv.h): one output position, at least 4
