@@ -1,5 +1,6 @@
 // cells.hpp: parts of tables that several profiles share, one file a family of operators.
 #pragma once
+#include <algorithm>
 #include <iterator>
 
 #include "lib/profile/profile.hpp"
@@ -7,6 +8,22 @@
 namespace lastbit::cells {
 
 inline void append(std::vector<Cell>& to, std::vector<Cell> cells) { to.insert(to.end(), std::make_move_iterator(cells.begin()), std::make_move_iterator(cells.end())); }
+
+/// 2.13.0's quantize_val as compiled for ARM: x * inv + zp is one step, and NaN gives 0. A copy of every cell that has it.
+inline std::vector<Cell> fused_on_arm(std::vector<Cell> cells) {
+  std::vector<Cell> all;
+  for (Cell& c : cells) {
+    Cell arm = c;
+    bool differs = false;
+    const bool its_version = std::find(c.when.begin(), c.when.end(), "version==2.13.0") != c.when.end();
+    for (const char* key : {"tail", "bound", "rounding"})
+      if (its_version && c.get(key) == "inside") arm.with[key] = "inside_nan_zero", differs = true;
+    all.push_back(std::move(c));
+    arm.when.push_back("arm");
+    if (differs) all.push_back(std::move(arm));
+  }
+  return all;
+}
 
 /// ATen's quantize, dequantize, requantize, and every moved bit. Later cells win.
 std::vector<Cell> pytorch_common();

@@ -2,7 +2,7 @@
 //
 // Built for AVX2 even on AVX-512 machines: a turn of the vector loop is 64 bytes. Vectors add the zero point after the
 // rounding in every version; the scalar tail goes through quantize_val, where 2.13.0 alone adds it before. So body and tail of
-// one kernel differ on ties with an odd zero point. On Arm all is tail. Without AVX2 vectors quantize as FBGEMM does a whole array:
+// one kernel differ on ties with an odd zero point. On Arm all is tail, and the compiler fuses x * inv + zp. Without AVX2 vectors quantize as FBGEMM does a whole array:
 // in 2.13.0 the zero point inside, fused.
 //
 //   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   qadd_kernel, qmul_kernel, qcat_nhwc_kernel, ...
@@ -64,7 +64,7 @@ std::vector<Cell> pytorch_elementwise() {
   kernel(cells, {"elu_like"}, {}, "aten", "64", "f32", {{"body", "sleef_expm1"}, {"function", "expm1"}, {"slack", "2"}});
   kernel(cells, {"elu_like"}, {"version<2.13"}, "aten", "64", "f32", {{"body", "sleef_exp"}, {"function", "exp"}});
   cells.push_back({{"mul_scalar"}, {}, "rescale", {}, {}});
-  return cells;
+  return fused_on_arm(std::move(cells));
 }
 
 // QNNPACK's clamp of a channels-last tensor writes its bytes in memory order into a contiguous output (2.13.0: relu6, hardtanh and

@@ -11,7 +11,7 @@ std::vector<Cell> pytorch_images() {
   const auto with = [](const char* width, const char* fused, const char* body, const char* tail) {
     return std::map<std::string, std::string>{{"width", width}, {"fused", fused}, {"body", body}, {"tail", tail}};
   };
-  return {
+  return fused_on_arm({
       {{"pad"}, {}, "copy", {}, rounding("outside")},
       {{"pad"}, {"build:debian"}, "copy", {}, rounding("outside_int64")},
       {{"pad"}, {"version==2.13.0"}, "copy", {}, rounding("inside_fused")},
@@ -22,7 +22,7 @@ std::vector<Cell> pytorch_images() {
       {{"upsample_bilinear2d"}, {"channels_last", "version==2.13.0"}, "channels_last", {}, with("8", "yes", "inside_fused", "inside")},
       {{"upsample_bilinear2d"}, {"channels_last", "no_avx2"}, "channels_last", {}, with("0", "no", "outside", "outside")},
       {{"upsample_bilinear2d"}, {"channels_last", "no_avx2", "version==2.13.0"}, "channels_last", {}, with("0", "no", "inside", "inside")},
-  };
+  });
 }
 
 }  // namespace lastbit::cells

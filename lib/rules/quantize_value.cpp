@@ -62,9 +62,10 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
   if (const int number = static_cast<int>(rule); number >= first_form)
     return by_form((number - first_form) / 8, static_cast<Rounding>((number - first_form) % 8), x, scale, zero_point, range, events);
   switch (rule) {
-    case QuantizeRule::inside_nan_zero:
-      if (x != x) return clamp_to(0, range, events);
-      [[fallthrough]];
+    case QuantizeRule::inside_nan_zero: {
+      const float v = fused(x, inv, zf);
+      return clamp_to(v != v ? 0 : nearest(v, events), range, events);
+    }
     case QuantizeRule::inside_fused: {
       const float t = fused(x, inv, zf);
       const float v = t < 2147483520.0f ? t : 2147483520.0f;  // minps: NaN becomes the bound
