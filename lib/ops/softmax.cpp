@@ -153,13 +153,13 @@ Result run_qnnpack(const Layer& layer) {
 
 /// ONNX Runtime: t[i] = f32(exp((i - 255 + shift) * sx)), shift = max(0, f32(ln(f32(FLT_MAX / D))) - 5) / sx, i = x - max + 255;
 /// y = rne(f32(f32(t * floor(1 / sy)) / sum)) + zy, summed in order in float32. Where t * floor(1 / sy) overflows (one row of one
-/// element and sy below 1 / 148), the conversion leaves 0 in uint8 and INT_MIN in int8; on ARM INT_MAX, to which uint8's zero point is
-/// added before what exceeds 255 becomes 255: 255 when it is 0, else what the wrapped sum has in its low byte.
+/// element and sy below 1 / 148), the conversion leaves 0 in uint8 and INT_MIN in int8; on ARM INT_MAX; there uint8 takes the low
+/// byte of the wrapping sum with the zero point, but 255 where that does not wrap.
 Result run_mlas(const Layer& layer, const Cell& cell) {
   const Tensor &x = layer.in("x"), &out = layer.out();
   const auto q = x.i32();
   const std::size_t dim = axis(layer);
-  const bool is_signed = x.dtype == DType::int8, order_known = cell.get("order", "known") == "known", saturates = cell.get("conversion") == "saturate" && !is_signed;
+  const bool is_signed = x.dtype == DType::int8, order_known = cell.get("order", "known") == "known", saturates = cell.get("conversion") == "saturate";
   const auto sx = static_cast<float>(x.q.scale_of(0));
   const float per_row = std::numeric_limits<float>::max() / static_cast<float>(x.shape[dim]);
   const double shift = std::max(0.0, static_cast<double>(static_cast<float>(std::log(static_cast<double>(per_row)))) - 5.0) / static_cast<double>(sx);
@@ -169,14 +169,14 @@ Result run_mlas(const Layer& layer, const Cell& cell) {
   const std::int64_t zo = out.q.integer_zero_point();
   const Range range = stored_range(out);
   const auto stored = [&](float v, Events& events) -> std::int32_t {
-    std::int64_t n = is_signed ? std::numeric_limits<std::int32_t>::min() : 0;
+    std::int64_t n = saturates ? std::numeric_limits<std::int32_t>::max() : is_signed ? std::numeric_limits<std::int32_t>::min() : 0;
     if (v < 0x1p31f) {
       const RoundedInteger r = to_integer(static_cast<double>(v), Rounding::half_even);
       if (r.lost == Lost::half) events |= event::tie;
       n = r.value;
     } else {
       events |= event::saturated;
-      if (saturates) return zo == 0 ? 255 : static_cast<std::int32_t>(wrap32(std::int64_t{std::numeric_limits<std::int32_t>::max()} + zo) & 0xFF);
+      if (saturates && !is_signed) return zo == 0 ? 255 : static_cast<std::int32_t>(wrap32(n + zo) & 0xFF);
     }
     const std::int64_t moved = wrap32(n + zo);
     if (moved < range.min || moved > range.max) events |= event::clamped;
