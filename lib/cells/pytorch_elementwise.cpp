@@ -41,6 +41,7 @@ std::vector<Cell> pytorch_elementwise() {
   const With bound{{"bound", "outside"}}, bound_int64{{"bound", "outside_int64"}}, bound_inside{{"bound", "inside"}};
   std::vector<Cell> cells{
       {{"mul"}, {}, "stages", {"float", "multiply f32(si) * f32(sw) * (1 / f32(so))", "round half_even int_min", "zero_point", "clamp"}, {}},
+      {{"mul"}, {"version==2.13.0", "arm"}, "stages", {"float", "multiply f32(si) * f32(sw) * (1 / f32(so))", "round half_even saturate", "zero_point", "clamp"}, {}},
       {{"cat"}, {}, "dequantize_quantize", {}, {{"rounding", "outside"}, {"equal", "convert"}}},
       {{"cat"}, {"build:debian"}, "dequantize_quantize", {}, {{"rounding", "outside_int64"}, {"equal", "convert"}}},
       {{"cat"}, {"version==2.13.0"}, "dequantize_quantize", {}, {{"rounding", "inside_fused"}, {"equal", "convert"}}},
