@@ -22,6 +22,9 @@ std::vector<Cell> pytorch_images() {
       {{"upsample_bilinear2d"}, {"channels_last", "version==2.13.0"}, "channels_last", {}, with("8", "yes", "inside_fused", "inside")},
       {{"upsample_bilinear2d"}, {"channels_last", "no_avx2"}, "channels_last", {}, with("0", "no", "outside", "outside")},
       {{"upsample_bilinear2d"}, {"channels_last", "no_avx2", "version==2.13.0"}, "channels_last", {}, with("0", "no", "inside", "inside")},
+      // Scalar code, whatever lies innermost, compiled to fused steps.
+      {{"upsample_bilinear2d"}, {"arm", "version==2.13.0"}, "channels_last", {}, {{"width", "0"}, {"fused", "yes"}, {"tail", "inside"}, {"same_size", "copied"}}},
+      {{"upsample_bilinear2d"}, {"arm", "channels_last", "version==2.13.0"}, "channels_last", {}, {{"width", "0"}, {"fused", "yes"}, {"tail", "inside"}}},
   });
 }
 
