@@ -4,13 +4,15 @@
 //   inv   = f32(1.0 / sqrt(f32(running_var + f32(eps))))                       the division in float64
 //   alpha = f32(f64(f32(inv * weight)) * (sx / sy))                            the scales in float64
 //   beta  = f32(f64(f32(bias - f32(f32(running_mean * inv) * weight))) / sy)
-//   fused        clamp(rne(fma(alpha, x - zx, beta)) + zy)
+//   fused        v = fma(alpha, x - zx, beta): clamp(rne(v) + zy); with "inside" = W, channels up to the last C % W:
+//                clamp(rne(f32(v + zy))), as ARM's vectors of 16
 //   separate     v = f32(f32(alpha * (x - zx)) + beta); channels up to the last C % 8: clamp(rne(f32(v + zy)));
 //                the others: clamp(rne(v) + zy)
 //
 //   aten/src/ATen/native/quantized/cpu/Normalization.cpp                compute_fused_params
 //   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   q_batch_norm_kernel
 #include <algorithm>
+#include <charconv>
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
@@ -61,8 +63,11 @@ Result run(const Layer& layer, const Cell& cell) {
   const Range range = activated_range(layer, out);
   const std::int64_t zx = x.q.integer_zero_point(), zy = out.q.integer_zero_point();
   const std::int64_t inner = x.dim(1) ? x.size() / std::max<std::int64_t>(x.dim(0) * x.dim(1), 1) : 1;
-  const std::size_t body_end = channels.size() / 8 * 8;
   const bool one_rounding = cell.rule != "separate";
+  std::size_t width = 0;
+  const std::string inside = cell.get("inside", one_rounding ? "0" : "8");
+  std::from_chars(inside.data(), inside.data() + inside.size(), width);
+  const std::size_t body_end = width ? channels.size() / width * width : 0;
   const auto q = x.i32();
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
@@ -70,7 +75,7 @@ Result run(const Layer& layer, const Cell& cell) {
     const std::size_t c = i / static_cast<std::size_t>(inner) % channels.size();
     const float d = static_cast<float>(q[i] - zx), product = channels[c].alpha * d;
     const float v = one_rounding ? fused(channels[c].alpha, d, channels[c].beta) : product + channels[c].beta;
-    const bool zero_point_inside = !one_rounding && c < body_end;
+    const bool zero_point_inside = c < body_end;
     y.q[i] = static_cast<std::int32_t>(std::clamp(quantize_value(zero_point_inside ? QuantizeRule::inside_fused : QuantizeRule::outside, v, 1.0, static_cast<double>(zy), stored_range(out), y.events[i]), range.min, range.max));
     if (y.q[i] == range.min && range.min > stored_range(out).min) y.events[i] |= event::clamped;
   }
