@@ -212,6 +212,11 @@ std::vector<std::int64_t> sums(const Layer& layer, const Cell& cell, const Geome
     Segment all;
     const std::string order = cell.get("pair_order");
     if (order == "nine_taps") all = {0, 2, 1, 3, 4, 6, 5, 7};
+    else if (order == "columns_first") {
+      for (std::int64_t v = 0; v < g.kernel[2]; ++v)
+        for (std::int64_t k = 0; k < T * C; ++k)
+          if (k / C % g.kernel[2] == v) all.push_back(static_cast<std::int32_t>(k));
+    }
     else if (order.starts_with("eights")) {
       const std::int64_t run = order == "eights_of_tap" ? C : T * C;
       for (std::int64_t k = 0; k < T * C; ++k)

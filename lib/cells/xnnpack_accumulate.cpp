@@ -18,12 +18,16 @@ std::vector<Cell> xnnpack_accumulate() {
   const std::vector<std::string> layers{"linear", "conv", "conv_transpose"};
   const std::vector<std::string> fp32{"bias bias", "float", "multiply " + scale, "range", "round half_even int_min", "zero_point", "clamp"};
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}, {"bound", "half_even_with_zero_point"}};
+  // On ARM int8 depthwise kernels add two taps' products in 16 bits (neon mla8), which wrap where all four codes are -128.
+  auto wraps = exact;
+  wraps["pairs"] = "int16", wraps["pair_order"] = "columns_first", wraps["pair_outside"] = "zero_point", wraps["pair_beyond"] = "wrap";
   const auto fixed = [&](const std::string& rule) { return std::vector<std::string>{"bias bias", "fixed " + rule + " " + scale, "zero_point", "clamp"}; };
   return {
       {layers, {}, "accumulate", fp32, exact},
       {layers, {"arm", "x:uint8"}, "accumulate", fixed("rndnu"), exact},
       {layers, {"isa:neon", "x:uint8"}, "accumulate", fixed("rndnu16"), exact},
       {{"conv"}, {"isa:neon", "x:uint8", "grouped", "one_by_one", "taps_to_25"}, "accumulate", fixed("rndnu"), exact},
+      {{"conv"}, {"arm", "x:int8", "weight:int8", "grouped", "one_by_one", "taps_to_25"}, "accumulate", fp32, wraps},
       {{"requantize"}, {}, "stages", {"fixed q8 f32(si) / f32(so)", "zero_point", "clamp"}, {}},
   };
 }

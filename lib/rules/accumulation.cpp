@@ -194,6 +194,11 @@ std::vector<Segment> pair_segments(const Layer& layer, const Cell& cell, const G
     apart(0, 8, 2);
   } else if (order == "eights" || order == "eights_channels_first") {
     apart(0, T * C, 8);
+  } else if (order == "columns_first") {  // taps down a column of the window, then the next column; channel fastest
+    const std::int64_t kw = g.kernel[2];
+    for (std::int64_t v = 0; v < kw; ++v)
+      for (std::int64_t t = v; t < T; t += kw)
+        for (std::int64_t c = 0; c < C; ++c) all.push_back(static_cast<std::int32_t>(t * C + c));
   } else if (order == "eights_of_tap") {
     for (std::int64_t t = 0; t < T; ++t) apart(t * C, (t + 1) * C, 8);
   } else {

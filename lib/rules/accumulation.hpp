@@ -36,7 +36,7 @@ struct Accumulated {
 ///   pairs         none, int16: consecutive products share a 16-bit register
 ///   pair_order    flat (taps ascending, channel fastest), channels_first, onednn (lib/rules/onednn_pairs.hpp), nine_taps (of four taps
 ///                 the first with the third), eights (of sixteen terms the first with the ninth), eights_channels_first,
-///                 eights_of_tap (of sixteen channels of a tap)
+///                 eights_of_tap (of sixteen channels of a tap), columns_first (taps down the columns of a window)
 ///   pair_outside  zero_point, zero: what a tap outside the input holds
 ///   tail_rule     a rule of "fixed", by which elements of the output, channels last, are rounded that no whole vector holds
 ///   vector        how many elements a vector holds; with tail_rule
