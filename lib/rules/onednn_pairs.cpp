@@ -53,14 +53,13 @@ bool trans_fits(const Shape3& c, Plan kind, bool trans, i64 batch, bool x_zero_p
   const auto end = [](i64 p, i64 o, i64 i, i64 s, i64 ek) { return (o - 1) * s + ek - (i + p); };
   const i64 bk = end(fp, od, id, sd, ekd), bp = end(tp, oh, ih, sh, ekh), rp = end(lp, ow, iw, sw, ekw);
   const auto extent = [&](i64 most, i64 o, i64 k, i64 s, i64 ek) { return std::min(most, end(0, o, 0, std::min(k, s), ek)); };
-  const i64 oh_block = whi || oh == 0 ? 1 : oh, rd = whi ? kw * kh : kw, koef = whi ? 1 : kh;
+  const i64 oh_block = whi ? 1 : oh, rd = whi ? kw * kh : kw, koef = whi ? 1 : kh;
   const i64 ds = extent(id + fp + bk, 1, kd, sd, ekd) + std::max<i64>(0, fp) + std::max<i64>(0, bk);
   i64 hs = extent(ih + tp + bp, oh_block, kh, sh, ekh) + std::max<i64>(0, tp) + std::max<i64>(0, bp);
   const i64 iwp = iw + lp + rp;
   const i64 icb = trans && c.Cg <= 64 ? round_up(c.Cg, 4) : trans ? round_up(c.Cg, 64) : 1;
   const i64 lda = icb * (whi ? kh : 1) * sw * (ow == 1 ? ekw : 1);
-  const bool sized = oh > 0 && ow > 0;  // not where another runtime pads one side alone
-  if (sized && kd > fp && kd > bk && kh > tp && kh > bp && kw > rp && kw > lp && iwp < 10800 && sh == 1 && (ow == 1 || ekw <= sw)) {
+  if (kd > fp && kd > bk && kh > tp && kh > bp && kw > rp && kw > lp && iwp < 10800 && sh == 1 && (ow == 1 || ekw <= sw)) {
     const i64 sp = ow * oh_block;
     i64 osk = ow == 1 ? 0 : (ekw - 1) / sw * (whi ? 1 : sh);
     if (!whi) osk += (sh - 1) * ow;
