@@ -10,7 +10,7 @@ std::vector<Cell> pytorch_norms() {
   std::vector<Cell> c{
       {{"batch_norm"}, {}, "fused", {}, {}},
       {{"batch_norm"}, {"no_avx2"}, "separate", {}, {}},
-      {{"batch_norm"}, {"arm", "version==2.13.0"}, "fused", {}, {{"inside", "16"}}},
+      {{"batch_norm"}, {"arm", "version==2.13.0"}, "fused", {}, {{"vector", "16"}}},
   };
   const auto add = [&](const std::vector<std::string>& ops, std::vector<std::string> when, const char* rule) {
     const auto put = [&](const char* condition, const std::map<std::string, std::string>& parameters) {

@@ -4,20 +4,20 @@
 //   inv   = f32(1.0 / sqrt(f32(running_var + f32(eps))))                       the division in float64
 //   alpha = f32(f64(f32(inv * weight)) * (sx / sy))                            the scales in float64
 //   beta  = f32(f64(f32(bias - f32(f32(running_mean * inv) * weight))) / sy)
-//   fused        v = fma(alpha, x - zx, beta): clamp(rne(v) + zy); with "inside" = W, channels up to the last C % W:
-//                clamp(rne(f32(v + zy))), as ARM's vectors of 16
+//   fused        v = fma(alpha, x - zx, beta): clamp(rne(v) + zy); with "vector" = W, channels up to the last C % W:
+//                clamp(rne(f32(v + zy))), as ARM's vectors of 16 do
 //   separate     v = f32(f32(alpha * (x - zx)) + beta); channels up to the last C % 8: clamp(rne(f32(v + zy)));
 //                the others: clamp(rne(v) + zy)
 //
 //   aten/src/ATen/native/quantized/cpu/Normalization.cpp                compute_fused_params
 //   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   q_batch_norm_kernel
 #include <algorithm>
-#include <charconv>
 
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
 #include "lib/rules/pointwise.hpp"
 #include "lib/rules/quantize_value.hpp"
+#include "lib/rules/vector_width.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -64,10 +64,8 @@ Result run(const Layer& layer, const Cell& cell) {
   const std::int64_t zx = x.q.integer_zero_point(), zy = out.q.integer_zero_point();
   const std::int64_t inner = x.dim(1) ? x.size() / std::max<std::int64_t>(x.dim(0) * x.dim(1), 1) : 1;
   const bool one_rounding = cell.rule != "separate";
-  std::size_t width = 0;
-  const std::string inside = cell.get("inside", one_rounding ? "0" : "8");
-  std::from_chars(inside.data(), inside.data() + inside.size(), width);
-  const std::size_t body_end = width ? channels.size() / width * width : 0;
+  const auto all = static_cast<std::int64_t>(channels.size()), width = vector_width(layer, cell, one_rounding ? all + 1 : 8);
+  const auto body_end = static_cast<std::size_t>(all - all % width);
   const auto q = x.i32();
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
