@@ -48,7 +48,8 @@ std::vector<Cell> tflite_builtin_elementwise() {
       {{"sigmoid", "tanh"}, {"x:int16", "x_4096ths"}, "gemmlowp16", {}, {}},
       {{"tanh"}, {"x:int16", "x_2048ths"}, "gemmlowp16", {}, {}},
       {{"softmax"}, {"!x:int16"}, "float_table", {}, {}},
-      {{"softmax"}, {"!x:int16", "arm"}, "unsupported", {}, {}},  // another table there, not measured
+      {{"softmax"}, {"!x:int16", "arm"}, "uint16_table", {}, {}},
+      {{"hardswish"}, {"arm"}, "gemmlowp16", {}, {{"vector", "8"}}},
   };
 }
 

@@ -10,6 +10,7 @@
 #include "lib/rules/gemmlowp.hpp"
 #include "lib/rules/limits.hpp"
 #include "lib/rules/pointwise.hpp"
+#include "lib/rules/vector_width.hpp"
 
 namespace lastbit::ops {
 namespace {
@@ -31,7 +32,9 @@ Multiplier16 multiplier16(float real) {
 }
 
 // "gemmlowp16" TFLite: v = (q - zi) * 128; p = v * (si / 128 / so) without its last shift; r = v rescaled so that 3 is 2^15,
-// saturated, moved to [0, 1]; y = halved(r * p cut toward zero) + zo   (reference/hard_swish.h)
+// saturated, moved to [0, 1]; y = halved(r * p cut toward zero) + zo, which wraps at 16 bits   (reference/hard_swish.h)
+// with "vector": what fills whole vectors of so many elements, counted through the tensor, floors r * p and halves half up where
+// the rest cuts and halves half away: NEON's vqdmulh and vrshl   (optimized_ops.h, HardSwish)
 Result run(const Layer& layer, const Cell& cell) {
   if (cell.rule != "gemmlowp16") return run_activation(layer, cell, hardswish_of);
   const Tensor &x = layer.in("x"), &out = layer.out();
@@ -41,17 +44,21 @@ Result run(const Layer& layer, const Cell& cell) {
   if (output.exponent > 0 || output.exponent < -31) throw Error(layer.place, "found an output scale below 1/128 of the input's, expected a larger one");
   const std::int64_t zo = out.q.integer_zero_point();
   const Range range = stored_range(out);
-  return map_values(x, out.shape, [&](std::int64_t q) {
+  const std::int64_t vector = vector_width(layer, cell, 0), whole = vector > 0 ? x.size() - x.size() % vector : 0;
+  std::vector<char> body(whole > 0 ? static_cast<std::size_t>(x.size()) : 0);
+  std::fill_n(body.begin(), static_cast<std::size_t>(whole), char{1});
+  return map_values(x, out.shape, body, [&](std::int64_t q, bool in_vector) {
     Mapped m;
+    const auto down = [&](std::int64_t a, int exponent) { return in_vector ? static_cast<std::int64_t>(shift_right(a, -exponent, Rounding::half_up).value) : gemmlowp::multiply_by_power_of_two(a, exponent, 16); };
     const std::int64_t v = wrap((q - x.q.integer_zero_point()) * 128, 16), p = gemmlowp::multiply(v, output.m, 16);
     std::int64_t r = v;
     const auto shifted = [](std::int64_t a, int n) { return saturate(Wide{a} << std::min(n, 40), 16); };
     if (reluish.exponent > 0) r = shifted(r, reluish.exponent - 1);
     r = gemmlowp::multiply(r, reluish.m, 16);
     if (reluish.exponent > 0) r = shifted(r, 1);
-    if (reluish.exponent < 0) r = gemmlowp::multiply_by_power_of_two(r, reluish.exponent, 16);
+    if (reluish.exponent < 0) r = down(r, reluish.exponent);
     r = (r + 32768) >> 1;
-    const std::int64_t y = gemmlowp::multiply_by_power_of_two(r * p / 32768, output.exponent, 16) + zo;
+    const std::int64_t y = wrap(down(in_vector ? r * p >> 15 : r * p / 32768, output.exponent) + zo, 16);
     if (y < range.min || y > range.max) m.events |= event::clamped;
     m.q = static_cast<std::int32_t>(std::clamp(y, range.min, range.max));
     return m;

@@ -275,6 +275,45 @@ Result run_float_table(const Layer& layer) {
   return r;
 }
 
+/// TFLite optimized on ARM, 8 bits: t[k] = min(65535, floor(f32(exp(f32(f32(si * beta) * -k))) * 65535 + 1/2)), k = max - q, the
+/// product in float32, the sum with 1/2 in float64; S = sum of t in int32; y = t times the fixed-point multiplier of
+/// f32(1 / f32(f32(S) * so)), halved twice, + zo. NEON looks the table up in two halves of a byte (uint16), which changes nothing,
+/// and rounds half up where its tail rounds half away: t is not negative.   optimized_ops.h, SoftmaxInt8LUT
+Result run_uint16_table(const Layer& layer) {
+  const Tensor &x = layer.in("x"), &out = layer.out();
+  const auto q = x.i32();
+  const float step = static_cast<float>(x.q.scale_of(0)) * beta_of(layer), so = static_cast<float>(out.q.scale_of(0));
+  std::array<std::int64_t, 256> table{};
+  for (int k = 0; k < 256; ++k) {
+    const float power = step * static_cast<float>(-k), e = static_cast<float>(std::exp(static_cast<double>(power))), scaled = e * 65535.0f;
+    table[static_cast<std::size_t>(k)] = std::min<std::int64_t>(65535, to_integer(static_cast<double>(scaled) + 0.5, Rounding::to_zero).value);
+  }
+  const Range range = stored_range(out);
+  const std::int64_t zo = out.q.integer_zero_point();
+  Result r;
+  Computed& y = r.outputs["y"] = quantized_output(out.shape);
+  each_row(x, axis(layer), [&](const Row& row) {
+    std::int32_t top = q[row.at(0)];
+    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(top - q[row.at(k)])]; };
+    std::int64_t sum = 0;
+    for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
+    if (sum > std::numeric_limits<std::int32_t>::max()) throw Error(layer.place, "found a row of " + std::to_string(row.length) + " elements whose exponentials do not fit int32, expected a shorter one");
+    const float scaled = static_cast<float>(sum) * so, inverse_sum = 1.0f / scaled;
+    const FixedMultiplier by = quantize_multiplier(static_cast<double>(inverse_sum));
+    for (std::size_t k = 0; k < row.length; ++k) {
+      const std::size_t i = row.at(k);
+      bool tie = false, wrapped = false;
+      const std::int64_t v = multiply_fixed(FixedRule::double_away, t(k), by, tie, wrapped) + zo;
+      if (tie) y.events[i] |= event::tie;
+      if (wrapped) y.events[i] |= event::wrapped;
+      if (v < range.min || v > range.max) y.events[i] |= event::clamped;
+      y.q[i] = static_cast<std::int32_t>(std::clamp(v, range.min, range.max));
+    }
+  });
+  return r;
+}
+
 /// TFLite, int16: d = (q - max) rescaled so that -10 is -65535; e^d and 1 / (1 + x) from tables of 513 entries; one half-up shift.
 Result run_int16(const Layer& layer) {
   const Tensor &x = layer.in("x"), &out = layer.out();
@@ -310,8 +349,9 @@ Result run_int16(const Layer& layer) {
 
 Result run(const Layer& layer, const Cell& cell) {
   const int bits = info(layer.in("x").dtype).bits;
-  if (cell.rule == "gemmlowp" || cell.rule == "float_table" || cell.rule == "int16") {
+  if (cell.rule == "gemmlowp" || cell.rule == "float_table" || cell.rule == "uint16_table" || cell.rule == "int16") {
     if (bits != (cell.rule == "int16" ? 16 : 8)) throw Error(layer.place, "found " + std::string(name(layer.in("x").dtype)) + ", expected " + (cell.rule == "int16" ? "16" : "8") + " bits for the rule " + cell.rule);
+    if (cell.rule == "uint16_table") return run_uint16_table(layer);
     return cell.rule == "gemmlowp" ? run_gemmlowp(layer) : cell.rule == "int16" ? run_int16(layer) : run_float_table(layer);
   }
   if (cell.rule == "mlas") {
@@ -387,7 +427,7 @@ Operator softmax() {
           .inputs = {{"x", "uint8, int8, int16"}},
           .outputs = {{"y", "like x"}},
           .attributes = {{"dim", "integer, -1 when absent"}, {"beta", "number > 0, 1 when absent"}},
-          .rules = {"float", "qnnpack", "mlas", "gemmlowp", "float_table", "int16"},
+          .rules = {"float", "qnnpack", "mlas", "gemmlowp", "float_table", "uint16_table", "int16"},
           .check = check,
           .run = run,
           .real = real,
