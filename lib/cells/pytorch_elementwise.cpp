@@ -6,6 +6,7 @@
 // in 2.13.0 the zero point inside, fused.
 //
 //   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   qadd_kernel, qmul_kernel, qcat_nhwc_kernel, ...
+//   aten/src/ATen/native/quantized/cpu/BinaryOps.cpp                    acl_qadd
 //   aten/src/ATen/native/cpu/Loops.h                                    vectorized_loop
 //   aten/src/ATen/cpu/vec/vec256/vec256_qint.h                          dequantize (fmadd), QuantizeAvx2
 #include "lib/cells/cells.hpp"
@@ -53,6 +54,8 @@ std::vector<Cell> pytorch_elementwise() {
       {{"limits"}, {"version==2.13.0"}, "clamp", {}, bound_inside},
   };
   kernel(cells, {"add"}, {}, "aten", "64", "f32");
+  // On Arm Compute Library takes two tensors of one shape; QNNPACK's uint8 is asked for before it.
+  cells.push_back({{"add"}, {"version==2.13.0", "arm", "alike", "!activation:relu"}, "acl", {}, {}});
   kernel(cells, {"cat"}, {"cat_nhwc"}, "aten_nhwc", "8", "f64");
   kernel(cells, {"leaky_relu"}, {}, "aten", "64", "f32");
   kernel(cells, {"hardsigmoid", "threshold", "prelu", "add_scalar"}, {}, "aten", "64", "f32");

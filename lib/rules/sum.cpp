@@ -15,7 +15,7 @@
 
 namespace lastbit {
 
-const std::vector<std::string> sum_rules{"aten", "fixed22_away", "fixed21_up", "mlas", "gemmlowp"};
+const std::vector<std::string> sum_rules{"aten", "fixed22_away", "fixed21_up", "mlas", "gemmlowp", "acl"};
 
 namespace {
 
@@ -134,6 +134,40 @@ Result run_mlas(const Layer& layer, const Cell& cell, const Operands& o, int sig
   });
 }
 
+/// Arm Compute Library. ra = sa/so, rb = sb/so, F = fma(-rb, zb, fma(-ra, za, zo)). Ratios of at most 15 whose sum fits 21 bits are
+/// fixed point of 11: s = a * M(ra) + b * M(rb) + M(F), M(r) = round(2048 r), half away; 3 bits go, half up, what is
+/// left saturates at 16 bits (of uint8 unsigned ones), and 8 more go, half up. Else, in vectors of 16, v = (F + a*ra) + b*rb, every product
+/// rounded, to nearest even; in the rest v = fma(a, ra, b*rb) + F, half away, through int32.
+Result run_acl(const Operands& o) {
+  const float ra = o.sa / o.so, rb = o.sb / o.so;
+  const float F = fused(-rb, static_cast<float>(o.zb), fused(-ra, static_cast<float>(o.za), static_cast<float>(o.zo)));
+  const bool is_unsigned = info(o.y.dtype).min == 0;
+  const auto magnitude = (ra + rb) * 256.0f + std::fabs(F);
+  if (ra <= 15 && rb <= 15 && magnitude <= 1048575.0f) {
+    const auto fixed = [](float r) { return to_integer(static_cast<double>(r * 2048.0f), Rounding::half_away).value; };
+    const std::int64_t ma = fixed(ra), mb = fixed(rb), offset = fixed(F);
+    return each(o, {}, [&](bool, std::int64_t a, std::int64_t b, Events& events) {
+      const auto first = static_cast<std::int64_t>(shift_right(a * ma + b * mb + offset, 3, Rounding::half_up).value);
+      const Rounded r = shift_right(is_unsigned ? std::clamp<std::int64_t>(first, 0, 65535) : saturate(first, 16), 8, Rounding::half_up);
+      if (r.lost == Lost::half) events |= event::tie;
+      return clamped(static_cast<std::int64_t>(r.value), o.range, events);
+    });
+  }
+  const auto strides = memory_strides(o.y.shape, o.a.memory_layout);
+  return each(o, vector_body(o.y.shape, {strides, strides, strides}, 16), [&](bool in_vector, std::int64_t a, std::int64_t b, Events& events) {
+    const auto x = static_cast<float>(a), w = static_cast<float>(b);
+    const float wb = w * rb, xa = x * ra, from_offset = F + xa, both = fused(x, ra, wb), v = in_vector ? from_offset + wb : both + F;
+    if (std::isnan(v)) return clamped(0, o.range, events);
+    if (!(std::fabs(v) < 0x1p61f)) {
+      events |= event::saturated;
+      return clamped(in_vector ? (v < 0 ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max()) : v >= 0x1p63f ? -1 : 0, o.range, events);
+    }
+    const RoundedInteger r = to_integer(static_cast<double>(v), in_vector ? Rounding::half_even : Rounding::half_away);
+    if (r.lost == Lost::half) events |= event::tie;
+    return clamped(in_vector ? r.value : wrap32(r.value), o.range, events);
+  });
+}
+
 /// A number out of a cell.
 int number(const Cell& cell, const std::string& key, const std::string& fallback) {
   int n = 0;
@@ -191,6 +225,7 @@ Result run_sum(const Layer& layer, const Cell& cell, int sign) {
   if (cell.rule == "fixed21_up") return run_fixed(layer, o, 21, Rounding::half_up, sign);
   if (cell.rule == "mlas") return run_mlas(layer, cell, o, sign);
   if (cell.rule == "gemmlowp") return run_gemmlowp(cell, o, sign);
+  if (cell.rule == "acl") return run_acl(o);
   return run_aten(layer, cell, o, sign);
 }
 
@@ -238,6 +273,7 @@ double near_doubt(const Layer& layer, const Cell& cell) {
 void facts_of_sum(const Layer& layer, std::set<std::string>& f) {
   const Tensor &a = layer.in("a"), &b = layer.in("b"), &y = layer.out();
   if (a.shape != b.shape) f.insert("broadcast");
+  if (a.shape == b.shape && !a.shape.empty()) f.insert("alike");
   const auto ratio = [&](const Tensor& t) { return static_cast<float>(t.q.scale_of(0)) / static_cast<float>(y.q.scale_of(0)); };
   const auto fits = [](float r) { return r >= 0x1p-14f && r < 0x1p8f; };
   if (a.q.quantized() && b.q.quantized() && y.q.quantized() && fits(ratio(a)) && fits(ratio(b))) f.insert("fixed22");

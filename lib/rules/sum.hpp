@@ -7,6 +7,7 @@
 //   mlas           v = f32 of a*A + b*B + (zo - za*A - zb*B); zero point inside the rounding. with "order": fma, plain
 //   gemmlowp       both shifted left by "left" bits, each scaled to twice the larger scale, summed, scaled back (TFLite);
 //                  with "fixed": double_away, single; "vectors" and "inputs": whole vectors of a span do it otherwise
+//   acl            Arm Compute Library's fixed point of 11 bits, or floats where that does not fit
 #pragma once
 #include "lib/layer/operator.hpp"
 
@@ -17,7 +18,7 @@ void check_sum(const Layer&);
 Result run_sum(const Layer&, const Cell&, int sign);
 Real real_sum(const Layer&, int sign);
 /// "broadcast": a and b have different shapes; "scalar:a", "scalar:b": one element stands for a whole span; "fixed22": both
-/// multipliers lie in [2^-14, 2^8).
+/// multipliers lie in [2^-14, 2^8); "alike": both have one shape, of one axis or more.
 void facts_of_sum(const Layer&, std::set<std::string>&);
 extern const std::vector<std::string> sum_rules;
 
