@@ -21,7 +21,7 @@ std::vector<Cell> pytorch_common() {
       {{"quantize"}, {"version==2.13.0"}, "quantize", {}, rounding("inside_fused")},
       {{"quantize"}, {"version==2.13.0", "y_per_channel"}, "quantize", {}, rounding("inside")},
       {{"quantize"}, {"version==2.13.0", "y:int32"}, "quantize", {}, rounding("inside")},
-      {{"quantize"}, {"version==2.13.0", "y_per_channel", "arm", "y:uint8"}, "quantize", {}, rounding("outside")},  // vcvtnq, vqaddq
+      {{"quantize"}, {"version==2.13.0", "y_per_channel", "arm", "y:uint8"}, "quantize", {}, {{"rounding", "outside"}, {"runs", "eights"}, {"tail", "outside_wrap"}}},  // vcvtnq, vqaddq; quantize_val_arm
       {{"quantize"}, {"y:uint4"}, "quantize", {}, rounding("outside_int64")},
       {{"quantize"}, {"y:uint2"}, "quantize", {}, rounding("outside_int64")},
       {{"quantize"}, {"y_float_zero_point"}, "quantize", {}, rounding("inside_wrap")},

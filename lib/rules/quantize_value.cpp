@@ -11,8 +11,8 @@
 namespace lastbit {
 namespace {
 
-constexpr std::array<std::string_view, 14> names{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "divide_away", "inverse_away", "divide_away_f64",
-                                                 "reciprocal_f64", "inside_f64", "multiply_away", "inside_nan_zero"};
+constexpr std::array<std::string_view, 15> names{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "divide_away", "inverse_away", "divide_away_f64",
+                                                 "reciprocal_f64", "inside_f64", "multiply_away", "inside_nan_zero", "outside_wrap"};
 
 std::int64_t clamp_to(std::int64_t v, Range r, Events& events) {
   if (v < r.min || v > r.max) events |= event::clamped;
@@ -87,6 +87,10 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
       const float v = x * inv;
       if (v != v) return clamp_to(z, range, events);
       return clamp_to(nearest(v, events) + z, range, events);
+    }
+    case QuantizeRule::outside_wrap: {
+      const float v = x * inv;
+      return clamp_to(wrap32(static_cast<std::int64_t>(saturate(v != v ? 0 : nearest(v, events), 32)) + z), range, events);
     }
     case QuantizeRule::outside_int64: {
       const float v = x * inv;
