@@ -40,6 +40,7 @@ std::vector<Cell> onnxruntime_quantize() {
   append(cells, {
       {{"linear_weight_only"}, {}, "float", {}, {}},  // MatMulNBits, sqnbitgemm*.cpp
       {{"linear_weight_only"}, {"accuracy_level:4", "!no_avx2", "!float_blocks", "!float_zero_point"}, "int8_blocks", {}, {}},
+      {{"linear_weight_only"}, {"isa:neon"}, "float", {}, {}},  // MLAS's int8 kernels ask for dot products (sqnbitgemm_kernel_neon.cpp)
       {{"linear_dynamic"}, {}, "accumulate", separate, exact},
       {{"linear_dynamic"}, {"u8s8_saturates", "weight:int8"}, "accumulate", separate, pairs},
       {{"linear_dynamic"}, {"arm", "bias"}, "accumulate", fused, exact},
