@@ -41,6 +41,12 @@ struct Row {
   std::size_t at(std::size_t k) const { return first + k * step; }
 };
 
+std::int32_t largest(const std::vector<std::int32_t>& q, const Row& row) {
+  std::int32_t top = q[row.at(0)];
+  for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+  return top;
+}
+
 template <class F>
 void each_row(const Tensor& x, std::size_t dim, F f) {
   const auto length = static_cast<std::size_t>(x.shape[dim]);
@@ -100,8 +106,7 @@ Result run_float(const Layer& layer, const Cell& cell) {
   };
   each_row(x, axis(layer), [&](const Row& row) {
     e.assign(row.length, 0);
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     double sum = 0;
     for (std::size_t k = 0; k < row.length; ++k) {
       e[k] = term(q[row.at(k)], top);
@@ -141,8 +146,7 @@ Result run_qnnpack(const Layer& layer) {
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   each_row(x, dim, [&](const Row& row) {
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(q[row.at(k)] - top + 255)]; };
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
@@ -185,8 +189,7 @@ Result run_mlas(const Layer& layer, const Cell& cell) {
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   each_row(x, dim, [&](const Row& row) {
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(q[row.at(k)] - top + 255)]; };
     float sum = 0;
     for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
@@ -222,8 +225,7 @@ Result run_gemmlowp(const Layer& layer) {
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   std::vector<std::int64_t> e;
   each_row(x, axis(layer), [&](const Row& row) {
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     e.assign(row.length, -1);
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < row.length; ++k) {
@@ -243,24 +245,30 @@ Result run_gemmlowp(const Layer& layer) {
   return r;
 }
 
+/// f32(exp(f32(-(si * beta) * k))) of every distance k below a row's largest byte.
+std::array<float, 256> exponentials(const Layer& layer) {
+  const float step = static_cast<float>(layer.in("x").q.scale_of(0)) * beta_of(layer);
+  std::array<float, 256> e{};
+  for (int k = 0; k < 256; ++k) {
+    const float power = step * static_cast<float>(-k);
+    e[static_cast<std::size_t>(k)] = static_cast<float>(std::exp(static_cast<double>(power)));
+  }
+  return e;
+}
+
 /// TFLite optimized, 8 bits: t[k] = f32(exp(f32(-si * beta) * k)), k = max - q; y = t * f32(1 / f32(sum * so)), rounded half away
 /// (uint8: cut after adding 1/2) + zo.
 Result run_float_table(const Layer& layer) {
   const Tensor &x = layer.in("x"), &out = layer.out();
   const auto q = x.i32();
-  const float step = -static_cast<float>(x.q.scale_of(0)) * beta_of(layer), so = static_cast<float>(out.q.scale_of(0));
-  std::array<float, 256> table{};
-  for (int k = 0; k < 256; ++k) {
-    const float power = step * static_cast<float>(k);
-    table[static_cast<std::size_t>(k)] = static_cast<float>(std::exp(static_cast<double>(power)));
-  }
+  const float so = static_cast<float>(out.q.scale_of(0));
+  const auto table = exponentials(layer);
   const Range range = stored_range(out);
   const std::int64_t zo = out.q.integer_zero_point();
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   each_row(x, axis(layer), [&](const Row& row) {
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(top - q[row.at(k)])]; };
     float sum = 0;
     for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
@@ -282,19 +290,18 @@ Result run_float_table(const Layer& layer) {
 Result run_uint16_table(const Layer& layer) {
   const Tensor &x = layer.in("x"), &out = layer.out();
   const auto q = x.i32();
-  const float step = static_cast<float>(x.q.scale_of(0)) * beta_of(layer), so = static_cast<float>(out.q.scale_of(0));
+  const float so = static_cast<float>(out.q.scale_of(0));
   std::array<std::int64_t, 256> table{};
-  for (int k = 0; k < 256; ++k) {
-    const float power = step * static_cast<float>(-k), e = static_cast<float>(std::exp(static_cast<double>(power))), scaled = e * 65535.0f;
-    table[static_cast<std::size_t>(k)] = std::min<std::int64_t>(65535, to_integer(static_cast<double>(scaled) + 0.5, Rounding::to_zero).value);
-  }
+  std::ranges::transform(exponentials(layer), table.begin(), [](float e) {
+    const float scaled = e * 65535.0f;
+    return std::min<std::int64_t>(65535, to_integer(static_cast<double>(scaled) + 0.5, Rounding::to_zero).value);
+  });
   const Range range = stored_range(out);
   const std::int64_t zo = out.q.integer_zero_point();
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   each_row(x, axis(layer), [&](const Row& row) {
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     const auto t = [&](std::size_t k) { return table[static_cast<std::size_t>(top - q[row.at(k)])]; };
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < row.length; ++k) sum += t(k);
@@ -325,8 +332,7 @@ Result run_int16(const Layer& layer) {
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
   std::vector<std::int32_t> e;
   each_row(x, axis(layer), [&](const Row& row) {
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     e.assign(row.length, 0);
     std::int64_t sum = 0;
     bool tie = false, wrapped = false;
@@ -372,8 +378,7 @@ std::vector<T> quotients(const Tensor& x, std::size_t dim, T scale) {
   std::vector<T> e(q.size());
   const OfDifference<T> exponential(x, [&](std::int64_t d) { return exp(T(static_cast<std::int32_t>(d)) * scale); });
   each_row(x, dim, [&](const Row& row) {
-    std::int32_t top = q[row.at(0)];
-    for (std::size_t k = 1; k < row.length; ++k) top = std::max(top, q[row.at(k)]);
+    const std::int32_t top = largest(q, row);
     T sum = T(0);
     for (std::size_t k = 0; k < row.length; ++k) sum = sum + (e[row.at(k)] = exponential(q[row.at(k)] - top));
     for (std::size_t k = 0; k < row.length; ++k) e[row.at(k)] = e[row.at(k)] / sum;
