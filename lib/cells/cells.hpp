@@ -1,6 +1,5 @@
 // cells.hpp: parts of tables that several profiles share, one file a family of operators.
 #pragma once
-#include <algorithm>
 #include <iterator>
 
 #include "lib/profile/profile.hpp"
@@ -9,26 +8,12 @@ namespace lastbit::cells {
 
 inline void append(std::vector<Cell>& to, std::vector<Cell> cells) { to.insert(to.end(), std::make_move_iterator(cells.begin()), std::make_move_iterator(cells.end())); }
 
-/// 2.13.0's quantize_val as compiled for ARM: x * inv + zp is one step, and NaN gives 0. A copy of every cell that has it.
-inline std::vector<Cell> fused_on_arm(std::vector<Cell> cells) {
-  std::vector<Cell> all;
-  for (Cell& c : cells) {
-    Cell arm = c;
-    bool differs = false;
-    const bool its_version = std::find(c.when.begin(), c.when.end(), "version==2.13.0") != c.when.end();
-    for (const char* key : {"tail", "bound", "rounding"})
-      if (its_version && c.get(key) == "inside") arm.with[key] = "inside_nan_zero", differs = true;
-    all.push_back(std::move(c));
-    arm.when.push_back("arm");
-    if (differs) all.push_back(std::move(arm));
-  }
-  return all;
-}
-
 /// ATen's quantize, dequantize, requantize, and every moved bit. Later cells win.
 std::vector<Cell> pytorch_common();
 /// Behind every cell of FBGEMM's vectors one of its scalar code: the producer's "fbgemm" is "scalar" where the processor has no AVX2.
 std::vector<Cell> with_scalar_fbgemm(const std::vector<Cell>& profile);
+/// Behind every cell of 2.13.0's quantize_val one of what it is compiled to for ARM: x * inv + zp is one step, and NaN gives 0.
+std::vector<Cell> fused_on_arm(const std::vector<Cell>& cells);
 /// ATen's pools, means, standard deviations; and those that QNNPACK computes itself.
 std::vector<Cell> pytorch_windows();
 std::vector<Cell> qnnpack_windows();

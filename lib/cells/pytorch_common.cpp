@@ -44,22 +44,45 @@ std::vector<Cell> pytorch_common() {
       {{"matmul"}, {"version==2.13.0"}, "float_quantize", {}, rounding("inside_fused")},
       {{"move"}, {}, "copy", {}, {}},
   });
-  return fused_on_arm(std::move(cells));
+  return fused_on_arm(cells);
 }
 
-std::vector<Cell> with_scalar_fbgemm(const std::vector<Cell>& profile) {
+namespace {
+
+bool asks_for(const Cell& c, const char* condition) { return std::find(c.when.begin(), c.when.end(), condition) != c.when.end(); }
+
+/// Behind every cell that change(copy) changes the copy, under one condition more.
+template <class Change>
+std::vector<Cell> with_copies(const std::vector<Cell>& cells, const char* condition, Change change) {
   std::vector<Cell> all;
-  for (const Cell& c : profile) {
+  for (const Cell& c : cells) {
     all.push_back(c);
-    Cell scalar = c;
-    bool fused = false;
-    for (auto& [key, value] : scalar.with)
-      if (value == "inside_fused") value = "inside", fused = true;
-    if (!fused || std::find(c.when.begin(), c.when.end(), "arm") != c.when.end()) continue;
-    scalar.when.push_back("fbgemm:scalar");
-    all.push_back(std::move(scalar));
+    Cell copy = c;
+    if (!change(copy)) continue;
+    copy.when.push_back(condition);
+    all.push_back(std::move(copy));
   }
   return all;
+}
+
+}  // namespace
+
+std::vector<Cell> with_scalar_fbgemm(const std::vector<Cell>& profile) {
+  return with_copies(profile, "fbgemm:scalar", [](Cell& c) {
+    bool fused = false;
+    for (auto& [key, value] : c.with)
+      if (value == "inside_fused") value = "inside", fused = true;
+    return fused && !asks_for(c, "arm");
+  });
+}
+
+std::vector<Cell> fused_on_arm(const std::vector<Cell>& cells) {
+  return with_copies(cells, "arm", [](Cell& c) {
+    bool differs = false;
+    for (const char* key : {"tail", "bound", "rounding"})
+      if (c.get(key) == "inside") c.with[key] = "inside_nan_zero", differs = true;
+    return differs && asks_for(c, "version==2.13.0");
+  });
 }
 
 }  // namespace lastbit::cells

@@ -68,7 +68,7 @@ std::vector<Cell> pytorch_elementwise() {
   kernel(cells, {"elu_like"}, {}, "aten", "64", "f32", {{"body", "sleef_expm1"}, {"function", "expm1"}, {"slack", "2"}});
   kernel(cells, {"elu_like"}, {"version<2.13"}, "aten", "64", "f32", {{"body", "sleef_exp"}, {"function", "exp"}});
   cells.push_back({{"mul_scalar"}, {}, "rescale", {}, {}});
-  return fused_on_arm(std::move(cells));
+  return fused_on_arm(cells);
 }
 
 // QNNPACK's clamp of a channels-last tensor writes its bytes in memory order into a contiguous output (2.13.0: relu6, hardtanh and

@@ -28,7 +28,7 @@ std::vector<Cell> pytorch_norms() {
   add({"group_norm", "instance_norm"}, {}, "planes");
   add({"group_norm", "instance_norm"}, {"image_channels_last"}, "channels_last");
   add({"group_norm", "instance_norm"}, {"image_channels_last", "version<2.0"}, "planes");  // they were made contiguous first
-  return fused_on_arm(std::move(c));
+  return fused_on_arm(c);
 }
 
 }  // namespace lastbit::cells

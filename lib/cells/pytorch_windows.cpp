@@ -54,7 +54,7 @@ std::vector<Cell> pytorch_windows() {
       {{"adaptive_avg_pool"}, {"three_axes", "one_output", "version==2.13.0", "arm"}, "mean_float", {}, {{"rounding", "inside_fused"}}},
       {{"adaptive_avg_pool"}, {"three_axes", "one_output", "contiguous"}, "mean_codes", {}, {}},
   });
-  return fused_on_arm(std::move(c));
+  return fused_on_arm(c);
 }
 
 /// QNNPACK's own pools: quint8, floor mode, up to two axes; what it does not take is ATen's.
