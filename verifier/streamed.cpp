@@ -327,9 +327,11 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   s.kernel = stream_sums(plan->request, std::ref(judge), &notes);
   if (judge.overflowed()) return std::nullopt;  // a sum that the register does not hold
   s.pack_ms = notes.pack_seconds * 1e3;
-  const auto bias = integer_biases(own, cell.stages, plan->order.channels);
-  s.bounds = packed_bounds(layer.in("x"), plan->request, notes, bias);
-  if (!s.bounds) s.bounds = stored_bounds(stored, bias);
+  if (options.bounds) {
+    const auto bias = integer_biases(own, cell.stages, plan->order.channels);
+    s.bounds = packed_bounds(layer.in("x"), plan->request, notes, bias);
+    if (!s.bounds) s.bounds = stored_bounds(stored, bias);
+  }
   judge.finish();
   return s;
 }

@@ -31,6 +31,7 @@ struct StreamOptions {
   std::span<const RivalCell> rivals;          // judged on the same sums; those that need more than the sums come back open
   std::vector<bool>* open = nullptr;          // by rival: not decided here
   bool events = true;                         // count them where that takes time
+  bool bounds = true;                         // what the sums could reach; not of a product of activations, which has no weights
 };
 
 /// None when the layer or its cell is not of the kind: linear or a convolution, 8-bit operands, an int32 accumulator whose sum nothing but

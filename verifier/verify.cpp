@@ -259,7 +259,8 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
   const bool wants_exact = options.forms.count("exact") > 0, wants_float = options.forms.count("float") > 0;
   const auto rivals = others ? std::span(*others) : std::span<const RivalCell>();
   const StreamOptions stream{wants_exact, wants_float, rivals, &open, options.events};
-  auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, wants_float && same_float_form(stored.layer), rivals, &open, options.events})
+  const bool has_weights = !linear || stored.layer.in("b").q.axis >= 0;
+  auto streamed = linear ? stream_layer(*linear, *find_operator("linear"), *cell, {wants_exact, wants_float && same_float_form(stored.layer), rivals, &open, options.events, has_weights})
                          : stream_layer(stored, *op, *cell, stream);
   if (linear && streamed) rule_out_products_without_bias(*linear, rivals, open);
   if (!streamed) streamed = judge_byte_sums(stored, *op, *cell, stream);
@@ -273,9 +274,8 @@ LayerRun run_layer(const Job& job, const VerifyOptions& options) {
     pack_ms = streamed->pack_ms;
     time_ms = ms(clock::now() - loaded) - pack_ms;
   }
-  const bool has_weights = !linear || stored.layer.in("b").q.axis >= 0;
   std::optional<AccumulatorBounds> bounds;
-  if (has_weights && streamed) bounds = streamed->bounds;
+  if (streamed) bounds = streamed->bounds;
   if (!bounds) bounds = linear ? stored_matmul_bounds(stored.layer, *linear, *cell) : stored_bounds(stored, *cell);
   if (streamed && !streamed->mismatches) {
     summarise(*streamed, r);
