@@ -68,8 +68,8 @@ UnorderedSum float_row(const std::vector<double>& x, const Tensor& w, const Tens
 }
 
 /// rule int8_blocks: x is quantized by blocks of the weight's groups: s = f32(max|x| / 127), q = rne(f32(x * f32(127 / max|x|))); with "inverse":
-/// of_scale (NEON, 4 bits that KleidiAI does not take) q = f32(x * f32(1 / s)) to nearest, halves away from zero. With "moved": 128 (NEON, 8 bits) the dots are of q + 128, and
-/// floats take off what that adds.
+/// of_scale (NEON, 4 bits that KleidiAI does not take) q = f32(x * f32(1 / s)) to nearest, halves away from zero. With "moved": 128 (NEON, 8 bits)
+/// the dots are of q + 128, and floats take off what that adds.
 /// Integer dots are exact; floats: three steps for a block's scale, a sum over blocks in each of up to 16 lanes, the sum of the
 /// lanes, and the zero points' part, another sum over blocks.
 UnorderedSum block_row(const std::vector<double>& x, const Tensor& w, bool of_scale, double moved, std::int64_t row, std::int64_t o) {
@@ -96,8 +96,8 @@ UnorderedSum block_row(const std::vector<double>& x, const Tensor& w, bool of_sc
   return sum;
 }
 
-/// rule int8_rows: KleidiAI's. A row of x is quantized whole, its range stretched to hold 0: t = 255 / (max - min), q = clamp(round(x * t) + z), halves away from zero;
-/// z is -128 - min * t or 127 - max * t, whichever end errs less, to nearest even; what q stands for is (q - z) * f32(1 / t). Scales of weights lose the
+/// rule int8_rows: KleidiAI's. A row of x is quantized whole, its range stretched to hold 0: t = 255 / (max - min), q = clamp(round(x * t) + z),
+/// halves away from zero; z is -128 - min * t or 127 - max * t, whichever end errs less, to nearest even; what q stands for is (q - z) * f32(1 / t). Scales of weights lose the
 /// lower half of their float32. Integer dots are exact; floats: a block's scale, the sum over blocks, z's part, the row's scale.
 struct QuantizedRow {
   std::vector<double> q;
