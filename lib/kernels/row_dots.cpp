@@ -18,16 +18,16 @@ namespace lastbit::HWY_NAMESPACE {
 
 constexpr std::int64_t at_once = 4;  // channels
 
-/// `lanes` dwords of weights from p as the kind wants them.
-template <class W>
+/// `lanes` dwords of weights from p as the kind wants them. `Zero`: a zero point other than 0 is taken off.
+template <class W, bool Zero>
 struct WordWeights {
   static HWY_INLINE V32 load(const std::byte* p, V32 zero) {
     const hn::Repartition<std::int16_t, D32> d16;
-    if constexpr (sizeof(W) == 2) return hn::BitCast(D32(), hn::Sub(hn::LoadU(d16, reinterpret_cast<const std::int16_t*>(p)), hn::BitCast(d16, zero)));
-    else {
-      const hn::Rebind<W, decltype(d16)> d8;
-      return hn::BitCast(D32(), hn::Sub(hn::PromoteTo(d16, hn::LoadU(d8, reinterpret_cast<const W*>(p))), hn::BitCast(d16, zero)));
-    }
+    auto v = hn::Zero(d16);
+    if constexpr (sizeof(W) == 2) v = hn::LoadU(d16, reinterpret_cast<const std::int16_t*>(p));
+    else v = hn::PromoteTo(d16, hn::LoadU(hn::Rebind<W, decltype(d16)>(), reinterpret_cast<const W*>(p)));
+    if constexpr (Zero) v = hn::Sub(v, hn::BitCast(d16, zero));
+    return hn::BitCast(D32(), v);
   }
   static constexpr std::int64_t step = static_cast<std::int64_t>(2 * lanes * sizeof(W));  // bytes
   using K = Words;
@@ -76,14 +76,16 @@ HWY_NOINLINE HWY_ATTR void dots(const RowsJob& job, std::int64_t row, std::int64
       for (std::int64_t o = 0; o < at_once; ++o) acc[r * at_once + o] = T::K::dot(acc[r * at_once + o], v, weight[o]);
     }
   };
-  for (std::int64_t k = 0; k < whole; ++k) {
-    const std::byte* p[at_once];
-    for (std::int64_t o = 0; o < at_once; ++o) {
-      p[o] = w[o] + k * T::step;
-      if (row == 0) __builtin_prefetch(p[o] + ahead, 0, 2);
-    }
-    step(p, k);
+  const auto at = [&](std::int64_t o, std::int64_t k) HWY_ATTR { return w[o] + k * T::step; };
+  constexpr auto a_line = std::max<std::int64_t>(1, 64 / T::step);
+  std::int64_t k = 0;
+  for (; k + a_line <= whole; k += a_line) {
+    if (row == 0)
+      for (std::int64_t o = 0; o < at_once; ++o) __builtin_prefetch(at(o, k) + ahead, 0, 2);
+#pragma GCC unroll 4
+    for (std::int64_t i = 0; i < a_line; ++i) step({at(0, k + i), at(1, k + i), at(2, k + i), at(3, k + i)}, k + i);
   }
+  for (; k < whole; ++k) step({at(0, k), at(1, k), at(2, k), at(3, k)}, k);
   if (rest > 0) {
     alignas(64) std::byte last[at_once][T::step];
     const std::byte* p[at_once];
@@ -120,9 +122,10 @@ void rows_on(const RowsJob& job) {
 #if LASTBIT_BYTES
   if (job.kind == Kind::bytes) return all_dots<ByteWeights>(job);
 #endif
-  if (stored_bytes(job.w_dtype) == 2) all_dots<WordWeights<std::int16_t>>(job);
-  else if (is_signed(job.w_dtype)) all_dots<WordWeights<std::int8_t>>(job);
-  else all_dots<WordWeights<std::uint8_t>>(job);
+  const bool zero = std::any_of(job.w_zero, job.w_zero + job.channels, [](std::int32_t z) { return z != 0; });
+  if (stored_bytes(job.w_dtype) == 2) zero ? all_dots<WordWeights<std::int16_t, true>>(job) : all_dots<WordWeights<std::int16_t, false>>(job);
+  else if (is_signed(job.w_dtype)) zero ? all_dots<WordWeights<std::int8_t, true>>(job) : all_dots<WordWeights<std::int8_t, false>>(job);
+  else all_dots<WordWeights<std::uint8_t, true>>(job);
 }
 
 }  // namespace lastbit::HWY_NAMESPACE

@@ -20,6 +20,17 @@ namespace {
 constexpr std::int64_t most_rows = 8;
 constexpr std::int64_t block_channels = 256;
 
+std::int64_t byte_sum(const std::byte* p, std::int64_t n) {
+  constexpr std::int64_t fits = 1 << 24;  // bytes whose sum fits uint32
+  std::int64_t sum = 0;
+  for (std::int64_t from = 0; from < n; from += fits) {
+    std::uint32_t part = 0;
+    for (std::int64_t k = from; k < std::min(n, from + fits); ++k) part += std::to_integer<std::uint32_t>(p[k]);
+    sum += part;
+  }
+  return sum;
+}
+
 }  // namespace
 
 bool rows_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
@@ -59,8 +70,7 @@ void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind
   const auto wz = [&](std::int64_t o) { return in.w_zero_point_of(o) - flip; };
   std::vector<std::int64_t> x_sum(static_cast<std::size_t>(rows));
   if (bytes)
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t k = 0; k < K; ++k) x_sum[static_cast<std::size_t>(r)] += static_cast<std::int64_t>(static_cast<std::uint8_t>(x[r * x_stride + k]));
+    for (std::int64_t r = 0; r < rows; ++r) x_sum[static_cast<std::size_t>(r)] = byte_sum(x + r * x_stride, K);
 
   // Chunks of whole vectors.
   const std::int64_t int32_max = std::numeric_limits<std::int32_t>::max(), per = vector / element;
