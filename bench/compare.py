@@ -9,12 +9,15 @@ them stands what single rounds gave. ONNX Runtime's output is what lastbit compa
 Runtime saturates int16 pairs: what lastbit compares with always comes from a run on the whole processor.)
 
 --isa vnni (the default) hides AMX from the runtimes, --isa avx2 all beyond AVX2 (hide_isa.c answers CPUID in the processor's place), and
-limits lastbit to the same; --isa native hides nothing.
+limits lastbit to the same; --isa native hides nothing. Where the processor has no CPUID faulting, a copy of ONNX Runtime asks hide_isa.c
+by another instruction (objdump finds each CPUID), and the other runtimes are left out.
 """
 import argparse
 import math
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -191,6 +194,36 @@ def write_layers(problems, folder):
     pathlib.Path(folder, "layers.txt").write_text("\n".join(lines) + "\n")
 
 
+def without_cpuid(folder):
+    """A copy of ONNX Runtime's package under `folder`, each CPUID of its library UD0: what hide_isa.c answers where CPUID cannot fault."""
+    import onnxruntime
+    package = pathlib.Path(onnxruntime.__file__).parent
+    copy = shutil.copytree(package, pathlib.Path(folder, "onnxruntime"), copy_function=os.symlink)
+    library = next(copy.glob("capi/onnxruntime_pybind11_state*.so"))
+    code = bytearray(library.read_bytes())
+    library.unlink()
+    headers = subprocess.run(["objdump", "-h", "-w", package / "capi" / library.name], check=True, capture_output=True, text=True).stdout
+    text = next(fields for fields in map(str.split, headers.splitlines()) if fields[1:2] == [".text"])
+    shift = int(text[5], 16) - int(text[3], 16)  # file offset less address
+    listing = subprocess.run(["objdump", "-d", "-j", ".text", package / "capi" / library.name], check=True, capture_output=True, text=True).stdout
+    for address in re.findall(r"^ *([0-9a-f]+):\s+0f a2 +\tcpuid", listing, re.MULTILINE):
+        at = int(address, 16) + shift
+        assert code[at:at + 2] == b"\x0f\xa2"
+        code[at + 1] = 0xFF
+    library.write_bytes(code)
+
+
+def hidden(isa, folder, environment):
+    """The environment of runtimes that see no better instruction set than `isa`, and whether ONNX Runtime alone is such a one."""
+    library = f"{folder}/hide_isa.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, str(HERE / "hide_isa.c")], check=True)
+    limited = dict(environment, LD_PRELOAD=library, LASTBIT_ISA=isa)
+    if subprocess.run(["true"], env=limited, stderr=subprocess.DEVNULL).returncode == 0:
+        return limited, False
+    without_cpuid(folder)
+    return dict(limited, LASTBIT_PATCHED="1", PYTHONPATH=os.pathsep.join([folder, *environment.get("PYTHONPATH", "").split(os.pathsep)])), True
+
+
 def geometric(values):
     return math.exp(sum(map(math.log, values)) / len(values))
 
@@ -209,13 +242,9 @@ def main():
         problems = [Problem(layer, i) for i, layer in enumerate(LAYERS)]
         write_layers(problems, folder)
         environment = dict(os.environ, OMP_NUM_THREADS="1")
-        limited = dict(environment)
-        if arguments.isa != "native":
-            library = f"{folder}/hide_isa.so"
-            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, str(HERE / "hide_isa.c")], check=True)
-            limited.update(LD_PRELOAD=library, LASTBIT_ISA=arguments.isa)
+        limited, alone = (environment, False) if arguments.isa == "native" else hidden(arguments.isa, folder, environment)
         engines = {}
-        names = [e for e in ENGINES if not any(e.startswith(s) for s in arguments.skip.split(",") if s)]
+        names = [e for e in ENGINES if not any(e.startswith(s) for s in arguments.skip.split(",") if s) and (not alone or e == "onnxruntime")]
         # The outputs that lastbit compares with come from ONNX Runtime on the whole processor, where it is exact.
         exact = Worker([sys.executable, __file__, "--worker", "onnxruntime", folder], env=environment)
         exact.close()

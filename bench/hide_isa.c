@@ -1,6 +1,7 @@
 /* hide_isa.c: a library to preload, under which CPUID does not tell of AMX (LASTBIT_ISA=vnni), nor of anything beyond AVX2
-   (LASTBIT_ISA=avx2). For timing a runtime that picks its kernels by CPUID on the instruction set that another processor has; needs Linux
-   and a processor with CPUID faulting. Built by compare.py. */
+   (LASTBIT_ISA=avx2). For timing a runtime that picks its kernels by CPUID on the instruction set that another processor has; needs Linux.
+   Where the processor has CPUID faulting, CPUID faults; where it has not, a copy of the runtime is run in which every CPUID is UD0
+   (compare.py makes it). Built by compare.py. */
 #define _GNU_SOURCE
 #include <cpuid.h>
 #include <signal.h>
@@ -12,15 +13,15 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-static int avx2;
+static int avx2, patched;
 
-static long cpuid_allowed(int yes) { return syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, yes); }
+static long cpuid_allowed(int yes) { return patched ? 0 : syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, yes); }
 
 static void faulted(int number, siginfo_t* info, void* context) {
   (void)info;
   greg_t* r = ((ucontext_t*)context)->uc_mcontext.gregs;
   const uint8_t* at = (const uint8_t*)r[REG_RIP];
-  if (at[0] != 0x0F || at[1] != 0xA2) {
+  if (at[0] != 0x0F || at[1] != (patched ? 0xFF /* UD0 */ : 0xA2)) {
     signal(number, SIG_DFL);
     return;
   }
@@ -44,10 +45,11 @@ static void faulted(int number, siginfo_t* info, void* context) {
 __attribute__((constructor)) static void begin(void) {
   const char* isa = getenv("LASTBIT_ISA");
   avx2 = isa && strcmp(isa, "avx2") == 0;
+  patched = getenv("LASTBIT_PATCHED") != NULL;
   struct sigaction action = {0};
   action.sa_sigaction = faulted;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
-  sigaction(SIGSEGV, &action, NULL);
+  sigaction(patched ? SIGILL : SIGSEGV, &action, NULL);
   if (cpuid_allowed(0) != 0) {
     fputs("hide_isa: this processor or kernel cannot hide what it is\n", stderr);
     exit(3);
