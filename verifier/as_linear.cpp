@@ -2,33 +2,13 @@
 #include "verifier/as_linear.hpp"
 
 #include <algorithm>
-#include <memory>
+#include <utility>
 
-#include "lib/kernels/layout.hpp"
 #include "lib/rules/worst_case.hpp"
-#include "lib/tensor/scratch.hpp"
 #include "verifier/stored_bounds.hpp"
 #include "verifier/stored_plan.hpp"
 
 namespace lastbit {
-
-namespace {
-
-/// [K, N] -> [N, K].
-Tensor turned(const Tensor& b) {
-  const std::int64_t K = b.dim(0), N = b.dim(1);
-  if (K % 4 != 0) return permuted(b, {1, 0});  // lay_planes() writes four channels at a time
-  auto bytes = shared_memory(static_cast<std::size_t>(K * N));
-  lay_planes(b.data, K, N, K, bytes.get());
-  Tensor t = b;
-  t.shape = {N, K};
-  if (t.q.axis >= 0) t.q.axis = 1 - t.q.axis;
-  t.data = bytes.get();
-  t.owner = std::move(bytes);
-  return t;
-}
-
-}  // namespace
 
 std::optional<StoredLayer> as_linear(const StoredLayer& stored) {
   const Layer& l = stored.layer;
@@ -42,8 +22,14 @@ std::optional<StoredLayer> as_linear(const StoredLayer& stored) {
   s.layer.inputs.erase("b");
   s.layer.attributes.values.erase("transpose_b");
   s.layer.inputs["x"] = a;
-  Tensor weight = l.attributes.boolean("transpose_b", false) ? b : turned(b);
-  weight.stored_axes = b.stored_axes;
+  Tensor weight = b;
+  if (!l.attributes.boolean("transpose_b", false)) {  // [K, N] for [N, K]
+    std::swap(weight.shape[0], weight.shape[1]);
+    if (b.q.axis >= 0) weight.q.axis = 1 - b.q.axis;
+    weight.stored_axes = {1, 0};
+    weight.data = nullptr;
+    s.inputs["weight"] = b.data;
+  }
   s.layer.inputs["weight"] = std::move(weight);
   return s;
 }
@@ -58,7 +44,13 @@ bool same_float_form(const Layer& matmul) {
 }
 
 std::optional<AccumulatorBounds> stored_matmul_bounds(const Layer& matmul, const StoredLayer& linear, const Cell& cell) {
-  if (matmul.in("b").q.axis >= 0) return stored_bounds(linear, cell);  // weights
+  if (matmul.in("b").q.axis >= 0) {  // weights
+    if (linear.inputs.empty()) return stored_bounds(linear, cell);
+    StoredLayer ordered{linear.layer, {}, {}};
+    Tensor& weight = ordered.layer.inputs.at("weight");
+    weight = turned(weight, linear.inputs.at("weight"));
+    return stored_bounds(ordered, cell);
+  }
   if (cell.rule != "accumulate") return std::nullopt;
   // Activations: every term at a corner of both ranges.
   const Tensor &a = matmul.in("a"), &b = matmul.in("b");

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/kernels/columns.hpp"
+#include "lib/kernels/layout.hpp"
+#include "lib/tensor/scratch.hpp"
 #include "verifier/evaluate.hpp"
 
 namespace lastbit {
@@ -69,7 +72,18 @@ bool plain_register(const Cell& cell) {
   return cell.rule == "accumulate" && cell.get("pairs", "none") == "none" && cell.get("accumulator", "int32") == "int32" && cell.get("register").empty() && cell.get("bounds").empty() && cell.get("tail_rule").empty();
 }
 
-std::optional<StoredPlan> plan_of(const StoredLayer& stored, const Cell& cell) {
+Tensor turned(const Tensor& weight, const std::byte* stored) {
+  const std::int64_t N = weight.dim(0), K = weight.dim(1);
+  if (K % 4 != 0) return in_order(weight, stored);  // lay_planes() writes four channels at a time
+  auto bytes = shared_memory(static_cast<std::size_t>(K * N));
+  lay_planes(stored, K, N, K, bytes.get());
+  Tensor t = weight;
+  t.data = bytes.get();
+  t.owner = std::move(bytes);
+  return t;
+}
+
+std::optional<StoredPlan> plan_of(const StoredLayer& stored, const Cell& cell, bool by_channel) {
   const Layer& layer = stored.layer;
   if (!reads_bytes(layer) || !plain_register(cell)) return std::nullopt;
   if (layer.outputs.size() != 1 || !layer.has_out("y") || layer.out().size() == 0) return std::nullopt;
@@ -83,17 +97,25 @@ std::optional<StoredPlan> plan_of(const StoredLayer& stored, const Cell& cell) {
   in.x_dtype = x.dtype;
   in.w_dtype = w.dtype;
   in.x_zero_point = numbers.x_zero_point;
+  p.w_zero_point = numbers.w_zero_point;
+  in.w_zero_point = p.w_zero_point;
   in.x = bytes_of(x, stored.inputs, "x", in.channels_last, p.held);
   if (g.transposed) {
     const auto at = stored.inputs.find("weight");
     const Tensor ordered = at == stored.inputs.end() ? w : in_order(w, at->second);
     p.weights = turned(g, ordered.data, 1);
     in.w = p.weights.data();
+  } else if (!w.data && w.stored_axes == std::vector{1, 0}) {
+    in.w = stored.inputs.at("weight");
+    in.w_terms_first = !by_channel && columns_take(p.request);
+    if (!in.w_terms_first) {
+      p.held.push_back(turned(w, in.w));
+      in.w = p.held.back().data;
+    }
   } else {
     in.w = bytes_of(w, stored.inputs, "weight", in.w_channels_last, p.held);
   }
   const std::int64_t channels = g.groups * g.out_channels;
-  p.w_zero_point = numbers.w_zero_point;
   p.observed = bytes_of(y, stored.outputs, "y", p.request.channels_last, p.held);
   if (g.positions() == 1) p.request.channels_last = true;  // runs go along the channels
   p.observed_signed = info(y.dtype).min < 0;

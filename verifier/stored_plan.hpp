@@ -49,7 +49,8 @@ struct StoredPlan {
       const std::int64_t from = (d * g.in[1] + h) * g.in[2] + across;
       for (std::int64_t c = 0; c < C; ++c) {
         const std::int64_t x = outside ? 0 : integer_of(in.x[in.channels_last ? (n * I + from) * all + group * C + c : (n * all + group * C + c) * I + from], x_signed);
-        if (!f(t * C + c, x, integer_of(in.w[in.w_channels_last ? (o * T + t) * C + c : (o * C + c) * T + t], w_signed), outside)) return;
+        const std::int64_t w_at = in.w_terms_first ? c * g.out_channels + o : in.w_channels_last ? (o * T + t) * C + c : (o * C + c) * T + t;
+        if (!f(t * C + c, x, integer_of(in.w[w_at], w_signed), outside)) return;
       }
     }
   }
@@ -64,7 +65,11 @@ std::int64_t taps_inside(const Geometry&, int axis, std::int64_t o);
 /// An int32 accumulator that nothing but the final sum decides.
 bool plain_register(const Cell&);
 
-/// None when the layer or its cell is not of the kind: reads_bytes(), plain_register(), a stored output of at most 8 bits and no other.
-std::optional<StoredPlan> plan_of(const StoredLayer&, const Cell&);
+/// A weight [N, K] of bytes that are stored as [K, N], with those brought into its order.
+Tensor turned(const Tensor& weight, const std::byte* stored);
+
+/// None when the layer or its cell is not of the kind: reads_bytes(), plain_register(), a stored output of at most 8 bits and no other. `by_channel`:
+/// a channel's weights are asked for, [O, K].
+std::optional<StoredPlan> plan_of(const StoredLayer&, const Cell&, bool by_channel);
 
 }  // namespace lastbit

@@ -308,7 +308,7 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   const Layer& layer = stored.layer;
   const bool paired = own_cell.get("pairs") == "int16";
   const Cell cell = paired ? without_pairs(own_cell) : own_cell;
-  auto plan = plan_of(stored, cell);
+  auto plan = plan_of(stored, cell, paired || options.float_form);
   if (!plan) return std::nullopt;
   plan->request.operands.w_zero_point = plan->w_zero_point;
   if (paired && saturates_pairs(layer, own_cell, plan->request)) return std::nullopt;

@@ -33,11 +33,35 @@ std::int64_t byte_sum(const std::byte* p, std::int64_t n) {
 
 }  // namespace
 
+bool few_rows(const Geometry& g) {
+  return g.in_positions() == 1 && g.positions() == 1 && g.taps() == 1 && g.groups == 1 && !g.transposed && g.begin == std::array<std::int64_t, 3>{0, 0, 0} && g.batch <= most_rows;
+}
+
+const std::byte* lay_rows(const StreamRequest& request, Kind kind, std::int64_t x_stride, Scratch& to) {
+  const Geometry& g = request.geometry;
+  const StoredOperands& in = request.operands;
+  const std::int64_t element = kind == Kind::bytes ? 1 : 2;
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t r = 0; r < g.batch; ++r) offsets.push_back(r * x_stride * element);
+  LayJob lay;
+  lay.kind = kind;
+  lay.dtype = in.x_dtype;
+  lay.from = in.x;
+  lay.channels = g.in_channels;
+  lay.padded_channels = x_stride;
+  lay.positions = g.batch;
+  lay.channel_stride = 1;
+  lay.position_stride = g.in_channels;
+  lay.offsets = offsets.data();
+  lay.to = to.get<std::byte>(g.batch * x_stride * element);
+  lay.zero_point = in.x_zero_point;
+  lay_input(lay);
+  return lay.to;
+}
+
 bool rows_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
-  const Geometry& g = r.geometry;
   const DType w = r.operands.w_dtype;
-  if (g.in_positions() != 1 || g.positions() != 1 || g.taps() != 1 || g.groups != 1 || g.transposed || g.begin != std::array<std::int64_t, 3>{0, 0, 0}) return false;
-  if (g.batch > most_rows || !tiles_take(r, range, kind)) return false;
+  if (!few_rows(r.geometry) || !tiles_take(r, range, kind)) return false;
   if (kind == Kind::bytes) return true;
   // A whole vector of products must fit int32.
   return (stored_bytes(w) == 1 || w == DType::int16) && range.x_size * range.w_size <= std::numeric_limits<std::int32_t>::max() / (2 * kernel_target().lanes);
@@ -50,22 +74,9 @@ void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind
   const bool bytes = kind == Kind::bytes;
   const std::int64_t K = g.in_channels, O = g.out_channels, rows = g.batch, element = bytes ? 1 : 2, w_bytes = stored_bytes(in.w_dtype);
   const std::int64_t vector = 4 * kernel_target().lanes, x_stride = (K * element + vector - 1) / vector * vector;
-  auto* x = laid.get<std::byte>(rows * x_stride);
+  const std::byte* x = lay_rows(request, kind, x_stride / element, laid);
   std::vector<std::int64_t> offsets;
   for (std::int64_t r = 0; r < rows; ++r) offsets.push_back(r * x_stride);
-  LayJob lay;
-  lay.kind = kind;
-  lay.dtype = in.x_dtype;
-  lay.from = in.x;
-  lay.channels = K;
-  lay.padded_channels = x_stride / element;
-  lay.positions = rows;
-  lay.channel_stride = 1;
-  lay.position_stride = K;
-  lay.offsets = offsets.data();
-  lay.to = x;
-  lay.zero_point = in.x_zero_point;
-  lay_input(lay);
   const std::int64_t xz = bytes ? in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0) : 0, flip = bytes && !is_signed(in.w_dtype) ? 128 : 0;
   const auto wz = [&](std::int64_t o) { return in.w_zero_point_of(o) - flip; };
   std::vector<std::int64_t> x_sum(static_cast<std::size_t>(rows));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/error.hpp"
+#include "lib/kernels/columns.hpp"
 #include "lib/kernels/depthwise.hpp"
 #include "lib/kernels/layout.hpp"
 #include "lib/kernels/rows.hpp"
@@ -58,7 +59,11 @@ std::string stream_sums(const StreamRequest& request, const std::function<void(c
   const OperandRange range = operand_range(request);
   std::string name = "plain";
   const auto best = [&](auto take) { return target.bytes && take(Kind::bytes) ? std::optional(Kind::bytes) : take(Kind::words) ? std::optional(Kind::words) : std::nullopt; };
-  if (const auto rows = best([&](Kind k) { return rows_take(request, range, k); })) {
+  if (request.operands.w_terms_first) {
+    ensure(columns_take(request), "weights that lie term by term are those of few rows of bytes");
+    column_sums(request, sink, notes);
+    name = "columns@" + target.name;
+  } else if (const auto rows = best([&](Kind k) { return rows_take(request, range, k); })) {
     row_sums(request, range, *rows, sink);
     name = "rows@" + target.name;
   } else if (const auto planes = best([&](Kind k) { return planes_take(request, range, k); })) {

@@ -22,6 +22,7 @@ struct StoredOperands {
   bool channels_last = false, w_channels_last = false;
   std::int64_t x_zero_point = 0;
   std::span<const std::int64_t> w_zero_point;  // none, one, or per output channel
+  bool w_terms_first = false;                  // w is [Cg, Og] of one group and one tap; only where columns_take() (columns.hpp) says so
 
   std::int64_t w_zero_point_of(std::int64_t channel) const { return w_zero_point.empty() ? 0 : w_zero_point[w_zero_point.size() == 1 ? 0 : static_cast<std::size_t>(channel)]; }
 };
