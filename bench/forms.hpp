@@ -23,14 +23,14 @@ struct Slot {
 struct Subject {
   BenchLayer layer;
   Epilogue epilogue;
-  std::vector<std::byte> y;                          // planes
-  std::vector<std::byte> x_last, w_last, y_last;     // channels last
+  Bytes y;                          // planes
+  Bytes x_last, w_last, y_last;     // channels last
   bool rows() const { return layer.g.in_positions() == 1 && layer.g.positions() == 1; }
 };
 
 /// The bytes in the other order: [n, a, b] as [n, b, a].
-inline std::vector<std::byte> turned(const std::vector<std::byte>& v, std::int64_t n, std::int64_t a, std::int64_t b) {
-  std::vector<std::byte> t(v.size());
+inline Bytes turned(const Bytes& v, std::int64_t n, std::int64_t a, std::int64_t b) {
+  Bytes t(v.size());
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t k = 0; k < a; ++k)
       for (std::int64_t j = 0; j < b; ++j) t[static_cast<std::size_t>((i * b + j) * a + k)] = v[static_cast<std::size_t>((i * a + k) * b + j)];
@@ -44,9 +44,9 @@ inline void turn(Subject& s) {
 }
 
 /// What the epilogue makes of every sum, in planes.
-inline std::vector<std::byte> requantized(const Subject& s) {
+inline Bytes requantized(const Subject& s) {
   const Geometry& g = s.layer.g;
-  std::vector<std::byte> y(static_cast<std::size_t>(s.layer.elements())), block;
+  Bytes y(static_cast<std::size_t>(s.layer.elements())), block;
   const OutputOrder order{g.groups * g.out_channels, g.positions(), false};
   EpilogueResult r;
   stream_sums(s.layer.request(), [&](SumBlock b) {

@@ -1,6 +1,8 @@
 // layers.hpp: the layers that are timed, with operands as a dump stores them.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -8,10 +10,23 @@
 
 namespace lastbit::bench {
 
+/// Arrays begin where a .npy has them, at a multiple of 64 bytes.
+template <class T>
+struct Aligned {
+  using value_type = T;
+  Aligned() = default;
+  template <class U>
+  Aligned(const Aligned<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); }
+  bool operator==(const Aligned&) const { return true; }
+};
+using Bytes = std::vector<std::byte, Aligned<std::byte>>;
+
 struct BenchLayer {
   std::string name;
   Geometry g;
-  std::vector<std::byte> x, w;      // uint8, int8
+  Bytes x, w;                       // uint8, int8
   std::int64_t x_zero_point = 117;
   std::vector<std::int64_t> w_zero_point{0};
 

@@ -4,6 +4,8 @@
 //   lastbit_bench --causes          what naming the cause of a planted fault costs, against comparing alone
 //   lastbit_bench --check           correctness alone, on small layers of every kind: what CI runs
 //   lastbit_bench --serve FOLDER    one timed slot per line "LAYER FORM" read, for bench/compare.py to run in turns with other engines
+//   lastbit_bench --dump DUMP       a whole dump verified in one process, by one thread and by -j (2), --rounds (9) of them; --forms: all three
+//                                   forms with events, else the integer form; for bench/models.py
 //   --target NAME                   no better instruction set than this (avx2, sse4, ...)
 #include <algorithm>
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include <stdexcept>
 
 #include "bench/causes.hpp"
+#include "bench/dumps.hpp"
 #include "bench/forms.hpp"
 #include "lib/kernels/target.hpp"
 
@@ -83,11 +86,11 @@ int table() {
   return mismatches ? 1 : 0;
 }
 
-std::vector<std::byte> bytes(const std::string& path) {
+Bytes bytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) throw std::runtime_error(path + ": found no file, expected one that compare.py wrote");
   const std::string all{std::istreambuf_iterator<char>(in), {}};
-  std::vector<std::byte> v(all.size());
+  Bytes v(all.size());
   std::memcpy(v.data(), all.data(), all.size());
   return v;
 }
@@ -131,11 +134,17 @@ int serve(const std::string& folder) {
 
 int main(int argc, char** argv) {
   std::string mode, folder, only;
+  int rounds = 9;
+  unsigned jobs = 2;
+  bool forms = false;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--check" || word == "--causes") mode = word;
     else if (word == "--only" && i + 1 < argc) only = argv[++i];
-    else if (word == "--serve" && i + 1 < argc) mode = word, folder = argv[++i];
+    else if ((word == "--serve" || word == "--dump") && i + 1 < argc) mode = word, folder = argv[++i];
+    else if (word == "--rounds" && i + 1 < argc) rounds = std::stoi(argv[++i]);
+    else if (word == "-j" && i + 1 < argc) jobs = static_cast<unsigned>(std::stoul(argv[++i]));
+    else if (word == "--forms") forms = true;
     else if (word == "--target" && i + 1 < argc) {
       if (const std::string target = argv[++i]; !limit_target(target)) {
         std::fprintf(stderr, "lastbit_bench: --target: found \"%s\", expected an instruction set of this processor:", target.c_str());
@@ -144,12 +153,12 @@ int main(int argc, char** argv) {
         return 2;
       }
     } else {
-      std::fputs("usage: lastbit_bench [--check | --causes [--only TEXT] | --serve FOLDER] [--target NAME]\n", stderr);
+      std::fputs("usage: lastbit_bench [--check | --causes [--only TEXT] | --serve FOLDER | --dump DUMP [--forms] [-j THREADS] [--rounds N]] [--target NAME]\n", stderr);
       return word == "--help" ? 0 : 2;
     }
   }
   try {
-    return mode == "--check" ? check() : mode == "--causes" ? (causes_table(causes_layers(), only) ? 0 : 1) : mode == "--serve" ? serve(folder) : table();
+    return mode == "--check" ? check() : mode == "--causes" ? (causes_table(causes_layers(), only) ? 0 : 1) : mode == "--serve" ? serve(folder) : mode == "--dump" ? (time_dump(folder, rounds, jobs, forms) ? 0 : 1) : table();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "lastbit_bench: %s\n", e.what());
     return 2;

@@ -5,21 +5,22 @@ usage: models.py [--lastbit PROGRAM] [--rounds N] [--size PIXELS] [--keep FOLDER
 
 Networks of the shape of ResNet-50 and MobileNet-V1, quantized (QLinearConv and kin, uint8 activations, int8 weights per channel), with
 random weights, are run by ONNX Runtime, dumped by lastbit.onnx, and verified. Every round times each contender once; medians, the fastest and
-ratios are printed, nothing is asserted on time, but a mismatch is an error.
+ratios are printed, nothing is asserted on time, but a mismatch is an error. Causes are armed everywhere: a layer that differs is explained.
 
-  integer      sum of the layers' time_ms under --forms integer --no-events: accumulate, requantize, compare; tensors mapped, weights packed. Of the
-               second of two passes of one process: inference is timed warm, too
+Kernels, tensors mapped and weights packed, as inference is timed: sums of the layers' time_ms in the second of two passes
+  integer      --forms integer --no-events: accumulate, requantize, compare
   events       the same with ties and clamps counted
   three forms  the same with the float and the exact form, too
-  first pass   integer of the first pass, in memory and code that nothing has touched yet
-  one shot     the process from start to end under --forms integer --no-evidence --no-events --format json: mapping, packing, report; causes armed
-  start        of it, what a process takes that does nothing (--version): loading, linking
-  a further    what each further dump adds to that process: four dumps less one, by three
-  shot forms   one shot with events, the float and the exact form
-  further f.   what each further dump adds to that
-  shot evid.   one shot with events and, for every layer, which other profiles would have given it, too
-  all          one shot with everything: three forms, events, evidence
-  -j 2, ...    the same with two threads
+A dump in one shot, from its warm .npy to the report: manifest, mapping, packing, verification, JSON; in a process that has started, as
+inference has (lastbit_bench --dump beside PROGRAM)
+  one shot     integer form, without events
+  ... forms    all three forms, with events
+  -j 2         the same by two threads; "apart": two shots at the same time, the half of it: what two cores give
+The program from start to end, --no-evidence --format json
+  process, ... forms    as above; of it, "start" is what a process takes that does nothing (--version): loading, linking
+  evidence     integer, with events and, for every layer, which other profiles would have given it, too
+  all          everything: three forms, events, evidence
+  ... -j 2     by two threads
   by hand      the convolutions alone, again in float32 PyTorch (by_hand.py), where PyTorch is installed; without imports
 """
 import argparse
@@ -183,40 +184,38 @@ def main():
             def note(key, ms):
                 times.setdefault(key, []).append(ms)
 
-            def shot(*how, threads=1, dumps=1):
+            def run(*how, threads=1, dumps=1):
                 return verify(pathlib.Path(temporary), options.lastbit, dump, "-j", str(threads), *[str(dump)] * (dumps - 1), *how)
 
-            def passes(*how):
-                """The layers of two passes of one process."""
-                layers = shot(*how, "--no-evidence", "--timings", dumps=2)[1]["layers"]
-                return layers[:len(layers) // 2], layers[len(layers) // 2:]
+            def kernels(*how):
+                """Milliseconds of the layers of the second of two passes of one process, less loading and packing."""
+                layers = run(*how, "--no-evidence", "--timings", dumps=2)[1]["layers"]
+                return sum(layer["time_ms"] for layer in layers[len(layers) // 2:])
 
-            def total(layers, key="time_ms"):
-                return sum(layer[key] for layer in layers)
+            def shots(suffix, *how):
+                bench = pathlib.Path(options.lastbit).resolve().parent / "lastbit_bench"
+                for line in process(pathlib.Path(temporary), str(bench), "--dump", str(dump), "-j", "2", "--rounds", "3", *how)[1].splitlines():
+                    what, ms, _ = line.split()
+                    note({"one": "one shot", "together": "-j 2", "apart": "apart", "open": "its manifest", "report": "its report"}[what] + suffix, float(ms))
 
             lean, forms = ("--forms", "integer", "--no-evidence", "--no-events"), ("--no-evidence",)
             for _ in range(options.rounds):
                 session.run(None, {"x": x})
                 note("inference", statistics.median(milliseconds(lambda: session.run(None, {"x": x}))[0] for _ in range(5)))
-                first, second = passes("--forms", "integer", "--no-events")
-                note("integer", total(second))
-                note("events", total(passes("--forms", "integer")[1]))
-                note("three forms", total(passes()[1]))
-                note("first pass", total(first))
-                note("load", total(first, "load_ms"))
-                note("pack", total(first, "pack_ms"))
-                ms, report = shot(*lean)
-                note("one shot", ms)
+                note("integer", kernels("--forms", "integer", "--no-events"))
+                note("events", kernels("--forms", "integer"))
+                note("three forms", kernels())
+                shots("")
+                shots(" forms", "--forms")
+                ms, report = run(*lean)
+                note("process", ms)
                 note("start", process(pathlib.Path(temporary), options.lastbit, "--version")[0])
-                note("a further", (shot(*lean, dumps=4)[0] - ms) / 3)
-                note("-j 2", shot(*lean, threads=2)[0])
-                ms = shot(*forms)[0]
-                note("shot forms", ms)
-                note("further f.", (shot(*forms, dumps=4)[0] - ms) / 3)
-                note("-j 2, forms", shot(*forms, threads=2)[0])
-                note("shot evid.", shot("--forms", "integer")[0])
-                note("all", shot()[0])
-                note("-j 2, all", shot(threads=2)[0])
+                note("process -j 2", run(*lean, threads=2)[0])
+                note("process forms", run(*forms)[0])
+                note("proc. forms -j 2", run(*forms, threads=2)[0])
+                note("evidence", run("--forms", "integer")[0])
+                note("all", run()[0])
+                note("all -j 2", run(threads=2)[0])
                 if by_hand:
                     note("by hand", milliseconds(lambda: by_hand.check(dump))[0])
             median = {key: statistics.median(v) for key, v in times.items()}
@@ -224,10 +223,9 @@ def main():
             wrong = sum(layer["mismatches"] for layer in report["layers"])
             print("%s: %d layers, %d elements, %d mismatches" % (name, len(report["layers"]), sum(layer["elements"] for layer in report["layers"]), wrong))
             for key, ms in median.items():
-                print("  %-12s %9.2f ms  %6.2f x inference    fastest %9.2f ms  %6.2f x" % (key, ms, ms / median["inference"], best[key], best[key] / best["inference"]))
-            for one, two in (("one shot", "-j 2"), ("shot forms", "-j 2, forms"), ("all", "-j 2, all")):
-                print("  %s: two threads %.2f x faster than one (fastest %.2f), once started %.2f x" %
-                      (one, median[one] / median[two], best[one] / best[two], (median[one] - median["start"]) / (median[two] - median["start"])))
+                print("  %-18s %9.2f ms  %6.2f x inference    fastest %9.2f ms  %6.2f x" % (key, ms, ms / median["inference"], best[key], best[key] / best["inference"]))
+            for one, two in (("one shot", "-j 2"), ("one shot", "apart"), ("one shot forms", "-j 2 forms"), ("one shot forms", "apart forms"), ("process", "process -j 2"), ("process forms", "proc. forms -j 2"), ("all", "all -j 2")):
+                print("  %s -> %s: %.2f x faster (fastest %.2f)" % (one, two, median[one] / median[two], best[one] / best[two]))
             status |= wrong != 0
     return status
 
