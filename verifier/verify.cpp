@@ -389,11 +389,11 @@ Report verify_dumps(const VerifyOptions& options) {
   report.version = options.version;
   report.command = options.command.empty() ? verify_command(options) : options.command;
   report.chained = options.chained;
-  std::vector<Dump> dumps;
-  for (const auto& path : options.dumps) {
-    dumps.push_back(Dump::open(path, options.profile.empty()));
-    report.dumps.push_back(dumps.back().name());
-    report.producers.push_back(dumps.back().producer().fields);
+  std::vector<Dump> dumps(options.dumps.size());
+  parallel(dumps.size(), options.jobs, [&](std::size_t i) { dumps[i] = Dump::open(options.dumps[i], options.profile.empty()); }, {});
+  for (const auto& dump : dumps) {
+    report.dumps.push_back(dump.name());
+    report.producers.push_back(dump.producer().fields);
   }
   std::vector<Job> jobs;
   for (const auto& dump : dumps)
