@@ -154,3 +154,21 @@ def test_what_assert_bit_exact_lets_pass(layers, max_lsb, passes, monkeypatch):
     else:
         with pytest.raises(AssertionError, match="^not bit-exact: different: "):
             lastbit.torch.assert_bit_exact(None, None, max_lsb=max_lsb)
+
+
+def test_what_an_old_pytorch_lacks(monkeypatch):
+    from lastbit.torch import older
+    level = older.cpu_capability()
+    monkeypatch.delattr(torch.backends, "cpu", raising=False)
+    assert older.cpu_capability() == level
+
+    class Old:
+        def __init__(self, tensor):
+            self._tensor = tensor
+
+        def _storage(self):
+            return self._tensor.untyped_storage()
+
+    x = torch.zeros(4)
+    assert older.storage_address(Old(x[1:])) == older.storage_address(x)
+    assert [older.item_size(dtype) for dtype in (torch.float32, torch.float16)] == [4, 2]

@@ -8,6 +8,8 @@ import weakref
 
 import torch
 
+from lastbit.torch.older import storage_address
+
 #: PyTorch counts an overwrite up only after the operator is back: the version seen next is the right one.
 NEXT = object()
 
@@ -59,7 +61,7 @@ class Identities:
         """All tensors in a storage that is written over but the `kept` ones."""
         for key, known in list(self._known.items()):
             tensor = known.ref()
-            if tensor is None or (key not in kept and tensor.untyped_storage().data_ptr() == storage):
+            if tensor is None or (key not in kept and storage_address(tensor) == storage):
                 del self._known[key]
 
     # -- t(): F.linear arrives as a product with a transposed view ---------------------------------

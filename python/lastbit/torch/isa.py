@@ -12,6 +12,7 @@ import os
 import torch
 
 from lastbit.isa import detect, has_amx, has_avx_vnni
+from lastbit.torch.older import cpu_capability
 
 ORDER = ("sse4.1", "avx", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_amx")
 
@@ -25,7 +26,7 @@ def _at_most(isa, limit):
 
 
 def aten(own):
-    level = torch.backends.cpu.get_cpu_capability()
+    level = cpu_capability()
     limit = {"DEFAULT": "sse4.1", "NO AVX": "sse4.1", "AVX2": "avx2"}.get(level)
     return _at_most("avx2" if own == "avx2_vnni" else own, limit)
 

@@ -5,6 +5,8 @@ import sys
 import torch
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from lastbit.torch.older import EVEN_IF_RAISED
+
 
 class ModulePaths:
     """While entered, `current()` is the path of the innermost running module of `model`."""
@@ -19,7 +21,7 @@ class ModulePaths:
 
     def __enter__(self):
         self._hooks = [register_module_forward_pre_hook(lambda module, args: self._push(module)),
-                       register_module_forward_hook(lambda module, args, out: self._pop(module), always_call=True)]
+                       register_module_forward_hook(lambda module, args, out: self._pop(module), **EVEN_IF_RAISED)]
         return self
 
     def __exit__(self, *error):

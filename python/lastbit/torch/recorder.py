@@ -7,12 +7,13 @@ by value. Tensors are written when they are first seen and not kept.
 import warnings
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lastbit.errors import LastbitError, LastbitWarning
 from lastbit.torch import packed, tensors
 from lastbit.torch.call import Array, Call, Integers, Layer, Weight, flat
 from lastbit.torch.identity import Identities, equal, integer_keys
+from lastbit.torch.older import is_traceable_wrapper_subclass, storage_address
 from lastbit.torch.operators import TABLE
 from lastbit.torch.operators.own import own_name
 
@@ -216,9 +217,9 @@ class Recorder(TorchDispatchMode):
             tensor = call[written]
             if written == "out" or not isinstance(tensor, torch.Tensor):
                 continue
-            storage = tensor.untyped_storage().data_ptr()
+            storage = storage_address(tensor)
             for name, value in call.arguments.items():
-                if isinstance(value, torch.Tensor) and value.untyped_storage().data_ptr() == storage:
+                if isinstance(value, torch.Tensor) and storage_address(value) == storage:
                     known = self._name(value, f"{self._unique(self._base(call))}.{name}")
                     keys = self._tensors.find(value).keys
                     call.arguments[name] = copy = value.clone()

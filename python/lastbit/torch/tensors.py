@@ -7,11 +7,14 @@ import numpy as np
 import torch
 
 from lastbit.errors import LastbitError
+from lastbit.torch.older import item_size
 
 _SUB_BYTE = {torch.quint4x2: ("uint4", 2), torch.quint2x4: ("uint2", 4)}
 
 #: dtypes that a dump has no name for, and one that holds every value of theirs.
-_WIDER = {torch.bfloat16: torch.float32, torch.bool: torch.uint8, torch.uint32: torch.int64}
+_WIDER = {torch.bfloat16: torch.float32, torch.bool: torch.uint8}
+if hasattr(torch, "uint32"):
+    _WIDER[torch.uint32] = torch.int64
 
 
 def describe(tensor):
@@ -29,7 +32,7 @@ def plain(tensor):
         raise LastbitError(f"a {tensor.dtype} tensor with layout {tensor.layout} has no form in a dump")
     if tensor.dtype in _WIDER:
         tensor = tensor.to(_WIDER[tensor.dtype])
-    elif tensor.dtype.is_floating_point and tensor.dtype.itemsize == 1:
+    elif tensor.dtype.is_floating_point and item_size(tensor.dtype) == 1:
         tensor = tensor.to(torch.float32)
     return tensor.resolve_conj().resolve_neg().numpy()
 

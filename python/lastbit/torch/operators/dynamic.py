@@ -2,6 +2,7 @@
 
 from lastbit.torch import packed
 from lastbit.torch.call import Array, Layer
+from lastbit.torch.older import item_size
 from lastbit.torch.operators import operator
 
 
@@ -27,6 +28,6 @@ def linear_fixed(call):
 def weight_only(call):
     """Its weight is int8 as it stands, one scale a row."""
     weight = Array(call["mat2"].numpy(), {"scale": call["scales"].float().numpy(), "axis": 0})
-    compute = "bfloat16" if call.x.dtype.itemsize == 2 else "float32"
+    compute = "bfloat16" if item_size(call.x.dtype) == 2 else "float32"
     return [Layer("linear_weight_only", {"x": call.x, "weight": weight}, {"y": call.out},
                   {"compute": compute, "activation": "none"})]
