@@ -313,6 +313,7 @@ std::optional<std::int64_t> quantized_rationally(const std::string& rule, const 
     return clamped(v < -power(31) ? floor_of(-power(31)) : whole(v, Ties::even), range);
   }
   if (rule == "inside") return clamped(whole(f32(f32(x * inverse) + zero), Ties::even), range);
+  if (rule == "inside_reciprocal") return clamped(whole(f32(f32(x * f32(f64(Exact(1) / Exact(scale)))) + zero), Ties::even), range);
   if (rule == "inside_wrap") return clamped(wrapped(whole(f32(f32(x * inverse) + zero), Ties::even), 32), range);
   if (rule == "outside" || rule == "outside_int64") return clamped(whole(f32(x * inverse), Ties::even) + z, range);
   if (rule == "divide_even") {

@@ -109,6 +109,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
     const bool divides = all([&](std::size_t a) { return g.out[a] % g.stride[a] == 0; }), inside = all([&](std::size_t a) { return g.begin[a] <= g.dilation[a] * (g.kernel[a] - 1); });
     const bool strided = unit_dilation && !unit_stride && divides && !(g.groups > 1 && fours && g.in_channels <= 16);
     if (both || (!strided && (!inside || (g.groups > 1 && !fours && (depthwise ? dims == 3 : !unit_stride))))) f.insert("onednn_col2im");
+    if (both || !inside || (g.groups > 1 && !fours && (!depthwise || dims == 3))) f.insert("onednn_2_col2im");
     if (!deconvolution_fits(g, dims, 4)) {
       f.insert("onednn_col2im_sse41");
       if (!deconvolution_fits(g, dims, 8)) f.insert("onednn_col2im_avx2");

@@ -13,7 +13,7 @@ void expect_conv_output(const Layer&, const Shape&);
 /// of its direct transposed convolution; "output_padding"; "onednn_reference": groups that oneDNN's generated kernels do not
 /// take below AVX-512; "onednn_gemm": what falls to its matrix product on AVX-512 (onednn_pairs.hpp); "onednn_depthwise": undilated depthwise, which
 /// with VNNI has a kernel of its own; "onednn_col2im": transposed convolutions that oneDNN gives to its matrix product and
-/// col2im on AVX-512; "onednn_col2im_avx2", "onednn_col2im_sse41": on AVX2, and below it; "one_channel" (one input channel a
+/// col2im on AVX-512, "onednn_2_col2im": oneDNN 2.6; "onednn_col2im_avx2", "onednn_col2im_sse41": on AVX2, and below it; "one_channel" (one input channel a
 /// group); "one_by_one" (one output channel too); "taps_to_25": up to XNNPACK's largest depthwise kernel; "mlas_depthwise",
 /// "mlas_nine_taps", "mlas_indirect": what MLAS's symmetric kernels take on ARM (convsym.cpp MlasConvSymPackWSize), the depthwise
 /// one, its form for nine taps, the indirect one without dot products; "tflite_depthwise": what DEPTHWISE_CONV_2D computes;

@@ -92,9 +92,10 @@ struct Choice {
 Choice choose(const Layer& layer, const Geometry& g, const std::string& kernels) {
   const int dims = static_cast<int>(layer.in("x").rank()) - 2;
   const Shape3 c{dims, g.groups * g.out_channels, g.out_channels, g.in_channels, g.groups, g.in, g.kernel, g.stride, g.begin, g.dilation, g.out};
-  const bool wide = kernels == "avx512";
+  const bool wide = kernels.rfind("avx512", 0) == 0;
   const bool quarters = c.Cg % 4 == 0 && c.Og % 4 == 0;
   if (g.groups > 1 && c.Cg == 1 && c.Og == 1) return {dims == 3 && wide ? Plan::flat : Plan::exact, dims};
+  if (kernels == "avx512 2.6") return {g.groups > 1 && !quarters ? Plan::flat : Plan::tap, dims};
   if (!wide) return {g.groups > 1 && !quarters ? Plan::exact : Plan::tap, dims};
   const Tensor& x = layer.in("x");
   const Tensor* y = layer.has_out("y") ? &layer.out("y") : nullptr;

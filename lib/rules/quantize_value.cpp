@@ -11,8 +11,8 @@
 namespace lastbit {
 namespace {
 
-constexpr std::array<std::string_view, 15> names{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "divide_away", "inverse_away", "divide_away_f64",
-                                                 "reciprocal_f64", "inside_f64", "multiply_away", "inside_nan_zero", "outside_wrap"};
+constexpr std::array<std::string_view, 16> names{"inside_fused", "inside", "inside_wrap", "outside", "outside_int64", "divide_even", "divide_even_wrap", "divide_away", "inverse_away", "divide_away_f64",
+                                                 "reciprocal_f64", "inside_f64", "multiply_away", "inside_nan_zero", "inside_reciprocal", "outside_wrap"};
 
 std::int64_t clamp_to(std::int64_t v, Range r, Events& events) {
   if (v < r.min || v > r.max) events |= event::clamped;
@@ -71,8 +71,8 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
       const float v = t < 2147483520.0f ? t : 2147483520.0f;  // minps: NaN becomes the bound
       return clamp_to(v >= -2147483648.0f ? nearest(v, events) : std::numeric_limits<std::int32_t>::min(), range, events);
     }
-    case QuantizeRule::inside: {
-      const float scaled = x * inv;
+    case QuantizeRule::inside: case QuantizeRule::inside_reciprocal: {
+      const float scaled = x * (rule == QuantizeRule::inside ? inv : static_cast<float>(1.0 / scale));
       const float v = scaled + zf;
       if (v != v) return range.min == std::numeric_limits<std::int32_t>::min() ? range.min : 0;
       return clamp_to(nearest(v, events), range, events);

@@ -22,6 +22,7 @@ enum class QuantizeRule {
   inside_f64,       // clamp(rne(f64(x) * (1/s) + z)), all in float64       PT2E decomposed_per_token, asymmetric
   multiply_away,    // clamp(round_half_away(f32(x*s)) + z): s is the inverse scale     PyTorch _dyn_quant_matmul_4bit
   inside_nan_zero,  // clamp(rne(fma(x, inv, f32(z)))), saturating, NaN: 0  PyTorch 2.13.0 on ARM
+  inside_reciprocal, // clamp(rne(f32(f32(x * f32(1/s in float64)) + f32(z))))   oneDNN 2.x's reorder
   outside_wrap,     // clamp(wrap32(sat32(rne(f32(x*inv))) + z)): inf gives 0   PyTorch 2.13.0 on ARM, per-channel uint8's tails
 };
 /// A rule's name, or FORM/MODE, which no runtime is known for (a cause): FORM inside_fused, inside, outside, divide or
