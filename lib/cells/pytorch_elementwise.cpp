@@ -43,6 +43,8 @@ std::vector<Cell> pytorch_elementwise() {
   std::vector<Cell> cells{
       {{"mul"}, {}, "stages", {"float", "multiply f32(si) * f32(sw) * (1 / f32(so))", "round half_even int_min", "zero_point", "clamp"}, {}},
       {{"mul"}, {"version==2.13.0", "arm"}, "stages", {"float", "multiply f32(si) * f32(sw) * (1 / f32(so))", "round half_even saturate", "zero_point", "clamp"}, {}},
+      // 1.13 gives int8 tensors to XNNPACK, whatever the engine, but where the output's zero point is 127: Mul.cpp xnnp_mul.
+      {{"mul"}, {"x86", "version<2.0", "a:int8", "!y_zero_point:max"}, "stages", {"float", "multiply f32(si) * f32(sw) / f32(so)", "range", "round half_even int_min", "zero_point", "clamp"}, {}},
       {{"cat"}, {}, "dequantize_quantize", {}, {{"rounding", "outside"}, {"equal", "convert"}}},
       {{"cat"}, {"build:debian"}, "dequantize_quantize", {}, {{"rounding", "outside_int64"}, {"equal", "convert"}}},
       {{"cat"}, {"version==2.13.0"}, "dequantize_quantize", {}, {{"rounding", "inside_fused"}, {"equal", "convert"}}},
@@ -76,6 +78,7 @@ std::vector<Cell> pytorch_elementwise() {
 std::vector<Cell> pytorch_qnnpack_elementwise() {
   return {
       {{"add"}, {"a:uint8", "!broadcast"}, "fixed22_away", {}, {}},
+      {{"add"}, {"x86", "version<2.0", "a:int8"}, "fixed21_up", {}, {}},  // XNNPACK: BinaryOps.cpp xnnp_add
       {{"sigmoid"}, {"x:uint8", "y_256ths"}, "lut", {}, {{"function", "float32"}, {"rounding", "inside"}}},
       {{"softmax"}, {"x:uint8", "y_256ths", "last_dim"}, "qnnpack", {}, {}},
       {{"tanh"}, {"x:uint8"}, "lut", {}, {{"function", "float64"}, {"rounding", "inside"}}},

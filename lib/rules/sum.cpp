@@ -288,6 +288,7 @@ void facts_of_sum(const Layer& layer, std::set<std::string>& f) {
   };
   if (constant(a, b)) f.insert("scalar:a");
   if (constant(b, a)) f.insert("scalar:b");
+  if (y.q.quantized() && y.q.integer_zero_point() == info(y.dtype).max) f.insert("y_zero_point:max");
 }
 
 }  // namespace lastbit

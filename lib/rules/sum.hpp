@@ -18,7 +18,7 @@ void check_sum(const Layer&);
 Result run_sum(const Layer&, const Cell&, int sign);
 Real real_sum(const Layer&, int sign);
 /// "broadcast": a and b have different shapes; "scalar:a", "scalar:b": one element stands for a whole span; "fixed22": both
-/// multipliers lie in [2^-14, 2^8); "alike": both have one shape, of one axis or more.
+/// multipliers lie in [2^-14, 2^8); "alike": both have one shape, of one axis or more; "y_zero_point:max": the largest of its type.
 void facts_of_sum(const Layer&, std::set<std::string>&);
 extern const std::vector<std::string> sum_rules;
 
