@@ -64,6 +64,9 @@ std::vector<Cell> pytorch_elementwise() {
   kernel(cells, {"hardswish"}, {}, "aten", "64", "f64");
   // sigmoid's body alone subtracts before it multiplies.
   kernel(cells, {"sigmoid"}, {}, "aten", "64", "f64", {{"dequantize", "plain"}, {"body", "sleef"}, {"function", "widened"}});
+  // 1.13 dequantizes there as everywhere; without AVX2 its vectors are the C library's function in float32.
+  cells.push_back({{"sigmoid"}, {"x86", "version<2.0"}, "aten", {}, {{"vector", "64"}, {"dequantize", "fma"}, {"inverse", "f64"}, {"tail", "outside_int64"}, {"body", "sleef"}, {"function", "widened"}}});
+  cells.push_back({{"sigmoid"}, {"no_avx2", "version<2.0"}, "aten", {}, {{"vector", "64"}, {"dequantize", "plain"}, {"inverse", "f64"}, {"tail", "outside_int64"}, {"vector_rule", "outside_int64"}, {"body", "float32"}, {"function", "widened"}}});
   kernel(cells, {"tanh"}, {}, "aten", "64", "f32", {{"body", "sleef"}, {"function", "float64"}, {"slack", "2"}});
   kernel(cells, {"gelu"}, {}, "aten", "64", "f32", {{"body", "vector"}, {"function", "float64"}});
   // exp(x) - 1 became expm1 with 2.13.

@@ -10,6 +10,7 @@ std::vector<Cell> pytorch_norms() {
   std::vector<Cell> c{
       {{"batch_norm"}, {}, "fused", {}, {}},
       {{"batch_norm"}, {"no_avx2"}, "separate", {}, {}},
+      {{"batch_norm"}, {"no_avx2", "version<2.0"}, "separate", {}, {{"body", "outside"}}},
       {{"batch_norm"}, {"arm", "version==2.13.0"}, "fused", {}, {{"vector", "16"}}},
   };
   const auto add = [&](const std::vector<std::string>& ops, std::vector<std::string> when, const char* rule) {

@@ -40,6 +40,7 @@ std::vector<Cell> pytorch_windows() {
   for (const char* held : {"channels_last", "three_axes"}) {
     by_version(c, {"avg_pool"}, {held}, "8", true);
     by_version(c, {"avg_pool"}, {held, "avx512"}, "16", true);
+    c.push_back({{"avg_pool"}, {held, "avx512", "version<2.0"}, "channels", {}, channels("8", "multiply", "outside")});  // AVX2's, unless asked otherwise
     by_version(c, {"avg_pool"}, {held, "no_avx2"}, "0", true);
     by_version(c, {"avg_pool"}, {held, "arm"}, "0", true);
   }

@@ -6,8 +6,8 @@
 //   beta  = f32(f64(f32(bias - f32(f32(running_mean * inv) * weight))) / sy)
 //   fused        v = fma(alpha, x - zx, beta): clamp(rne(v) + zy); with "vector" = W, channels up to the last C % W:
 //                clamp(rne(f32(v + zy))), as ARM's vectors of 16 do
-//   separate     v = f32(f32(alpha * (x - zx)) + beta); channels up to the last C % 8: clamp(rne(f32(v + zy)));
-//                the others: clamp(rne(v) + zy)
+//   separate     v = f32(f32(alpha * (x - zx)) + beta); channels up to the last C % 8: clamp(rne(f32(v + zy))), or as
+//                "body" says; the others: clamp(rne(v) + zy)
 //
 //   aten/src/ATen/native/quantized/cpu/Normalization.cpp                compute_fused_params
 //   aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp   q_batch_norm_kernel
@@ -66,6 +66,7 @@ Result run(const Layer& layer, const Cell& cell) {
   const bool one_rounding = cell.rule != "separate";
   const auto all = static_cast<std::int64_t>(channels.size()), width = vector_width(layer, cell, one_rounding ? all + 1 : 8);
   const auto body_end = static_cast<std::size_t>(all - all % width);
+  const QuantizeRule body = quantize_rule(cell.get("body", "inside_fused"), layer.place);
   const auto q = x.i32();
   Result r;
   Computed& y = r.outputs["y"] = quantized_output(out.shape);
@@ -73,8 +74,7 @@ Result run(const Layer& layer, const Cell& cell) {
     const std::size_t c = i / static_cast<std::size_t>(inner) % channels.size();
     const float d = static_cast<float>(q[i] - zx), product = channels[c].alpha * d;
     const float v = one_rounding ? fused(channels[c].alpha, d, channels[c].beta) : product + channels[c].beta;
-    const bool zero_point_inside = c < body_end;
-    y.q[i] = static_cast<std::int32_t>(std::clamp(quantize_value(zero_point_inside ? QuantizeRule::inside_fused : QuantizeRule::outside, v, 1.0, static_cast<double>(zy), stored_range(out), y.events[i]), range.min, range.max));
+    y.q[i] = static_cast<std::int32_t>(std::clamp(quantize_value(c < body_end ? body : QuantizeRule::outside, v, 1.0, static_cast<double>(zy), stored_range(out), y.events[i]), range.min, range.max));
     if (y.q[i] == range.min && range.min > stored_range(out).min) y.events[i] |= event::clamped;
   }
   return r;
