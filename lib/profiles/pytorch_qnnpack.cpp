@@ -19,6 +19,11 @@ Profile pytorch_qnnpack() {
   };
   auto converted = stages("int_min");
   converted[0] = "bias int_min(f32(bias) * (1 / f32(sw * si)))";
+  // q8dwconv/mp8x27-sse2.c is plain C: it multiplies in float64.
+  const auto wide = [](std::vector<std::string> steps) {
+    steps[1] = "double";
+    return steps;
+  };
   // 1.13 gives int8 inputs to XNNPACK, with the bias that QNNPACK has: convolution-nhwc.c, requantization_scale.
   const std::vector<std::string> xnnpack{"bias f32(bias) * (1 / f32(sw * si))", "float", "multiply f32(si) * f32(sw) / f32(so)", "range", "round half_even int_min", "zero_point", "clamp"};
   const std::map<std::string, std::string> exact{{"accumulator", "int32"}, {"pairs", "none"}};
@@ -36,6 +41,8 @@ Profile pytorch_qnnpack() {
           {{"linear", "conv", "conv_transpose"}, {}, "accumulate", stages("int_min"), exact},
           {{"conv"}, {"x86", "version==2.13.0", "!pointwise"}, "accumulate", converted, exact},
           {{"conv_transpose"}, {"x86", "version==2.13.0"}, "accumulate", converted, exact},
+          {{"conv"}, {"x86", "depthwise_27"}, "accumulate", wide(stages("int_min")), exact},
+          {{"conv"}, {"x86", "depthwise_27", "version==2.13.0"}, "accumulate", wide(converted), exact},
           {{"linear", "conv", "conv_transpose"}, {"arm"}, "accumulate", stages("saturate"), exact},
           {{"linear", "conv", "conv_transpose"}, {"x86", "version<2.0", "x:int8"}, "accumulate", xnnpack, exact},
       }};

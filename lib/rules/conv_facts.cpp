@@ -80,6 +80,7 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
   if (is_gemv(g)) f.insert("gemv");
   if (g.taps() <= 25) f.insert("taps_to_25");
   if (g.groups > 1 && g.groups % 8 == 0 && g.in_channels == 1 && g.out_channels == 1) f.insert("mlas_depthwise");
+  if (dims == 3 && !g.transposed && g.groups > 1 && g.in_channels == 1 && g.out_channels == 1 && all([&](std::size_t a) { return g.kernel[a] == 3; })) f.insert("depthwise_27");
   if (g.taps() == 9 && g.groups % 16 == 0) f.insert("mlas_nine_taps");
   if (g.groups == 1 && g.taps() > 1 && g.in_channels >= 64 && g.in_channels % 8 == 0 && g.out_channels % 8 == 0) f.insert("mlas_indirect");
   if (!g.transposed && all([&](std::size_t a) { return g.kernel[a] == 1 && g.stride[a] == 1 && g.begin[a] == 0 && g.out[a] == g.in[a]; })) f.insert("pointwise");

@@ -17,7 +17,7 @@ void expect_conv_output(const Layer&, const Shape&);
 /// group); "one_by_one" (one output channel too); "taps_to_25": up to XNNPACK's largest depthwise kernel; "mlas_depthwise",
 /// "mlas_nine_taps", "mlas_indirect": what MLAS's symmetric kernels take on ARM (convsym.cpp MlasConvSymPackWSize), the depthwise
 /// one, its form for nine taps, the indirect one without dot products; "tflite_depthwise": what DEPTHWISE_CONV_2D computes;
-/// "gemv"; "pointwise": one tap, without stride or padding.
+/// "depthwise_27": depthwise, 3 x 3 x 3; "gemv"; "pointwise": one tap, without stride or padding.
 void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&);
 
 /// A matrix times one vector, as TFLite's own kernel takes it (cpu_backend_gemm_custom_gemv.h): one output position, at least 4
