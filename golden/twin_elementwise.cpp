@@ -315,7 +315,8 @@ std::optional<std::int64_t> quantized_rationally(const std::string& rule, const 
   if (rule == "inside") return clamped(whole(f32(f32(x * inverse) + zero), Ties::even), range);
   if (rule == "inside_reciprocal") return clamped(whole(f32(f32(x * f32(f64(Exact(1) / Exact(scale)))) + zero), Ties::even), range);
   if (rule == "inside_wrap") return clamped(wrapped(whole(f32(f32(x * inverse) + zero), Ties::even), 32), range);
-  if (rule == "outside" || rule == "outside_int64") return clamped(whole(f32(x * inverse), Ties::even) + z, range);
+  if (rule == "outside") return clamped(whole(f32(x * inverse), Ties::even) + z, range);
+  if (rule == "outside_int64") return clamped(whole(f32(f32(Exact(whole(f32(x * inverse), Ties::even))) + f32(zero)), Ties::even), range);
   if (rule == "divide_even") {
     const Exact v = f32(x / s), lo(range.min - z), hi(range.max - z);
     return whole(v < lo ? lo : v > hi ? hi : v, Ties::even) + z;

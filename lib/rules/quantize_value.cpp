@@ -95,7 +95,8 @@ std::int64_t quantize_value(QuantizeRule rule, float x, double scale, double zer
     case QuantizeRule::outside_int64: {
       const float v = x * inv;
       if (!(std::fabs(v) < 0x1p63f)) return clamp_to(std::numeric_limits<std::int64_t>::min(), range, events);
-      return clamp_to(nearest(v, events) + z, range, events);
+      const float moved = static_cast<float>(nearest(v, events)) + static_cast<float>(z);
+      return clamp_to(nearest(static_cast<double>(moved), events), range, events);
     }
     case QuantizeRule::divide_even: {
       const float v = x / s, lo = static_cast<float>(range.min - z), hi = static_cast<float>(range.max - z);

@@ -12,7 +12,7 @@ enum class QuantizeRule {
   inside,           // clamp(rne(f32(f32(x*inv) + f32(z))))                 PyTorch 2.13.0 quantize_val, tails ("A'"); NaN: the low bits of INT_MIN
   inside_wrap,      // clamp(wrap32(rne(f32(f32(x*inv) + f32(z)))))         PyTorch, float qparams: 3e9 gives qmin, -3e9 qmax
   outside,          // clamp(rne(f32(x*inv)) + z), saturating               PyTorch to 2.12 and from 2.14, ARM
-  outside_int64,    // clamp64(int64(z + nearbyint(f32(x*inv))))            PyTorch without FBGEMM, and 4 or 2 bits: NaN, inf, >= 2^63 give qmin
+  outside_int64,    // clamp64(int64(f32(f32(z) + nearbyint(f32(x*inv)))))  PyTorch without FBGEMM, and 4 or 2 bits: NaN, inf, >= 2^63 give qmin
   divide_even,      // clamp(rne(clamp(f32(x/s), qmin-z, qmax-z)) + z)      ONNX Runtime (NaN gives qmin)
   divide_even_wrap, // clamp(wrap32(cvtps2dq(f32(x/s)) + z))                ONNX Runtime, blocks, 2 bits, half bytes: 1e20 gives INT_MIN + z
   divide_away,      // clamp(round_half_away(f32(x/s)) + z)                 TFLite reference
