@@ -102,7 +102,7 @@ Choice choose(const Layer& layer, const Geometry& g, const std::string& kernels)
   const bool zero_point = x.q.integer_zero_point() != 0, scaled = !y || !y->q.quantized() || y->q.scale_of(0) != 1.0;
   const i64 y_bytes = y ? stored_bytes(y->dtype) : 4;
   const auto fits = [&](Plan kind, bool trans) { return trans_fits(c, kind, trans, g.batch, zero_point, scaled, y_bytes); };
-  if (c.Cg == 1 && !g.transposed) {  // "relo": the taps become K; needs VBMI, as every AVX-512 VNNI CPU has
+  if (c.Cg == 1 && !g.transposed && !layer.is("vbmi:absent")) {  // "relo": the taps become K; needs VBMI of the processor
     const i64 kh = dims > 1 ? c.k[1] : 1, kw = c.k[2], ow = c.out[2];
     const bool whi = kh > 1 && ow > 4 && dims < 3 && c.d[2] == 1 && (dims < 2 || c.d[1] == 1);
     const bool wi = !whi && kw > 1 && c.d[2] == 1 && (dims < 3 || c.in[0] == 1);

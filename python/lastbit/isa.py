@@ -36,6 +36,11 @@ def has_avx_vnni():
     return "avx_vnni" in _system_flags()
 
 
+def has_vbmi():
+    """Whether the processor has AVX512_VBMI: Skylake-X and Cascade Lake have AVX-512 without it."""
+    return bool(_numpy_features().get("AVX512VBMI"))
+
+
 def has_amx():
     """Whether the processor and the system let programs multiply int8 tiles."""
     return {"amx_int8", "amx_tile"} <= set(_system_flags())

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <tuple>
 
+#include "tests/support.hpp"
 #include "verifier/verify.hpp"
 
 using namespace lastbit;
@@ -148,5 +149,20 @@ TEST_CASE("a profile of another instruction set is told apart where pairs satura
     CAPTURE(layer.name);
     CHECK(layer.unexplained == 0);
     if (layer.mismatches) CHECK(layer.causes.front().name == "pairs:int16");
+  }
+}
+
+TEST_CASE("oneDNN asks for VBMI beside the instruction set: without it the taps of one channel are not gathered", "[verifier][isa]") {
+  for (const std::string isa : {"avx512", "avx512_vnni"}) {
+    const fs::path without = fs::path(LASTBIT_TEST_DATA) / "runtimes/pytorch-2.13/onednn" / isa / "without_vbmi";
+    test::TemporaryFolder folder;
+    fs::copy(without, folder.path);
+    auto manifest = test::Json::parse(test::read_file(without / "manifest.json"));
+    REQUIRE(manifest["producer"].erase("vbmi") == 1);
+    test::write_file(folder.path / "manifest.json", manifest.dump());
+    for (const auto& layer : verify(folder.path.string()).layers) {
+      CAPTURE(isa, layer.name);
+      CHECK((layer.op == "reshape" || layer.mismatches > 0));
+    }
   }
 }

@@ -11,7 +11,7 @@ import os
 
 import torch
 
-from lastbit.isa import detect, has_amx, has_avx_vnni
+from lastbit.isa import detect, has_amx, has_avx_vnni, has_vbmi
 from lastbit.torch.older import cpu_capability
 
 ORDER = ("sse4.1", "avx", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_amx")
@@ -76,6 +76,8 @@ class Platform:
     def producer(self):
         version = torch.__version__.split("+")[0]
         producer = {"framework": "pytorch", "version": version, "engine": self.engine, "isa": self.isa}
+        if self.engine in ("onednn", "x86") and (self.onednn or "").startswith("avx512") and not has_vbmi():
+            producer["vbmi"] = "absent"  # oneDNN asks for it beside the instruction set, whatever its variable says
         if self.isa in ORDER and "fbgemm" not in torch.backends.quantized.supported_engines:
             if "USE_FBGEMM" in torch.__config__.show():
                 producer["fbgemm"] = "scalar"  # the processor has no AVX2: the engine refuses, but ATen quantizes by FBGEMM all the same
