@@ -19,9 +19,12 @@ Profile pytorch_qnnpack() {
   };
   auto converted = stages("int_min");
   converted[0] = "bias int_min(f32(bias) * (1 / f32(sw * si)))";
-  // q8dwconv/mp8x27-sse2.c is plain C: it multiplies in float64.
+  // Depthwise 3 x 3 x 3 on x86 is plain C: it multiplies by the float32 multiplier in float64, and adds the zero point in int32
+  // (q8dwconv/mp8x27-sse2.c).
   const auto wide = [](std::vector<std::string> steps) {
     steps[1] = "double";
+    std::erase(steps, "saturate16");
+    steps.insert(steps.end() - 1, "register 32-wrap");
     return steps;
   };
   // 1.13 gives int8 inputs to XNNPACK, with the bias that QNNPACK has: convolution-nhwc.c, requantization_scale.
