@@ -17,7 +17,22 @@ void check(const Layer& layer) {
   expect_conv_output(layer, output_shape(layer));
 }
 
-Result run(const Layer& layer, const Cell& cell) { return run_convolution(layer, cell, linear_geometry(layer), output_shape(layer)); }
+// Cell parameter multiplier: below_one, where the runtime reads a multiplier that it never set once si * sw / so is 1 or more: no element
+// is known then.
+Result run(const Layer& layer, const Cell& cell) {
+  Result r = run_convolution(layer, cell, linear_geometry(layer), output_shape(layer));
+  if (cell.get("multiplier") != "below_one" || !layer.has_out("y")) return r;
+  const Tensor& y = layer.out("y");
+  if (static_cast<float>(layer.in("x").q.scale_of(0) * layer.in("weight").q.scale_of(0) / y.q.scale_of(0)) < 1.0f) return r;
+  Computed& computed = r.outputs["y"];
+  const auto& range = info(y.dtype);
+  computed.events.resize(computed.q.size());
+  for (std::size_t i = 0; i < computed.q.size(); ++i) {
+    computed.events[i] |= event::undefined;
+    computed.undefined.push_back({static_cast<std::int64_t>(i), static_cast<double>(range.min), static_cast<double>(range.max)});
+  }
+  return r;
+}
 
 Real real(const Layer& layer, const Result& result) {
   const Geometry g = linear_geometry(layer);
@@ -28,6 +43,7 @@ void facts(const Layer& layer, std::set<std::string>& f) {
   const Geometry g = linear_geometry(layer);
   if (is_gemv(g)) f.insert("gemv");
   if (const auto& q = layer.in("x").q; q.quantized() && q.integer_zero_point() == 0) f.insert("x_zero_point:0");
+  if (g.batch > 28 || g.batch % 8 > 4) f.insert("rows_in_eights");  // arm_gemm, Cortex-A53: a64_gemm_s16_8x12
   amx_facts(g, f);
 }
 

@@ -102,11 +102,51 @@ Result run_per_token(const Layer& layer, const Cell& cell, const DynamicInput& x
   return r;
 }
 
+// rule acl: the zero point is no part of the sum, but of a second product, of the sums of the weight's rows (b, where it is given):
+// y = fma(f32(-zx * sum_i w[o, i]), s, fma(f32(sum_i xq * w), s, b)), s = f32(sx) * f32(sw).
+//   ComputeLibrary src/cpu/operators/CpuGemmLowpMatrixMultiplyCore.cpp (dequantize_scale), kernels/gemmlowp/generic/neon/impl.h
+//   (neon_run_offset_contribution_float); PyTorch aten/src/ATen/native/quantized/cpu/qlinear_dynamic.cpp PackedLinearWeightsACL
+Result run_acl(const Layer& layer, const Cell& cell, const DynamicInput& x, const Geometry& g) {
+  const Layer plain = static_layer(layer, x, layer.op);
+  const Tensor* bias = layer.find("bias");
+  const AccumulationInput in = read_operands(plain, g);
+  AccumulationInput raw = in;
+  raw.x_zero_point = 0;
+  const std::int64_t K = g.in_channels, O = g.out_channels;
+  const Accumulated products = accumulate_layer(plain, cell, g, raw);
+  Accumulated a = accumulate_layer(plain, cell, g, in);
+  std::vector<float> beside(static_cast<std::size_t>(O));
+  for (std::int64_t o = 0; o < O; ++o) {
+    std::int64_t sum = 0;
+    for (std::int64_t k = 0; k < K; ++k) sum += in.w[static_cast<std::size_t>(o * K + k)];
+    beside[static_cast<std::size_t>(o)] = static_cast<float>(wrap32(-in.x_zero_point * sum));
+  }
+  const float s = static_cast<float>(in.x_scale) * static_cast<float>(layer.in("weight").q.scale_of(0));
+  const bool relu = layer.is("activation:relu");
+  Result r;
+  r.exact_accumulator = a.exact;
+  r.kernel = a.kernel;
+  Computed& y = r.outputs["y"] = float_output(output_shape(layer));
+  y.events = std::move(a.events);
+  y.events.resize(y.f.size());
+  y.acc = std::move(a.acc);
+  for (std::size_t i = 0; i < y.f.size(); ++i) {
+    const std::size_t o = i % static_cast<std::size_t>(O);
+    const float product = static_cast<float>(products.acc[i]);
+    if (static_cast<std::int64_t>(product) != products.acc[i]) y.events[i] |= event::inexact_float;
+    const float sum = fused(beside[o], s, bias ? fused(product, s, static_cast<float>(bias->value(static_cast<std::int64_t>(o)))) : product * s);
+    y.f[i] = relu && !(sum > 0.0f) ? 0.0f : sum;
+    r.acc_min = std::min(r.acc_min, y.acc[i]), r.acc_max = std::max(r.acc_max, y.acc[i]);
+  }
+  return r;
+}
+
 Result run(const Layer& layer, const Cell& cell) {
   const Geometry g = linear_geometry(layer);
   const DynamicInput x = quantize_dynamic_input(layer, cell, layer.in("x"));
   Result r;
   if (per_token(layer)) r = run_per_token(layer, cell, x, g);
+  else if (cell.rule == "acl") r = run_acl(layer, cell, x, g);
   else {
     const Layer plain = static_layer(layer, x, layer.op);
     r = run_accumulation(plain, cell, g, read_operands(plain, g), output_shape(layer));
@@ -140,7 +180,9 @@ Real real(const Layer& layer, const Result& result) {
 
 void facts(const Layer& layer, std::set<std::string>& f) {
   if (layer.attributes.has("per_token") && layer.attributes.boolean("per_token")) f.insert("per_token");
-  amx_facts(linear_geometry(layer), f);
+  const Geometry g = linear_geometry(layer);
+  if (g.batch > 28 || g.batch % 8 > 4) f.insert("rows_in_eights");  // as of linear
+  amx_facts(g, f);
 }
 
 }  // namespace
@@ -152,7 +194,7 @@ Operator linear_dynamic() {
           .inputs = {{"x", "float32 [..., I]"}, {"weight", "int8, uint8, int4, uint4 [O, I]"}, {"bias", "float32 [O]", true}},
           .outputs = {{"y", "float32"}, {"x_q", "the quantized input; its qparams are compared too", true}},
           .attributes = {{"reduce_range", "true or false"}, {"activation", "none, relu"}, {"input_scale", "number > 0: fixed, not chosen"}, {"input_zero_point", "integer"}, {"per_token", "true or false: a scale a row"}, {"input_dtype", "uint8, int8"}},
-          .rules = {"accumulate", "per_token"},
+          .rules = {"accumulate", "per_token", "acl"},
           .check = check,
           .run = run,
           .real = real,

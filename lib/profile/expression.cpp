@@ -14,7 +14,7 @@
 namespace lastbit {
 
 struct Expression::Node {
-  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, q31, q15, pow2, power, int_min, min, max, fma } what;
+  enum class What { number, name, negate, add, subtract, multiply, divide, f32, f64, rne, away, q31, q15, pow2, power, int_min, min, max, fma } what;
   double number = 0;
   std::string name;
   std::vector<Node> of;
@@ -31,7 +31,7 @@ struct Function {
   What what;
   std::size_t arguments;
 };
-constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1}, {"q31", What::q31, 1}, {"q15", What::q15, 1}, {"pow2", What::pow2, 1}, {"power", What::power, 1}, {"int_min", What::int_min, 1},
+constexpr Function functions[] = {{"f32", What::f32, 1}, {"f64", What::f64, 1}, {"rne", What::rne, 1}, {"away", What::away, 1}, {"q31", What::q31, 1}, {"q15", What::q15, 1}, {"pow2", What::pow2, 1}, {"power", What::power, 1}, {"int_min", What::int_min, 1},
                                   {"min", What::min, 2}, {"max", What::max, 2}, {"fma", What::fma, 3}};
 
 struct Parser {
@@ -183,6 +183,10 @@ Column evaluate(const Node& n, std::span<const Names> channels) {
     case What::rne: {
       Column a = of(0);
       return each(std::move(a), a.kind, [](double v) { return std::fabs(v) < 0x1p62 ? static_cast<double>(rne(v)) : v; });
+    }
+    case What::away: {
+      Column a = of(0);
+      return each(std::move(a), a.kind, [](double v) { return std::fabs(v) < 0x1p62 ? static_cast<double>(to_integer(v, Rounding::half_away).value) : v; });
     }
     case What::q31: return each(of(0), Kind::f64, [](double v) { return mantissa_of(v, 31); });
     case What::q15: return each(of(0), Kind::f64, [](double v) { return mantissa_of(v, 15); });

@@ -80,7 +80,7 @@ struct Column {
 
 class Expression {
  public:
-  /// Grammar: sums and products of names, numbers, f32(..), f64(..), rne(..), q31(..), q15(..), pow2(..) (the
+  /// Grammar: sums and products of names, numbers, f32(..), f64(..), rne(..), away(..), q31(..), q15(..), pow2(..) (the
   /// mantissa rounded to 31, 15, 1 bits), power(..) (the power of two above it, at most 1: x / power(x) in [0.5, 1)), int_min(..) (-2^31 for what is 2^31 or more, as x86 converts it to int32), min(.., ..), max(.., ..), fma(.., .., ..),
   /// parentheses. Throws Error(place: ...) on anything else.
   static Expression parse(const std::string& text, const std::string& place = "expression");

@@ -41,8 +41,8 @@ Profile pytorch_onednn() {
   Profile p{
       .name = "pytorch-onednn",
       .title = "PyTorch >= 2.1, engine onednn (oneDNN 3.x)",
-      .sources = {"PyTorch 2.13.0 with oneDNN 3.12", "ideep operators/conv.hpp, inner_product.hpp", "oneDNN src/cpu/x64: jit_uni_x8s8s32x_convolution, brgemm, gemm_s8u8s32"},
-      .evidence = "measured: PyTorch 2.13.0 on AVX-512 VNNI, AVX-512 and AVX2, 3.0M elements aimed at ties and at 20 rival orders; AMX: linear layers around every border, convolutions as an interval of two orders",
+      .sources = {"PyTorch 2.13.0 with oneDNN 3.12", "ideep operators/conv.hpp, inner_product.hpp", "oneDNN src/cpu/x64: jit_uni_x8s8s32x_convolution, brgemm, gemm_s8u8s32", "Arm: ATen quantized/cpu/ACLUtils.cpp, ComputeLibrary arm_gemm"},
+      .evidence = "measured: PyTorch 2.13.0 on AVX-512 VNNI, AVX-512 and AVX2, 3.0M elements aimed at ties and at 20 rival orders; AMX: linear layers around every border, convolutions as an interval of two orders; Arm: 2.13.0 on emulated Cortex-A53 and Neoverse N1, ties of every operator that multiplies",
       .for_producer = {"framework:pytorch", "engine:onednn"},
       .replaces = "",
       .replaces_when = {},
@@ -126,6 +126,40 @@ Profile pytorch_onednn() {
     c.with.insert({{"sum", "separate"}, {"divisor", "1 / f32(1 / so)"}});
     p.cells.push_back(c);
   }
+  // Arm: per-tensor linear layers, fused activations other than relu aside, go to Arm Compute Library and its fixed point: a bias quantized half
+  // away, the multiplier's product floored, then half up. It sets no multiplier of 1 and beyond, and the kernel reads what was there.
+  //   aten/src/ATen/native/quantized/cpu/ACLUtils.cpp   StaticQuantMatmul, from 2.8 on
+  //   ComputeLibrary src/core/utils/quantization/AsymmHelpers.cpp calculate_quantized_multiplier_less_than_one; arm_gemm/quantized.cpp
+  // Without dot products its int8 kernel (a64_gemm_s8_4x4) holds the i-th and the (i + 8)-th product of sixteen in 16 bits; on
+  // Cortex-A53 rows that fill most of an eight, and more than 28, take another (arm_gemm/gemm_int8.cpp). All else is oneDNN's: gemm_x8s8s32x multiplies by the product of the scales, sums and transposed convolutions are the reference's.
+  const std::string held = "!version<2.8";
+  auto wraps = exact, moved_wraps = exact;
+  for (auto* with : {&wraps, &moved_wraps}) (*with)["pairs"] = "int16", (*with)["pair_order"] = "eights", (*with)["pair_beyond"] = "wrap", (*with)["pair_outside"] = "zero_point";
+  moved_wraps["pair_offset"] = "-128";
+  p.cells.push_back({{"linear"}, {"arm"}, "accumulate", gemm, exact});
+  p.cells.push_back({{"linear"}, {"arm", "per_channel"}, "accumulate", gemm_per_channel, exact});
+  for (const auto& [kernels, with] : std::vector<std::pair<std::vector<std::string>, std::map<std::string, std::string>>>{{{}, exact}, {{"isa:neon", "x:int8"}, wraps}, {{"isa:neon", "x:uint8"}, moved_wraps}, {{"isa:neon", "rows_in_eights"}, exact}}) {
+    Cell c{{"linear"}, {"arm", "!per_channel", held, "!activation:leaky_relu", "!activation:tanh"}, "accumulate",
+           {"bias away(f32(bias) * f32(1 / (si * sw)))", "fixed floor_up f32(si * sw / so)", "zero_point", "clamp"}, with};
+    c.when.insert(c.when.end(), kernels.begin(), kernels.end());
+    c.with["multiplier"] = "below_one";
+    p.cells.push_back(c);
+  }
+  for (const auto& [kernels, with] : std::vector<std::pair<std::vector<std::string>, std::map<std::string, std::string>>>{{{}, exact}, {{"isa:neon"}, wraps}, {{"isa:neon", "rows_in_eights"}, exact}}) {
+    Cell c{{"linear_dynamic"}, {"arm", "!per_channel", held}, "acl", {}, with};
+    c.when.insert(c.when.end(), kernels.begin(), kernels.end());
+    c.with.insert({{"choose", "pytorch"}, {"input_dtype", "int8"}, {"rounding", "outside"}, {"tail", "divide_even"}, {"vector", "16"}});
+    p.cells.push_back(c);
+  }
+  Cell by_channel{{"linear_dynamic"}, {"arm", "per_channel"}, "accumulate", {gemm_per_channel.begin(), gemm_per_channel.begin() + 4}, exact};  // x is int8 there, too
+  by_channel.with.insert({{"choose", "pytorch"}, {"input_dtype", "int8"}, {"rounding", "inside"}, {"quantize_scale", "1 / f32(1 / si)"}});
+  p.cells.push_back(by_channel);
+  p.cells.push_back({{"conv"}, {"arm"}, "accumulate", jit, exact});
+  p.cells.push_back({{"conv_transpose"}, {"arm"}, "accumulate", reference, exact});
+  Cell added{{"conv2d_add"}, {"arm"}, "accumulate", reference, exact};
+  added.stages.erase(std::find(added.stages.begin(), added.stages.end(), "activation"), added.stages.end());
+  added.with.insert({{"divisor", "1 / f32(1 / so)"}, {"sum_scale", "1 / f32(1 / f64(f32(sa)))"}, {"inverse", "1 / (1 / f32(1 / so))"}});
+  p.cells.push_back(added);
   cells::append(p.cells, cells::dynamic_convolutions(p.cells));
   cells::append(p.cells, cells::pytorch_common());
   cells::append(p.cells, cells::pytorch_windows());

@@ -7,6 +7,7 @@
 #include "lib/profile/expression.hpp"
 #include "lib/rules/choose_qparams.hpp"
 #include "lib/rules/quantize_value.hpp"
+#include "lib/rules/vector_width.hpp"
 
 namespace lastbit {
 
@@ -35,12 +36,14 @@ DynamicInput quantize_dynamic_input(const Layer& layer, const Cell& cell, const 
   const auto values = x.f32();
   const bool reduced = layer.attributes.boolean("reduce_range", false) && cell.get("reduce_range", "honoured") == "honoured";
   DynamicInput in;
-  in.dtype = *dtype_named(layer.attributes.text("input_dtype", "uint8"));
+  in.dtype = *dtype_named(layer.attributes.text("input_dtype", cell.get("input_dtype", "uint8")));
   const Range whole{info(in.dtype).min, info(in.dtype).max}, over = reduced ? Range{whole.min / 2, whole.max / 2} : whole;
   const auto n = static_cast<std::int64_t>(values.size());
   const std::int64_t run = layer.attributes.boolean("per_token", false) && x.rank() > 0 ? x.dim(-1) : n;
   const std::string expression = cell.get("quantize_scale");
   const QuantizeRule rule = quantize_rule(cell.get("rounding", "outside"), layer.place);
+  const QuantizeRule tail = cell.get("tail").empty() ? rule : quantize_rule(cell.get("tail"), layer.place);
+  const auto whole_vectors = static_cast<std::size_t>(n - n % vector_width(layer, cell, 1));
   in.q.reserve(values.size());
   for (std::int64_t start = 0; start < n; start += run) {
     const std::span row(values.data() + start, static_cast<std::size_t>(run));
@@ -52,7 +55,7 @@ DynamicInput quantize_dynamic_input(const Layer& layer, const Cell& cell, const 
     const double scale = chosen.inverse ? *chosen.inverse : expression.empty() ? chosen.scale : Expression::parse(expression, layer.place).evaluate({{"si", chosen.scale}}).value;
     for (const float v : row) {
       Events ignored = 0;
-      in.q.push_back(static_cast<std::int32_t>(quantize_value(rule, v, scale, static_cast<double>(chosen.zero_point), whole, ignored)));
+      in.q.push_back(static_cast<std::int32_t>(quantize_value(in.q.size() < whole_vectors ? rule : tail, v, scale, static_cast<double>(chosen.zero_point), whole, ignored)));
     }
   }
   if (in.scale.empty()) in.scale = {1}, in.zero_point = {0};  // nothing to quantize

@@ -14,7 +14,8 @@ struct DynamicInput {
   Quantization qparams() const;
 };
 /// Cell parameters: choose (a rule of choose_qparams.hpp), rounding (of quantize_value.hpp), reduce_range (honoured, ignored),
-/// quantize_scale (an expression over si, the chosen scale; empty: si).
+/// quantize_scale (an expression over si, the chosen scale; empty: si), input_dtype (uint8, int8: where the layer says none), tail
+/// (a rule of quantize_value.hpp, for what whole vectors of all of x leave over) with vector (how many elements one holds).
 /// Layer attributes: reduce_range; input_scale and input_zero_point (fixed instead of chosen); per_token (one choice for each
 /// run of the last axis); input_dtype (uint8, int8).
 DynamicInput quantize_dynamic_input(const Layer&, const Cell&, const Tensor& x);
