@@ -37,8 +37,8 @@ def has_avx_vnni():
 
 
 def has_vbmi():
-    """Whether the processor has AVX512_VBMI: Skylake-X and Cascade Lake have AVX-512 without it."""
-    return bool(_numpy_features().get("AVX512VBMI"))
+    """False where the processor is known to lack AVX512_VBMI: Skylake-X and Cascade Lake have AVX-512 without it."""
+    return bool(_numpy_features().get("AVX512VBMI", True))
 
 
 def has_amx():
