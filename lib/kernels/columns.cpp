@@ -35,7 +35,8 @@ void column_sums(const StreamRequest& request, const std::function<void(const Su
   thread_local Scratch laid, sums, narrow;
   const Geometry& g = request.geometry;
   const StoredOperands& in = request.operands;
-  const std::int64_t K = g.in_channels, O = g.out_channels, rows = g.batch, x_stride = (K + 63) / 64 * 64, stride = (O + columns_a_block - 1) / columns_a_block * columns_a_block;
+  const std::int64_t K = g.in_channels, O = g.out_channels, rows = g.batch, x_stride = (K + 63) / 64 * 64;
+  const std::int64_t stride = (O + columns_a_block - 1) / columns_a_block * columns_a_block;
   ColumnsJob job;
   job.w_dtype = in.w_dtype;
   job.x = lay_rows(request, Kind::bytes, x_stride, laid);

@@ -32,10 +32,10 @@ FixedMultiplier quantize_multiplier(double real, int bits) {
 double value(FixedMultiplier by) { return static_cast<double>(by.m) * power_of_two(by.shift - 31); }
 
 std::int64_t multiply_fixed(FixedRule rule, std::int64_t x, FixedMultiplier by, bool& tie, bool& wrapped) {
-  const int left = by.shift > 0 ? by.shift : 0;
+  const int left = std::clamp(by.shift, 0, 64);                    // 64 bits or more: nothing is left of int32
   const int right = by.shift > 0 ? 0 : -by.shift;
   const auto once = [&](Wide v, int n, Rounding mode) {
-    const Rounded r = shift_right(v, n, mode);
+    const Rounded r = shift_right(v, std::max(n, 0), mode);        // multipliers of 2^31 and beyond, which no runtime makes: as 2^31
     tie |= r.lost == Lost::half && mode != Rounding::floor;
     return r.value;
   };

@@ -131,21 +131,23 @@ Profile pytorch_onednn() {
   //   aten/src/ATen/native/quantized/cpu/ACLUtils.cpp   StaticQuantMatmul, from 2.8 on
   //   ComputeLibrary src/core/utils/quantization/AsymmHelpers.cpp calculate_quantized_multiplier_less_than_one; arm_gemm/quantized.cpp
   // Without dot products its int8 kernel (a64_gemm_s8_4x4) holds the i-th and the (i + 8)-th product of sixteen in 16 bits; on
-  // Cortex-A53 rows that fill most of an eight, and more than 28, take another (arm_gemm/gemm_int8.cpp). All else is oneDNN's: gemm_x8s8s32x multiplies by the product of the scales, sums and transposed convolutions are the reference's.
+  // Cortex-A53 rows that fill most of an eight, and more than 28, take another (arm_gemm/gemm_int8.cpp). All else is oneDNN's: gemm_x8s8s32x
+  // multiplies by the product of the scales, sums and transposed convolutions are the reference's.
   const std::string held = "!version<2.8";
   auto wraps = exact, moved_wraps = exact;
   for (auto* with : {&wraps, &moved_wraps}) (*with)["pairs"] = "int16", (*with)["pair_order"] = "eights", (*with)["pair_beyond"] = "wrap", (*with)["pair_outside"] = "zero_point";
   moved_wraps["pair_offset"] = "-128";
   p.cells.push_back({{"linear"}, {"arm"}, "accumulate", gemm, exact});
   p.cells.push_back({{"linear"}, {"arm", "per_channel"}, "accumulate", gemm_per_channel, exact});
-  for (const auto& [kernels, with] : std::vector<std::pair<std::vector<std::string>, std::map<std::string, std::string>>>{{{}, exact}, {{"isa:neon", "x:int8"}, wraps}, {{"isa:neon", "x:uint8"}, moved_wraps}, {{"isa:neon", "rows_in_eights"}, exact}}) {
+  using Kernels = std::vector<std::pair<std::vector<std::string>, std::map<std::string, std::string>>>;
+  for (const auto& [kernels, with] : Kernels{{{}, exact}, {{"isa:neon", "x:int8"}, wraps}, {{"isa:neon", "x:uint8"}, moved_wraps}, {{"isa:neon", "rows_in_eights"}, exact}}) {
     Cell c{{"linear"}, {"arm", "!per_channel", held, "!activation:leaky_relu", "!activation:tanh"}, "accumulate",
            {"bias away(f32(bias) * f32(1 / (si * sw)))", "fixed floor_up f32(si * sw / so)", "zero_point", "clamp"}, with};
     c.when.insert(c.when.end(), kernels.begin(), kernels.end());
     c.with["multiplier"] = "below_one";
     p.cells.push_back(c);
   }
-  for (const auto& [kernels, with] : std::vector<std::pair<std::vector<std::string>, std::map<std::string, std::string>>>{{{}, exact}, {{"isa:neon"}, wraps}, {{"isa:neon", "rows_in_eights"}, exact}}) {
+  for (const auto& [kernels, with] : Kernels{{{}, exact}, {{"isa:neon"}, wraps}, {{"isa:neon", "rows_in_eights"}, exact}}) {
     Cell c{{"linear_dynamic"}, {"arm", "!per_channel", held}, "acl", {}, with};
     c.when.insert(c.when.end(), kernels.begin(), kernels.end());
     c.with.insert({{"choose", "pytorch"}, {"input_dtype", "int8"}, {"rounding", "outside"}, {"tail", "divide_even"}, {"vector", "16"}});

@@ -65,3 +65,18 @@ TEST_CASE("a multiplier is the one that frexp and a rounding make of it", "[num]
 TEST_CASE("a power of two is ldexp's", "[num]") {
   for (int e = -1080; e <= 1030; ++e) CHECK(std::bit_cast<std::uint64_t>(power_of_two(e)) == std::bit_cast<std::uint64_t>(std::ldexp(1.0, e)));
 }
+
+TEST_CASE("a multiplier larger than any register leaves nothing, or the register's end", "[num]") {
+  for (const double real : {0x1p32, 0x1p70, 1e300})
+    for (const std::int64_t x : {std::int64_t{5}, std::int64_t{-7}, std::int64_t{2147483647}}) {
+      const FixedMultiplier by = quantize_multiplier(real);
+      bool tie = false, wrapped = false;
+      CHECK(multiply_fixed(FixedRule::double_away, x, by, tie, wrapped) == 0);  // x * 2^n mod 2^32
+      CHECK(wrapped);
+      // The register's end times 1/2: m is 2^30.
+      const std::int64_t end = x < 0 ? -2147483648LL : 2147483647LL, half = x < 0 ? -1073741824LL : 1073741824LL;
+      if (by.m == 1 << 30) CHECK(multiply_fixed(FixedRule::double_away_saturating, x, by, tie, wrapped) == half);
+      CHECK(std::abs(multiply_fixed(FixedRule::double_away_saturating, x, by, tie, wrapped)) <= std::abs(end));
+      for (const FixedRule rule : {FixedRule::single, FixedRule::reduced, FixedRule::scale16}) multiply_fixed(rule, x, by, tie, wrapped);  // for UBSan
+    }
+}
