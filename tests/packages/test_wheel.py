@@ -116,8 +116,9 @@ def test_linear_layers_of_every_runtime_are_reproduced_from_their_accumulators()
         if not plain or not profile or attributes.get("activation", "none") != "none" or entry["x"].get("qmax") or "alpha" in attributes:
             continue
         report = lastbit.verify(dump, layer=layer["name"])
-        if report.verdict != "identical" or report.layers[0]["events"]["pair_saturated"]:
-            continue
+        events = report.layers[0]["events"]
+        if report.verdict != "identical" or events["pair_saturated"] or events["wrapped"]:
+            continue  # the runtime's sums are not x @ weight.T
         x, weight = (load(entry[port]["file"]).astype(np.int64) - np.asarray(parameters(load, entry[port])[1]).astype(np.int64).reshape(
             (-1, 1) if port == "weight" else ()) for port in ("x", "weight"))
         bias = load(entry["bias"]["file"]) if "bias" in entry else None
