@@ -10,7 +10,7 @@
 
 namespace lastbit {
 
-/// The matmul as a layer of the operator linear: a is x, b (turned to [N, K]) is its weight; facts, attributes and the rest stay. None for
+/// The matmul as a layer of the operator linear: a is x, b is its weight, its bytes where they lie (StoredLayer::inputs) when they are [K, N]; facts, attributes and the rest stay. None for
 /// another operator, more than 8 bits, a b of other than two axes, and where a has one axis only.
 std::optional<StoredLayer> as_linear(const StoredLayer&);
 

@@ -310,7 +310,6 @@ std::optional<Streamed> stream_layer(const StoredLayer& stored, const Operator& 
   const Cell cell = paired ? without_pairs(own_cell) : own_cell;
   auto plan = plan_of(stored, cell, paired || options.float_form);
   if (!plan) return std::nullopt;
-  plan->request.operands.w_zero_point = plan->w_zero_point;
   if (paired && saturates_pairs(layer, own_cell, plan->request)) return std::nullopt;
   const Requantizer own(cell.stages, plan->context, layer.place);
   const auto epilogue = epilogue_of(own, layer.out().dtype);

@@ -39,7 +39,7 @@ void column_sums(const StreamRequest& request, const std::function<void(const Su
   const std::int64_t stride = (O + columns_a_block - 1) / columns_a_block * columns_a_block;
   ColumnsJob job;
   job.w_dtype = in.w_dtype;
-  job.x = lay_rows(request, Kind::bytes, x_stride, laid);
+  job.x = lay_rows(request, Kind::bytes, x_stride, laid).x;
   job.x_stride = x_stride;
   job.rows = rows;
   job.w = in.w;
@@ -64,14 +64,7 @@ void column_sums(const StreamRequest& request, const std::function<void(const Su
         const std::int64_t place = column_place(o + c), sum = job.out[r * stride + place] - xz * job.w_sum[place];
         acc[r * channels + c] = static_cast<std::int32_t>(sum);
       }
-    SumBlock block;
-    block.first = o;
-    block.runs = rows;
-    block.step = O;
-    block.length = channels;
-    block.acc_step = channels;
-    block.acc = acc;
-    sink(block);
+    sink(block_of_rows(g, o, channels, acc));
   }
 }
 

@@ -37,12 +37,12 @@ bool few_rows(const Geometry& g) {
   return g.in_positions() == 1 && g.positions() == 1 && g.taps() == 1 && g.groups == 1 && !g.transposed && g.begin == std::array<std::int64_t, 3>{0, 0, 0} && g.batch <= most_rows;
 }
 
-const std::byte* lay_rows(const StreamRequest& request, Kind kind, std::int64_t x_stride, Scratch& to) {
+LaidRows lay_rows(const StreamRequest& request, Kind kind, std::int64_t x_stride, Scratch& to) {
   const Geometry& g = request.geometry;
   const StoredOperands& in = request.operands;
   const std::int64_t element = kind == Kind::bytes ? 1 : 2;
-  std::vector<std::int64_t> offsets;
-  for (std::int64_t r = 0; r < g.batch; ++r) offsets.push_back(r * x_stride * element);
+  LaidRows laid;
+  for (std::int64_t r = 0; r < g.batch; ++r) laid.offsets.push_back(r * x_stride * element);
   LayJob lay;
   lay.kind = kind;
   lay.dtype = in.x_dtype;
@@ -52,11 +52,23 @@ const std::byte* lay_rows(const StreamRequest& request, Kind kind, std::int64_t 
   lay.positions = g.batch;
   lay.channel_stride = 1;
   lay.position_stride = g.in_channels;
-  lay.offsets = offsets.data();
+  lay.offsets = laid.offsets.data();
   lay.to = to.get<std::byte>(g.batch * x_stride * element);
   lay.zero_point = in.x_zero_point;
   lay_input(lay);
-  return lay.to;
+  laid.x = lay.to;
+  return laid;
+}
+
+SumBlock block_of_rows(const Geometry& g, std::int64_t first, std::int64_t channels, const std::int32_t* acc) {
+  SumBlock block;
+  block.first = first;
+  block.runs = g.batch;
+  block.step = g.out_channels;
+  block.length = channels;
+  block.acc_step = channels;
+  block.acc = acc;
+  return block;
 }
 
 bool rows_take(const StreamRequest& r, const OperandRange& range, Kind kind) {
@@ -74,9 +86,7 @@ void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind
   const bool bytes = kind == Kind::bytes;
   const std::int64_t K = g.in_channels, O = g.out_channels, rows = g.batch, element = bytes ? 1 : 2, w_bytes = stored_bytes(in.w_dtype);
   const std::int64_t vector = 4 * kernel_target().lanes, x_stride = (K * element + vector - 1) / vector * vector;
-  const std::byte* x = lay_rows(request, kind, x_stride / element, laid);
-  std::vector<std::int64_t> offsets;
-  for (std::int64_t r = 0; r < rows; ++r) offsets.push_back(r * x_stride);
+  const auto [x, offsets] = lay_rows(request, kind, x_stride / element, laid);
   const std::int64_t xz = bytes ? in.x_zero_point + (is_signed(in.x_dtype) ? 128 : 0) : 0, flip = bytes && !is_signed(in.w_dtype) ? 128 : 0;
   const auto wz = [&](std::int64_t o) { return in.w_zero_point_of(o) - flip; };
   std::vector<std::int64_t> x_sum(static_cast<std::size_t>(rows));
@@ -126,13 +136,7 @@ void row_sums(const StreamRequest& request, const OperandRange& range, Kind kind
         acc[r * channels + c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint64_t>(sum)));
         fits = fits && acc[r * channels + c] == sum;
       }
-    SumBlock block;
-    block.first = o;
-    block.runs = rows;
-    block.step = O;
-    block.length = channels;
-    block.acc_step = channels;
-    block.acc = fits ? acc : nullptr;
+    SumBlock block = block_of_rows(g, o, channels, fits ? acc : nullptr);
     block.wide = fits ? nullptr : out;
     if (tells && fits) {
       auto* peak = peaks.get<std::int32_t>(rows * channels);

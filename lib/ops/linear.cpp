@@ -43,7 +43,7 @@ void facts(const Layer& layer, std::set<std::string>& f) {
   const Geometry g = linear_geometry(layer);
   if (is_gemv(g)) f.insert("gemv");
   if (const auto& q = layer.in("x").q; q.quantized() && q.integer_zero_point() == 0) f.insert("x_zero_point:0");
-  if (g.batch > 28 || g.batch % 8 > 4) f.insert("rows_in_eights");  // arm_gemm, Cortex-A53: a64_gemm_s16_8x12
+  if (rows_in_eights(g)) f.insert("rows_in_eights");
   amx_facts(g, f);
 }
 

@@ -5,6 +5,7 @@
 #include "lib/error.hpp"
 #include "lib/num/float.hpp"
 #include "lib/rules/amx.hpp"
+#include "lib/rules/conv_facts.hpp"
 #include "lib/rules/dynamic.hpp"
 #include "lib/rules/pointwise.hpp"
 
@@ -181,7 +182,7 @@ Real real(const Layer& layer, const Result& result) {
 void facts(const Layer& layer, std::set<std::string>& f) {
   if (layer.attributes.has("per_token") && layer.attributes.boolean("per_token")) f.insert("per_token");
   const Geometry g = linear_geometry(layer);
-  if (g.batch > 28 || g.batch % 8 > 4) f.insert("rows_in_eights");  // as of linear
+  if (rows_in_eights(g)) f.insert("rows_in_eights");
   amx_facts(g, f);
 }
 

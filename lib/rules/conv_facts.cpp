@@ -124,6 +124,8 @@ void conv_facts(const Layer& layer, const Geometry& g, int dims, std::set<std::s
 
 bool is_gemv(const Geometry& g) { return !g.transposed && g.groups == 1 && g.batch * g.positions() == 1 && g.out_channels >= 4 && g.terms() >= 8; }
 
+bool rows_in_eights(const Geometry& g) { return g.batch > 28 || g.batch % 8 > 4; }
+
 Result run_convolution(const Layer& layer, const Cell& cell, const Geometry& g, const Shape& shape) {
   if (cell.rule == "float") return run_float_products(layer, cell, g, shape);
   if (is_float(layer.in("x").dtype)) throw Error(layer.place + ": input \"x\"", "found " + std::string(name(layer.in("x").dtype)) + ", expected an integer type (a float layer between q/dq pairs has the variant \"float\")");

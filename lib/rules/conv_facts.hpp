@@ -24,6 +24,10 @@ void conv_facts(const Layer&, const Geometry&, int dims, std::set<std::string>&)
 /// channels and 8 terms.
 bool is_gemv(const Geometry&);
 
+/// Rows of a linear layer, more than 28 or filling most of a last eight: arm_gemm takes another kernel for them on Cortex-A53 (gemm_int8.cpp,
+/// a64_gemm_s16_8x12).
+bool rows_in_eights(const Geometry&);
+
 /// read_operands and run_accumulation, or the float operator between q/dq pairs when the rule is "float".
 Result run_convolution(const Layer&, const Cell&, const Geometry&, const Shape& out_shape);
 /// Its real values, in either case.
